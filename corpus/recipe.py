@@ -1,0 +1,289 @@
+"""The recipe: the user's one TOML file, read into frozen, validated settings.
+
+Unknown keys anywhere are an error that lists the known ones; every message is one line with the file, the key, what is
+wrong and what is allowed. Input globs are relative to the recipe's folder, so that a build works from any directory.
+"""
+
+import difflib
+import hashlib
+import json
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from corpus.errors import RecipeError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="letters, digits, _ and -")]
+Language = Annotated[str, Field(pattern=r"^(\*|[a-z]{2,3}(_[A-Za-z]{4})?)$", description="ISO 639 code, or *")]
+Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
+Format = Literal["warc", "jsonl"]
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Run(_Settings):
+    """What the whole run shares."""
+
+    name: Name
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
+    languages: Annotated[list[Language], Field(min_length=1)] = ["*"]
+    work_item_bytes: Annotated[int, Field(ge=1 << 16, le=64 * GIB)] | None = None
+    max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+    def wants(self, language: str) -> bool:
+        return "*" in self.languages or language in self.languages
+
+
+class Source(_Settings):
+    """Inputs of one provenance: one kind, one format, one profile of rules."""
+
+    name: Name
+    kind: Kind = "web"
+    format: Format = "warc"
+    inputs: Annotated[list[str], Field(min_length=1)]
+    profile: Name = "web"
+    licence: str | None = None
+
+
+class Extract(_Settings):
+    """Limits of work per record; a record over one of them is a counted failure."""
+
+    max_record_bytes: Annotated[int, Field(ge=1 << 10, le=4 * GIB)] = 64 * MIB
+    max_page_bytes: Annotated[int, Field(ge=1 << 10, le=GIB)] = 16 * MIB
+
+
+class LanguageIdentification(_Settings):
+    """The fastText model and what a page's sampled windows are."""
+
+    model: str | None = None  # path; left out: the lid.176.ftz that is installed with the package
+    windows: Annotated[int, Field(ge=1, le=64)] = 5
+    window_characters: Annotated[int, Field(ge=50, le=100_000)] = 300
+
+
+class Dedup(_Settings):
+    """Exact and near-duplicates."""
+
+    exact: bool = True
+    near: bool = True
+    bands: Annotated[int, Field(ge=1, le=64)] = 14
+    rows: Annotated[int, Field(ge=1, le=32)] = 8
+    shingle: Annotated[int, Field(ge=1, le=32)] = 5
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+    @property
+    def permutations(self) -> int:
+        return self.bands * self.rows
+
+
+class Tokenizer(_Settings):
+    """A model by path, or the settings of one to train."""
+
+    model: str | None = None
+    vocab_size: Annotated[int, Field(ge=300, le=1 << 20)] = 32_000
+    model_type: Literal["unigram", "bpe"] = "unigram"
+    sample_bytes: Annotated[int, Field(ge=1 << 16, le=64 * GIB)] = 256 * MIB
+    weights: dict[Language, Annotated[float, Field(gt=0)]] = {}  # of languages in the sample; left out: as the text is
+    num_threads: Annotated[int, Field(ge=1, le=64)] = 2  # part of the result: floats are added per thread
+
+
+class Shards(_Settings):
+    target_bytes: Annotated[int, Field(ge=1 << 14, le=16 * GIB)] = GIB
+
+
+class Phase(_Settings):
+    """A stretch of training: token budget, sequence length, batch, mixture."""
+
+    name: Name
+    tokens: Annotated[int, Field(ge=1)]
+    sequence_length: Annotated[int, Field(ge=2, le=1 << 20)]
+    batch_size: Annotated[int, Field(ge=1, le=1 << 20)] = 8  # sequences in a global batch
+    weights: dict[str, Annotated[float, Field(ge=0)]] = {}  # by token; left out: as the tokens are
+    max_epochs: dict[str, Annotated[float, Field(gt=0)]] = {}  # domain → passes up to this phase's end; left out: 1
+
+    def exact_weights(self) -> dict[str, Fraction]:
+        """The weights as written in decimal, exactly."""
+        return {domain: Fraction(repr(weight)) for domain, weight in self.weights.items()}
+
+
+class Rule(_Settings):
+    """Limits on one signal: a document outside them is dropped, for `reason`. None is off."""
+
+    signal: str
+    min: float | None = None
+    max: float | None = None
+    reason: str
+    source: str = ""
+
+
+class Profile(_Settings):
+    """Rules of the recipe's own, laid over the shipped profile of the same name: same signal replaces, else adds."""
+
+    base: Name | None = None
+    languages: Annotated[list[Language], Field(min_length=1)] = ["*"]
+    rules: list[Rule] = []
+
+
+class Recipe(_Settings):
+    """Every setting of a build; see docs/recipe.md."""
+
+    run: Run
+    source: Annotated[list[Source], Field(min_length=1)]
+    extract: Extract = Extract()
+    language: LanguageIdentification = LanguageIdentification()
+    dedup: Dedup = Dedup()
+    tokenizer: Tokenizer = Tokenizer()
+    shards: Shards = Shards()
+    phase: list[Phase] = []
+    profiles: dict[Name, Profile] = {}
+
+    @pydantic.model_validator(mode="after")
+    def _check_across(self) -> "Recipe":
+        for what, names in (
+            ("source", [source.name for source in self.source]),
+            ("phase", [phase.name for phase in self.phase]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} name {twice[0]!r} stands twice; names are unique")
+        sources = {source.name for source in self.source}
+        for phase in self.phase:
+            for table, keys in (("weights", phase.weights), ("max_epochs", phase.max_epochs)):
+                for domain in keys:
+                    head, _, language = domain.partition(".")
+                    if head not in sources or not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z]{4})?", language):
+                        raise ValueError(
+                            f"phase {phase.name!r}: {table} names {domain!r}; "
+                            f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}"
+                        )
+            if phase.weights:
+                total = sum(phase.exact_weights().values())
+                if abs(total - 1) > Fraction(1, 1_000_000):
+                    raise ValueError(f"phase {phase.name!r}: weights sum to {float(total):.6g}; they must sum to 1")
+            if phase.tokens < phase.sequence_length * phase.batch_size:
+                raise ValueError(
+                    f"phase {phase.name!r}: tokens = {phase.tokens} is less than one step of "
+                    f"batch_size × sequence_length = {phase.batch_size * phase.sequence_length}"
+                )
+        return self
+
+    def source_named(self, name: str) -> Source:
+        return next(source for source in self.source if source.name == name)
+
+
+def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
+    """Reads a recipe file; `overrides` are dotted keys to TOML values (`--set dedup.threshold=0.7`).
+
+    Raises RecipeError with one line for a missing file, bad TOML, an unknown key, a wrong type or value.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(
+            f"{path}: no such recipe; give the path of a TOML file (examples/demo/recipe.toml is one)"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from error
+    for key, value in (overrides or {}).items():
+        _override(table, key, value, path)
+    return parse_recipe(table, str(path))
+
+
+def parse_recipe(table: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe of a parsed TOML table; `where` names it in messages."""
+    try:
+        return Recipe.model_validate(table)
+    except pydantic.ValidationError as error:
+        raise RecipeError(f"{where}: {_explain(error)}") from None
+
+
+def _override(table: dict[str, Any], key: str, value: str, path: Path) -> None:
+    """Sets one dotted key; `phase.0.tokens` counts entries of an array of tables from 0."""
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value  # a bare word is a string: --set tokenizer.model_type=bpe
+    *parents, last = key.split(".")
+    node: Any = table
+    try:
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        if isinstance(node, list):
+            node[int(last)] = parsed
+        else:
+            node[last] = parsed
+    except (IndexError, ValueError, TypeError, AttributeError):
+        raise RecipeError(f"{path}: --set {key}: there is no such place in the recipe") from None
+
+
+def _explain(error: pydantic.ValidationError) -> str:
+    """One line for the first of pydantic's errors: key, what is wrong, what is allowed."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "recipe"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        known = sorted(_known_keys(first["loc"][:-1]))
+        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        return f"{where}: unknown key{hint}; known here: {', '.join(known)}"
+    if first["type"] == "missing":
+        return f"{where}: missing; it has no default"
+    if first["type"] == "value_error":
+        return message
+    value = repr(first["input"])
+    return f"{where} = {value if len(value) <= 60 else value[:57] + '...'}: {message[0].lower()}{message[1:]}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed in the table at a place of the recipe."""
+    model: Any = Recipe
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        annotation = field.annotation if field is not None else None
+        inner = _models_in(annotation)
+        model = inner[0] if inner else model
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
+
+
+def fingerprint(*parts: Any) -> str:
+    """16 hex digits of a canonical JSON of settings: equal settings, equal fingerprint, on every machine.
+
+    Accepts settings models, mappings, sequences, strings, integers, finite floats, booleans and None.
+    """
+    text = json.dumps([_plain(part) for part in parts], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=8, person=b"corpus-settings"[:16]).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump())
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a fingerprint takes finite numbers, not {value}")
+    return value

@@ -1,0 +1,189 @@
+"""Every Arrow schema that reaches a file: column, type, unit, meaning. Checked at read and write (corpus.storage.ipc).
+
+`documents/`, `signals/` and `decisions/` are co-partitioned: file by file and row by row the same documents in the same
+order, so a join is opening two files. `doc_id` joins inside a run; `key` is identity across runs (ARCHITECTURE.md, 3).
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+#: `doc_id` = split number << ROW_BITS | row of the document in its split.
+ROW_BITS = 32
+
+KEY = pa.binary(16)
+
+SPLITS = pa.schema(
+    [
+        pa.field("split", pa.uint32(), nullable=False),  # number, in the order of (source, file name, digest, begin)
+        pa.field("item", pa.uint32(), nullable=False),  # work item that reads it
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("format", pa.string(), nullable=False),
+        pa.field("file", pa.string(), nullable=False),  # local path or fsspec URL
+        pa.field("begin", pa.uint64(), nullable=False),  # byte range [begin, end) of the stored file
+        pa.field("end", pa.uint64(), nullable=False),
+        pa.field("file_bytes", pa.uint64(), nullable=False),
+        pa.field("digest", pa.binary(16), nullable=False),  # of the file's first and last MiB
+    ]
+)
+
+DOCUMENTS = pa.schema(
+    [
+        pa.field("doc_id", pa.uint64(), nullable=False),
+        pa.field("key", KEY, nullable=False),
+        pa.field("id", pa.string()),  # the input's own: WARC-Record-ID, or the `id` of a row
+        pa.field("url", pa.string()),
+        pa.field("date", pa.timestamp("s", tz="UTC")),  # when the record was fetched
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("offset", pa.uint64(), nullable=False),  # bytes: where the record begins in its file
+        pa.field("text", pa.large_string(), nullable=False),
+    ]
+)
+
+#: Signals that are counted, uint32: what `filters.signals` measures as integers.
+COUNT_SIGNALS = (
+    "characters",  # code points
+    "bytes",  # of UTF-8
+    "words",  # words with at least one character that is no punctuation or symbol (Gopher's "non-symbol words")
+    "lines",  # lines that are not blank
+    "paragraphs",  # runs of lines between blank lines
+    "sentences",  # sentence ends, at least 1 for a text with words
+    "stop_words",  # distinct stop words of the document's language (0 where we have no list)
+    "curly_brackets",  # `{`
+    "javascript_lines",  # lines that contain "javascript" (any case)
+    "policy_lines",  # lines that contain one of C4's policy phrases (any case)
+    "lorem_ipsum",  # occurrences of "lorem ipsum" (any case)
+)
+
+#: Signals that are ratios of integer counts, computed in float64 and stored as float32.
+RATIO_SIGNALS = (
+    "mean_word_length",  # characters per word
+    "mean_line_length",  # characters per line that is not blank
+    "hash_mark_ratio",  # `#` per word, symbols counted as words
+    "ellipsis_ratio",  # `...` and `…` per word, symbols counted as words
+    "bullet_line_ratio",  # share of lines that begin with a bullet
+    "ellipsis_line_ratio",  # share of lines that end with an ellipsis
+    "alphabetic_word_ratio",  # share of words, symbols counted, with a letter
+    "duplicate_line_ratio",  # second and later copies, share of lines
+    "duplicate_line_character_ratio",  # their characters, share of the text's
+    "duplicate_paragraph_ratio",
+    "duplicate_paragraph_character_ratio",
+    "top_2_gram_character_ratio",  # characters of all copies of the commonest n-gram, if it occurs twice, share of text
+    "top_3_gram_character_ratio",
+    "top_4_gram_character_ratio",
+    "duplicate_5_gram_character_ratio",  # characters of non-overlapping repeated n-grams, share of the text's
+    "duplicate_6_gram_character_ratio",
+    "duplicate_7_gram_character_ratio",
+    "duplicate_8_gram_character_ratio",
+    "duplicate_9_gram_character_ratio",
+    "duplicate_10_gram_character_ratio",
+    "repeated_13_character_ratio",  # share of 13-character windows seen before in the text (ChineseWebText)
+    "line_end_punctuation_ratio",  # share of lines that end with terminal punctuation (any script)
+    "short_line_ratio",  # share of lines of at most 30 characters
+    "short_word_line_ratio",  # share of lines of fewer than 3 words (C4)
+    "fineweb_duplicate_line_character_ratio",  # as FineWeb: over the text's characters without newlines
+    "newline_word_ratio",  # newlines per word, symbols counted as words
+    "cjk_ratio",  # han, kana, hangul: share of characters that are not white space
+    "digit_ratio",
+    "punctuation_ratio",  # punctuation and symbols
+    "uppercase_ratio",
+)
+
+SIGNALS_HEAD = [
+    pa.field("doc_id", pa.uint64(), nullable=False),
+    pa.field("key", KEY, nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("date", pa.timestamp("s", tz="UTC")),
+    pa.field(
+        "language", pa.string(), nullable=False
+    ),  # ISO 639 code as the model gives it; "und" where nothing is sure
+    pa.field("language_score", pa.float32(), nullable=False),  # 0–1, rounded to 1/1000
+    pa.field("script", pa.string(), nullable=False),  # "hans", "hant" for Chinese, else ""
+    pa.field("text_hash", pa.binary(16), nullable=False),  # XXH3-128 of the text's UTF-8
+]
+
+
+def signals_schema(*, permutations: int, bands: int) -> pa.Schema:
+    """`signals/`: one row a document; signature (permutations,) uint32 and band hashes (bands,) uint64."""
+    return pa.schema(
+        SIGNALS_HEAD
+        + [pa.field(name, pa.uint32(), nullable=False) for name in COUNT_SIGNALS]
+        + [pa.field(name, pa.float32(), nullable=False) for name in RATIO_SIGNALS]
+        + [
+            pa.field("shingles", pa.uint32(), nullable=False),  # how many; 0: too short to be compared
+            pa.field(
+                "signature", pa.list_(pa.field("item", pa.uint32(), nullable=False), permutations), nullable=False
+            ),
+            pa.field("bands", pa.list_(pa.field("item", pa.uint64(), nullable=False), bands), nullable=False),
+        ]
+    )
+
+
+#: `failed/`: records that were read and not made into documents (dropped or failed), and byte ranges that were lost.
+FAILED = pa.schema(
+    [
+        pa.field("split", pa.uint32(), nullable=False),
+        pa.field("offset", pa.uint64(), nullable=False),  # bytes, in the stored file
+        pa.field("length", pa.uint64(), nullable=False),  # bytes of the stored file; 0 where it is not known
+        pa.field("url", pa.string()),
+        pa.field("outcome", pa.string(), nullable=False),  # "dropped" | "failed"
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),  # one line: the value, or the library's own words
+    ]
+)
+
+DECISIONS = pa.schema(
+    [
+        pa.field("doc_id", pa.uint64(), nullable=False),
+        pa.field("kept", pa.bool_(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),  # "" where kept
+        pa.field("representative", pa.uint64()),  # doc_id of the kept document that stands for this one
+        pa.field("similarity", pa.float32()),  # estimated Jaccard with it
+        pa.field("cluster_size", pa.uint32(), nullable=False),  # kept: itself and those it stands for; else 0
+    ]
+)
+
+
+def token_type(vocabulary_size: int) -> pa.DataType:
+    """uint16 where every id fits, else uint32."""
+    return pa.uint16() if vocabulary_size <= 1 << 16 else pa.uint32()
+
+
+def tokens_schema(vocabulary_size: int) -> pa.Schema:
+    """`tokens/` (one batch per domain in each file) and final shards (one batch): one row a document.
+
+    `tokens` comes first so that its buffers stand at the beginning of the body (64-byte alignment, storage.shards).
+    """
+    values = pa.field("item", token_type(vocabulary_size), nullable=False)
+    return pa.schema(
+        [
+            pa.field("tokens", pa.large_list(values), nullable=False),  # ends with the end-of-document id
+            pa.field("key", KEY, nullable=False),
+            pa.field("doc_id", pa.uint64(), nullable=False),
+            pa.field("source", pa.string(), nullable=False),
+            pa.field("language", pa.string(), nullable=False),
+            pa.field("bytes", pa.uint32(), nullable=False),  # of UTF-8 text
+            pa.field("quality", pa.float32(), nullable=False),  # language score until a classifier gives a better one
+        ]
+    )
+
+
+#: `manifest.arrow`: one row a final shard, in the order of (domain, shard). A domain's token stream is its shards' tokens
+#: in this order. Schema metadata: `manifest` (digest of the rows), `tokenizer`, `settings` (fingerprints),
+#: `vocabulary_size`, `end_of_document`.
+MANIFEST = pa.schema(
+    [
+        pa.field("domain", pa.string(), nullable=False),  # source.language
+        pa.field("shard", pa.uint32(), nullable=False),  # number within its domain
+        pa.field("path", pa.string(), nullable=False),  # relative to the run directory; its name holds the digest
+        pa.field("documents", pa.uint64(), nullable=False),
+        pa.field("tokens", pa.uint64(), nullable=False),
+        pa.field("bytes", pa.uint64(), nullable=False),  # of UTF-8 text
+        pa.field("file_bytes", pa.uint64(), nullable=False),
+        pa.field("digest", pa.binary(16), nullable=False),  # XXH3-128 of the file
+        pa.field("token_dtype", pa.string(), nullable=False),  # "uint16" | "uint32", little-endian
+        pa.field("token_offset", pa.uint64(), nullable=False),  # bytes: where `tokens` tokens begin; a multiple of 64
+        pa.field("boundary_offset", pa.uint64(), nullable=False),  # bytes: where documents + 1 int64 boundaries begin
+    ]
+)

@@ -168,7 +168,7 @@ class Recipe(_Settings):
                             f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}"
                         )
             if phase.weights:
-                total = sum(phase.exact_weights().values())
+                total = sum(phase.exact_weights().values(), start=Fraction(0))
                 if abs(total - 1) > Fraction(1, 1_000_000):
                     raise ValueError(f"phase {phase.name!r}: weights sum to {float(total):.6g}; they must sum to 1")
             if phase.tokens < phase.sequence_length * phase.batch_size:

@@ -1,0 +1,43 @@
+"""Arrow columns as NumPy views, without a copy and without pandas (which `Array.to_numpy` imports, at over a second)."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+_NUMPY_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+
+
+def numpy_dtype(of: pa.DataType) -> np.dtype[Any]:
+    """The NumPy type of a primitive Arrow type; a timestamp's is int64."""
+    # Not `to_pandas_dtype`: even for a number it imports pandas.
+    return np.dtype(np.int64) if pa.types.is_timestamp(of) else np.dtype(_NUMPY_NAMES.get(str(of), str(of)))
+
+
+def numbers(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    """(rows,) view of a primitive column; a fixed-size list of numbers gives (rows, size). Nulls show what lies beneath."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_fixed_size_list(array.type):
+        size = array.type.list_size
+        flat = numbers(array.values)[array.offset * size : (array.offset + len(array)) * size]
+        return flat.reshape(len(array), size)
+    dtype = numpy_dtype(array.type)
+    if len(array) == 0:
+        return np.empty(0, dtype)
+    return np.frombuffer(array.buffers()[1], dtype)[array.offset : array.offset + len(array)]
+
+
+def fixed_bytes(column: pa.Array | pa.ChunkedArray) -> memoryview:
+    """The bytes of a fixed-size binary column, row after row."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    width = array.type.byte_width
+    if len(array) == 0:
+        return memoryview(b"")
+    return memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]
+
+
+def booleans(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
+    """(rows,) copy of a boolean column without nulls: Arrow packs them in bits."""
+    return numbers(column.cast(pa.uint8())).astype(np.bool_)

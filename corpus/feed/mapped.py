@@ -1,0 +1,144 @@
+"""The shards of a run as the feed reads them: mapped files, and views of them by NumPy.
+
+Reads: `manifest.arrow` (corpus.schema.MANIFEST) by pyarrow, once; shards (corpus.storage.shards) at the offsets that
+the manifest gives, and by pyarrow only for keys. Writes nothing.
+Invariants: a view is handed out only of a file that has the manifest's size and whose boundaries end with its tokens;
+at most `max_open` files are mapped by this module's own hand.
+Cost: tens of microseconds to map a file, none to find it mapped.
+"""
+
+import collections
+import dataclasses
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpus.errors import DamageError, RunDirectoryError
+
+MANIFEST_FILE = "manifest.arrow"
+
+KEY_BYTES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """The columns that reading needs; rows are shards by (domain, number)."""
+
+    domains: list[str]  # of each row
+    paths: list[str]
+    documents: list[int]
+    tokens: list[int]
+    file_bytes: list[int]
+    token_offsets: list[int]
+    boundary_offsets: list[int]
+    dtype: np.dtype[Any]
+    metadata: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class MappedShard:
+    """A mapped file. The views keep the mapping alive; it goes when the last of them does."""
+
+    tokens: NDArray[Any]  # (tokens,)
+    boundaries: NDArray[np.int64]  # (documents + 1,)
+
+
+class MappedShards:
+    """The shards of a run by their row in the manifest, mapped when first read; the longest unused goes first."""
+
+    def __init__(self, run: Path, manifest: Manifest, *, max_open: int) -> None:
+        self.manifest = manifest
+        self._run = run
+        self._max_open = max_open
+        self._open: collections.OrderedDict[int, MappedShard] = collections.OrderedDict()
+
+    def get(self, row: int) -> MappedShard:
+        shard = self._open.get(row)
+        if shard is None:
+            while len(self._open) >= self._max_open:
+                self._open.popitem(last=False)
+            shard = self._open[row] = self._map(row)
+        else:
+            self._open.move_to_end(row)
+        return shard
+
+    def keys(self, documents: NDArray[np.int64]) -> list[bytes]:
+        from corpus.storage.shards import read_shard
+
+        keys = np.empty((len(documents), KEY_BYTES), np.uint8)
+        for row in np.unique(documents[:, 0]).tolist():
+            here = documents[:, 0] == row
+            column = read_shard(self._path(row)).column("key").chunk(0)
+            every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, KEY_BYTES)
+            keys[here] = every[documents[here, 1]]
+        return [key.tobytes() for key in keys]
+
+    def close(self) -> None:
+        self._open.clear()
+
+    def _path(self, row: int) -> Path:
+        return self._run / self.manifest.paths[row]
+
+    def _map(self, row: int) -> MappedShard:
+        """Maps a file and checks what is cheap to check: its size, and where the first and last document end."""
+        manifest, path = self.manifest, self._path(row)
+        try:
+            with path.open("rb") as file:
+                found = os.fstat(file.fileno()).st_size
+                if found != manifest.file_bytes[row]:
+                    raise DamageError(
+                        f"{path}: the shard has {found} bytes, the manifest says {manifest.file_bytes[row]}; "
+                        "delete it and build again"
+                    )
+                mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # np.frombuffer and not np.memmap, whose slices cost microseconds each.
+            tokens = np.frombuffer(mapping, manifest.dtype, manifest.tokens[row], manifest.token_offsets[row])
+            boundaries = np.frombuffer(mapping, "<i8", manifest.documents[row] + 1, manifest.boundary_offsets[row])
+        except OSError as error:
+            raise DamageError(f"{path}: the shard cannot be read ({error.strerror}); build again") from error
+        except ValueError as error:
+            raise DamageError(f"{path}: the manifest's offsets are not of this shard ({error}); build again") from error
+        if boundaries[0] != 0 or boundaries[-1] != len(tokens):
+            raise DamageError(f"{path}: the documents do not cover the tokens; delete it and build again")
+        return MappedShard(tokens=tokens, boundaries=boundaries)
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Raises RunDirectoryError where there is none, DamageError where it is not one."""
+    import pyarrow as pa
+
+    from corpus.schema import MANIFEST
+
+    path = root / MANIFEST_FILE
+    if not path.exists():
+        raise RunDirectoryError(f"{path}: not found; run `corpus build` to the end of stage pack first")
+    try:
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DamageError(f"{path}: not an Arrow file ({str(error).splitlines()[0]}); build again") from error
+    if not table.schema.equals(MANIFEST):
+        raise DamageError(f"{path}: its columns are not those of a manifest; build again")
+    columns = table.to_pydict()
+    rows = list(zip(columns["domain"], columns["shard"], strict=True))
+    if rows != sorted(set(rows)):
+        raise DamageError(f"{path}: its rows are not sorted by domain and shard; build again")
+    kinds = sorted(set(columns["token_dtype"]))
+    if kinds not in (["uint16"], ["uint32"]):
+        raise DamageError(f"{path}: token_dtype is one of uint16 and uint32 in every row, not {kinds}; build again")
+    metadata = table.schema.metadata or {}
+    return Manifest(
+        domains=columns["domain"],
+        paths=columns["path"],
+        documents=columns["documents"],
+        tokens=columns["tokens"],
+        file_bytes=columns["file_bytes"],
+        token_offsets=columns["token_offset"],
+        boundary_offsets=columns["boundary_offset"],
+        dtype=np.dtype(kinds[0]).newbyteorder("<"),
+        metadata={name.decode(): value.decode() for name, value in metadata.items()},
+    )

@@ -1,0 +1,75 @@
+"""What reading an input yields: records, and the byte ranges that no record could be made of."""
+
+import dataclasses
+
+from corpus.reasons import Reason
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Split:
+    """A piece of an input that one worker reads from beginning to end: a row of `splits.arrow`."""
+
+    split: int
+    source: str
+    format: str
+    file: str
+    begin: int  # bytes of the stored file; a record belongs to the range in which it begins
+    end: int
+    file_bytes: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """What a single record may cost."""
+
+    max_record_bytes: int
+    max_page_bytes: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page:
+    """An HTTP response as it was archived: `body` is decoded from its transfer and content codings."""
+
+    offset: int  # bytes: where its record (or the gzip member that holds it) begins in the stored file
+    length: int  # bytes of the stored file
+    record_id: str | None
+    url: str | None
+    date: str | None  # ISO 8601, as in the record
+    status: int | None
+    content_type: str  # lower case, without parameters; "" where the response names none
+    charset: str | None  # as the HTTP header declares it
+    body: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """A row of a JSONL file: text that needs no extraction."""
+
+    offset: int
+    length: int
+    record_id: str | None
+    url: str | None
+    date: str | None
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loss:
+    """A record that could not be used, or (reasons of BYTE_LOSSES) a byte range that gave no record."""
+
+    offset: int
+    length: int  # bytes of the stored file; 0 where not known
+    reason: Reason
+    detail: str
+    url: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Other:
+    """A record that holds no page (warcinfo, request, metadata, revisit …): counted, and passed over."""
+
+    offset: int
+    kind: str
+
+
+Item = Page | Text | Loss | Other

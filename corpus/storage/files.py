@@ -1,0 +1,161 @@
+"""Files by path or fsspec URL: the one place where bytes enter and leave.
+
+A local write goes to a temporary name in the same folder and is renamed; on an object store a finished upload is the
+rename. Either way a name that exists holds a whole file: that is what resume relies on. Memory: one buffer.
+"""
+
+import io
+import os
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import fsspec
+import xxhash
+from fsspec.core import url_to_fs
+
+HEAD_TAIL_BYTES = 1 << 20
+
+
+def is_local(url: str) -> bool:
+    return "://" not in url or url.startswith("file://")
+
+
+def local_path(url: str) -> Path:
+    return Path(url.removeprefix("file://"))
+
+
+def join(base: str, *parts: str) -> str:
+    """The path of a file below `base`, local or URL."""
+    return posixpath.join(base, *parts)
+
+
+def glob(pattern: str) -> list[str]:
+    """Files that match a glob (or the one file it names), sorted; URLs keep their protocol."""
+    filesystem, path = url_to_fs(pattern)
+    found = filesystem.glob(path) if any(mark in path for mark in "*?[") else [path]
+    files = sorted(str(name) for name in found if filesystem.isfile(name))
+    return files if is_local(pattern) else [filesystem.unstrip_protocol(name) for name in files]
+
+
+def size(url: str) -> int:
+    filesystem, path = url_to_fs(url)
+    return int(filesystem.size(path))
+
+
+def exists(url: str) -> bool:
+    filesystem, path = url_to_fs(url)
+    return bool(filesystem.exists(path))
+
+
+def names(folder: str) -> list[str]:
+    """Base names of the files in a folder, sorted; [] where there is none. One listing."""
+    if is_local(folder):
+        try:
+            return sorted(entry.name for entry in os.scandir(local_path(folder)) if entry.is_file())
+        except FileNotFoundError:
+            return []
+    filesystem, path = url_to_fs(folder)
+    filesystem.invalidate_cache(path)
+    if not filesystem.exists(path):
+        return []
+    return sorted(posixpath.basename(str(name)) for name in filesystem.ls(path, detail=False))
+
+
+def folder_names(folder: str) -> list[str]:
+    """Base names of the folders in a folder, sorted; [] where there is none."""
+    filesystem, path = url_to_fs(folder)
+    if not filesystem.exists(path):
+        return []
+    entries = filesystem.ls(path, detail=True)
+    return sorted(posixpath.basename(entry["name"].rstrip("/")) for entry in entries if entry["type"] == "directory")
+
+
+def open_read(url: str) -> BinaryIO:
+    """A seekable binary stream of the stored bytes; the caller closes it."""
+    if is_local(url):
+        return local_path(url).open("rb")
+    return cast(BinaryIO, fsspec.open(url, "rb").open())
+
+
+def read_bytes(url: str) -> bytes:
+    with open_read(url) as stream:
+        return stream.read()
+
+
+def head_tail_digest(url: str) -> bytes:
+    """XXH3-128 of a file's size and its first and last MiB: identity at a cost that does not grow with the file."""
+    length = size(url)
+    digest = xxhash.xxh3_128(length.to_bytes(8, "little"))
+    with open_read(url) as stream:
+        digest.update(stream.read(HEAD_TAIL_BYTES))
+        if length > HEAD_TAIL_BYTES:
+            stream.seek(max(HEAD_TAIL_BYTES, length - HEAD_TAIL_BYTES))
+            digest.update(stream.read(HEAD_TAIL_BYTES))
+    return digest.digest()
+
+
+class DigestingWriter(io.RawIOBase):
+    """Passes bytes on to a stream and knows their number and XXH3-128 so far."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._digest = xxhash.xxh3_128()
+        self.written_bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        view = memoryview(data)  # type: ignore[arg-type]
+        self._digest.update(view)
+        self._sink.write(view)
+        self.written_bytes += view.nbytes
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self.written_bytes
+
+    def digest(self) -> bytes:
+        return self._digest.digest()
+
+
+@contextmanager
+def atomic_writer(url: str) -> Iterator[DigestingWriter]:
+    """A stream whose file appears whole, or, after an exception, not at all."""
+    if not is_local(url):
+        handle = fsspec.open(url, "wb").open()
+        try:
+            yield DigestingWriter(handle)
+        except BaseException:
+            # Closing would publish half a file; discard() drops a multipart upload where the store knows how.
+            if hasattr(handle, "discard"):
+                handle.discard()
+            raise
+        handle.close()
+        return
+    path = local_path(url)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The process number keeps two workers that were given the same item by a retrying runner out of each other's file;
+    # both write the same bytes, so it does not matter whose rename is last.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as sink:
+            yield DigestingWriter(sink)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(url: str, data: bytes) -> None:
+    with atomic_writer(url) as sink:
+        sink.write(data)
+
+
+def remove_tree(url: str) -> None:
+    filesystem, path = url_to_fs(url)
+    if filesystem.exists(path):
+        filesystem.rm(path, recursive=True)

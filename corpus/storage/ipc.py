@@ -1,0 +1,106 @@
+"""Arrow IPC files with their schema checked at both ends.
+
+`batch_writer`, `write_batches` and `write_table` are atomic and return the number of rows, bytes and the digest of what was written;
+`open_table` maps a local file into memory and reads a remote one. IPC bytes are a function of the batches alone.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from corpus.errors import DamageError
+from corpus.storage import files
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """What a finished file holds; stands in the record of the work item that wrote it."""
+
+    rows: int
+    bytes: int
+    digest: str
+
+
+class BatchWriter:
+    """Writes batches of one schema to a file; `written` is there once the file is."""
+
+    def __init__(self, url: str, schema: pa.Schema, writer: pa.RecordBatchFileWriter) -> None:
+        self._url, self._schema, self._writer = url, schema, writer
+        self._rows = 0
+        self._written: Written | None = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Raises ValueError where the batch is not of the file's schema."""
+        if not batch.schema.equals(self._schema):
+            raise ValueError(f"{self._url}: a batch has schema {batch.schema}, the file {self._schema}")
+        self._rows += batch.num_rows
+        self._writer.write_batch(batch)
+
+    @property
+    def written(self) -> Written:
+        if self._written is None:
+            raise ValueError(f"{self._url}: not finished yet")
+        return self._written
+
+
+@contextmanager
+def batch_writer(url: str, schema: pa.Schema, *, compression: str | None = "zstd") -> Iterator[BatchWriter]:
+    """A writer whose file appears whole, or, after an exception, not at all. Memory: one batch."""
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with files.atomic_writer(url) as sink:
+        with pa.ipc.new_file(pa.PythonFile(sink, mode="w"), schema, options=options) as writer:
+            batches = BatchWriter(url, schema, writer)
+            yield batches
+        written = Written(rows=batches._rows, bytes=sink.written_bytes, digest=sink.digest().hex())
+    batches._written = written
+
+
+def write_batches(
+    url: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, compression: str | None = "zstd"
+) -> Written:
+    """Writes batches as one IPC file."""
+    with batch_writer(url, schema, compression=compression) as writer:
+        for batch in batches:
+            writer.write(batch)
+    return writer.written
+
+
+def write_table(url: str, table: pa.Table, schema: pa.Schema, *, compression: str | None = "zstd") -> Written:
+    return write_batches(url, schema, table.combine_chunks().to_batches(), compression=compression)
+
+
+def open_reader(url: str, schema: pa.Schema | None = None) -> pa.ipc.RecordBatchFileReader:
+    """A reader of an IPC file's batches, memory-mapped where local.
+
+    Raises DamageError where the file is not an IPC file or not of the schema (metadata aside).
+    """
+    try:
+        source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
+        reader = pa.ipc.open_file(source)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+    if schema is not None and not reader.schema.equals(schema):
+        raise DamageError(f"{url}: its columns are {reader.schema.names}, not {schema.names} of the expected types")
+    return reader
+
+
+def open_table(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> pa.Table:
+    """The whole file as a table. Columns that are not asked for are not decompressed."""
+    if columns is not None:
+        full = open_reader(url, schema).schema
+        options = pa.ipc.IpcReadOptions(included_fields=[full.get_field_index(name) for name in columns])
+        source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
+        try:
+            return pa.ipc.open_file(source, options=options).read_all().select(columns)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+    try:
+        return open_reader(url, schema).read_all()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]

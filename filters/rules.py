@@ -1,0 +1,242 @@
+"""Which documents a profile's rules drop, decided from the columns of `signals/` alone.
+
+Reads a batch with `source`, `language`, `language_score` and the counts and ratios of corpus.schema; returns one reason
+a row, "" where every rule passes. A *rule* is a limit on one side of one signal, with a reason and the paper or file that
+its number comes from; a *profile* holds the rules of a kind of source, in variants by language (filters/profiles/*.toml),
+and a recipe lays its own over them. A value at its limit passes; a row's reason is the first in this order: language not
+wanted by the run, then the profile's rules as they stand in it, of which the language score is the first.
+
+Invariant: a row's reason depends on that row and the settings only.
+Cost: one comparison of a column per rule and (source, language) in the batch; no Python per document. 30 rules over a
+million rows in 40 languages: 0.5 s, one core.
+"""
+
+import difflib
+import functools
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from corpus import recipe as settings
+from corpus.errors import RecipeError
+from corpus.reasons import Outcome, Reason
+from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
+from filters.profiles import shipped_profiles
+
+ANY_LANGUAGE = "*"
+SIGNALS = ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS)
+#: Reasons that a rule may give.
+RULE_REASONS = tuple(
+    reason
+    for reason in Reason
+    if reason.outcome is Outcome.DROPPED and reason not in (Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One side of a rule: a document whose signal lies beyond `value` is dropped for `reason`."""
+
+    signal: str
+    side: Literal["min", "max"]
+    value: float
+    reason: Reason
+    source: str
+
+    def fails(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """(rows,) True beyond the limit, which is rounded as the column is: .3 is not beyond a limit of .3."""
+        limit = np.float32(self.value) if values.dtype == np.float32 else np.float64(self.value)
+        return values < limit if self.side == "min" else values > limit
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """The rules of a profile for one language, in the order in which they give their reason."""
+
+    profile: str
+    language: str  # or "*": languages the profile does not name
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A rule that a document fails, with its value and the limit."""
+
+    reason: Reason
+    signal: str
+    value: float | str
+    side: Literal["min", "max", "wanted"]
+    limit: float | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Every profile that a recipe can use, and which of them each source uses."""
+
+    rule_sets: Mapping[str, Mapping[str, RuleSet]]  # profile → language, or "*" → rules
+    of_source: Mapping[str, str]
+
+    def for_domain(self, profile: str, language: str) -> RuleSet:
+        """The rules of a profile for documents of a language. Raises RecipeError for a profile that is not known."""
+        if profile not in self.rule_sets:
+            raise RecipeError(_unknown("profile", profile, self.rule_sets))
+        by_language = self.rule_sets[profile]
+        return by_language[language if language in by_language else ANY_LANGUAGE]
+
+
+def load_profiles(recipe: settings.Recipe) -> Profiles:
+    """The shipped profiles with the recipe's [profiles.NAME] tables laid over them.
+
+    A table starts from the shipped profile `base`, or from that of its own name, or from nothing, and holds for its
+    `languages`. Its rules replace the shipped limit on the same side of the same signal, in that limit's place, or come
+    after all others; a rule with neither min nor max removes the signal's limits.
+    Raises RecipeError for a signal, reason, base or source's profile that does not exist, naming those that do.
+    """
+    rule_sets = dict(_shipped())
+    for name, profile in recipe.profiles.items():
+        where = f"profiles.{name}"
+        base = profile.base or name
+        if profile.base is not None and base not in _shipped():
+            raise RecipeError(f"{where}: {_unknown('base', base, _shipped())}")
+        below = _shipped().get(base, {ANY_LANGUAGE: RuleSet(name, ANY_LANGUAGE, ())})
+        languages = {*below, *profile.languages}
+        rule_sets[name] = {
+            language: RuleSet(
+                name,
+                language,
+                _overlaid(below.get(language, below[ANY_LANGUAGE]).limits, profile.rules, where)
+                if language in profile.languages or ANY_LANGUAGE in profile.languages
+                else below[language].limits,
+            )
+            for language in sorted(languages)
+        }
+    for source in recipe.source:
+        if source.profile not in rule_sets:
+            raise RecipeError(f"source {source.name!r}: {_unknown('profile', source.profile, rule_sets)}")
+    return Profiles(rule_sets, {source.name: source.profile for source in recipe.source})
+
+
+def judge(signals: pa.RecordBatch | pa.Table, profiles: Profiles, wants: Callable[[str], bool]) -> pa.StringArray:
+    """The reason of each row of a batch of `signals/`, "" where it passes: (rows,) string without nulls.
+
+    `wants` says which languages the run keeps (`recipe.run.wants`).
+    """
+    sources, source_of = _encoded(signals, "source")
+    languages, language_of = _encoded(signals, "language")
+    group_of = source_of.astype(np.int64) * len(languages) + language_of  # (rows,)
+    order = np.argsort(group_of, kind="stable")
+    groups, first = np.unique(group_of[order], return_index=True)
+    codes = np.zeros(len(group_of), dtype=np.int32)  # 0 passes, else 1 + position in _REASONS
+    columns: dict[str, NDArray[Any]] = {}
+    ends = np.append(first, len(order))[1:]
+    for group, begin, end in zip(groups.tolist(), first, ends, strict=True):
+        rows = order[begin:end]
+        source, language = sources[group // len(languages)], languages[group % len(languages)]
+        if not wants(language):
+            codes[rows] = _CODES[Reason.LANGUAGE_NOT_WANTED]
+            continue
+        verdicts = np.zeros(len(rows), dtype=np.int32)
+        for limit in profiles.for_domain(profiles.of_source[source], language).limits:
+            if limit.signal not in columns:
+                columns[limit.signal] = _numbers(signals, limit.signal)
+            fails = limit.fails(columns[limit.signal][rows])
+            verdicts[fails & (verdicts == 0)] = _CODES[limit.reason]
+        codes[rows] = verdicts
+    return pa.array(("", *_REASONS), pa.string()).take(pa.array(codes))
+
+
+def all_reasons(row: Mapping[str, Any], rules: RuleSet, wants: Callable[[str], bool]) -> list[Failure]:
+    """Every rule that one document fails, in order; the first is what `judge` answers. `row`: a row of `signals/`."""
+    unwanted = Failure(Reason.LANGUAGE_NOT_WANTED, "language", row["language"], "wanted", None, "[run] languages")
+    return ([] if wants(row["language"]) else [unwanted]) + [
+        Failure(limit.reason, limit.signal, row[limit.signal], limit.side, limit.value, limit.source)
+        for limit in rules.limits
+        if limit.fails(np.array([row[limit.signal]], dtype=_dtype(limit.signal)))[0]
+    ]
+
+
+_REASONS = tuple(Reason)
+_CODES = {reason: number for number, reason in enumerate(_REASONS, start=1)}
+
+
+@functools.cache
+def _shipped() -> Mapping[str, Mapping[str, RuleSet]]:
+    """profile → language or "*" → rules, of the files in filters/profiles."""
+    return {name: _rule_sets(name, tomllib.loads(text)) for name, text in shipped_profiles().items()}
+
+
+def _rule_sets(profile: str, table: Mapping[str, Any]) -> Mapping[str, RuleSet]:
+    """The rule sets of a profile's file: variants by name, each laid over its `base`, for its `languages`."""
+    variants: dict[str, tuple[Limit, ...]] = {}
+    rule_sets: dict[str, RuleSet] = {}
+    for variant in table["variant"]:
+        rules = [settings.Rule.model_validate(row) for row in variant["rules"]]
+        below = variants[variant["base"]] if "base" in variant else ()
+        variants[variant["name"]] = limits = _overlaid(below, rules, f"profiles/{profile}.toml")
+        for language in variant["languages"]:
+            rule_sets[language] = RuleSet(profile, language, limits)
+    return rule_sets
+
+
+def _overlaid(below: Iterable[Limit], rules: Iterable[settings.Rule], where: str) -> tuple[Limit, ...]:
+    """Limits with rules laid over them: the same side of the same signal is replaced in place, new ones are added."""
+    limits = {(limit.signal, limit.side): limit for limit in below}
+    for rule in rules:
+        if rule.signal not in SIGNALS:
+            raise RecipeError(f"{where}: {_unknown('signal', rule.signal, SIGNALS)}")
+        if rule.reason not in RULE_REASONS:
+            raise RecipeError(f"{where}: {_unknown('reason', rule.reason, RULE_REASONS)}")
+        if rule.min is None and rule.max is None:
+            for side in _SIDES:
+                limits.pop((rule.signal, side), None)
+        for side in _SIDES:
+            value = rule.min if side == "min" else rule.max
+            if value is not None:
+                limits[rule.signal, side] = Limit(rule.signal, side, value, Reason(rule.reason), rule.source or where)
+    return tuple(limits.values())
+
+
+_SIDES: tuple[Literal["min"], Literal["max"]] = ("min", "max")
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"{what} {name!r} is unknown{hint}; known are {', '.join(names)}"
+
+
+def _array(signals: pa.RecordBatch | pa.Table, name: str) -> Any:
+    column = signals.column(name)
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _encoded(signals: pa.RecordBatch | pa.Table, name: str) -> tuple[list[str], NDArray[np.int32]]:
+    """The distinct strings of a column, and each row's position among them."""
+    encoded = _array(signals, name).dictionary_encode()
+    return encoded.dictionary.to_pylist(), _view(encoded.indices, np.dtype(np.int32))
+
+
+def _numbers(signals: pa.RecordBatch | pa.Table, name: str) -> NDArray[Any]:
+    array = _array(signals, name)
+    dtype = _dtype(name)
+    if array.type != pa.from_numpy_dtype(dtype):
+        raise TypeError(f"signal {name!r} must be {dtype}, not {array.type}")
+    return _view(array, dtype)
+
+
+def _dtype(signal: str) -> np.dtype[Any]:
+    return np.dtype(np.uint32 if signal in COUNT_SIGNALS else np.float32)
+
+
+def _view(array: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A column without nulls as NumPy, over Arrow's own buffer (`to_numpy` would import pandas, over a second)."""
+    if not len(array):
+        return np.empty(0, dtype)
+    return np.frombuffer(array.buffers()[1], dtype)[array.offset : array.offset + len(array)]

@@ -1,0 +1,467 @@
+"""Signals of a document: every column of `corpus.schema.COUNT_SIGNALS` and `RATIO_SIGNALS`, from one compiled pass
+over its text.
+
+Reads a string array and the languages of its rows; returns columns. A kernel counts integers (the `_RAW` columns
+below); a ratio is one of them over another (`_RATIOS`), divided in float64 and stored as float32, 0 where the
+denominator is 0. Cost: some 25 ns a byte of text, linear whatever the text; scratch of about 100 bytes per byte of the
+longest text in the array, of which only what a text uses is touched.
+
+Words, symbol words and characters are those of `corpus.text.segmentation`. *Words* of a ratio are all words with
+symbols (datatrove's `words`), those of the signal `words` only the others (datatrove's non-symbol words).
+
+Formulas are datatrove's (`gopher_quality_filter`, `gopher_repetition_filter`, `c4_filters`, `fineweb_quality_filter`),
+thresholds tuned on those carry over. Lines come in three variants, each where datatrove uses it:
+- Gopher quality (bullets, ellipses): all lines, blank ones too, without an empty last one;
+- Gopher repetition: what is between runs of newlines, so an empty text, or a newline at either end, gives an empty
+  line;
+- FineWeb, C4 and everything else: lines that are not blank.
+Deviations: nothing divides by zero; line ends are looked for before trailing white space, and only `\\n` ends a line;
+sentence ends of all scripts count as terminal punctuation; fewer than 3 words a line are counted in words, not in
+blank-separated pieces, so that Chinese has lines; policy phrases ignore ASCII case only; what `filters.repetition`
+states.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
+from corpus.text import unicode_table
+from corpus.text.segmentation import (
+    ALPHABETIC_WORD,
+    SYMBOL_WORD,
+    SYMBOLIC,
+    Int8s,
+    Int32s,
+    Int64s,
+    UInt8s,
+    UInt16s,
+    UInt32s,
+    UInt64s,
+    classify,
+    count_sentence_ends,
+    decode,
+    hash_span,
+    kernel,
+    longest,
+    segment_words,
+    utf8_buffers,
+)
+from corpus.text.unicode_table import CJK, DIGIT, SPACE, TERMINAL, UPPERCASE
+from filters.repetition import (
+    LONGEST_N_GRAM,
+    NEWLINE,
+    WINDOW_CHARACTERS,
+    add,
+    clear,
+    duplicate_paragraphs,
+    find_slot,
+    repeated_n_grams,
+    repeated_windows,
+    table_slots,
+)
+
+#: Part of the fingerprint of `extract`: raise it with every change that can change a value.
+VERSION = 1
+
+SHORT_LINE_CHARACTERS = 30
+SHORT_LINE_WORDS = 3
+
+_EN = "the be to of and that have with"
+_ZH = " ".join("的年在月是和日了於·為有被人中为他與後也而由")
+#: Language → stop words, case-sensitive. English: Gopher; Chinese: FineWeb-2's list for cmn_Hani, in which each is one
+#: character.
+STOP_WORDS: Mapping[str, str] = {"en": _EN, "eng": _EN, "zh": _ZH, "zho": _ZH, "cmn": _ZH}
+
+#: What the kernel counts, in the order of its columns.
+_RAW = (
+    *COUNT_SIGNALS,
+    "all_words",
+    "word_characters",
+    "alphabetic_words",
+    "hash_marks",
+    "ellipses",
+    "line_characters",
+    "terminal_lines",
+    "short_lines",
+    "short_word_lines",
+    "fineweb_duplicate_line_characters",
+    "newlines",
+    "characters_without_newlines",
+    "all_lines",
+    "bullet_lines",
+    "ellipsis_lines",
+    "gopher_lines",
+    "duplicate_lines",
+    "duplicate_line_characters",
+    "gopher_paragraphs",
+    "duplicate_paragraphs",
+    "duplicate_paragraph_characters",
+    *(f"repeated_{n}_gram_characters" for n in range(LONGEST_N_GRAM + 1)),  # 0 and 1 stay 0: the index is n
+    "windows",
+    "repeated_windows",
+    "visible_characters",
+    "cjk_characters",
+    "digits",
+    "punctuation",
+    "uppercase",
+)
+
+#: Ratio signal → (numerator, denominator).
+_RATIOS: Mapping[str, tuple[str, str]] = {
+    "mean_word_length": ("word_characters", "words"),
+    "mean_line_length": ("line_characters", "lines"),
+    "hash_mark_ratio": ("hash_marks", "all_words"),
+    "ellipsis_ratio": ("ellipses", "all_words"),
+    "bullet_line_ratio": ("bullet_lines", "all_lines"),
+    "ellipsis_line_ratio": ("ellipsis_lines", "all_lines"),
+    "alphabetic_word_ratio": ("alphabetic_words", "all_words"),
+    "duplicate_line_ratio": ("duplicate_lines", "gopher_lines"),
+    "duplicate_line_character_ratio": ("duplicate_line_characters", "characters"),
+    "duplicate_paragraph_ratio": ("duplicate_paragraphs", "gopher_paragraphs"),
+    "duplicate_paragraph_character_ratio": ("duplicate_paragraph_characters", "characters"),
+    **{f"top_{n}_gram_character_ratio": (f"repeated_{n}_gram_characters", "characters") for n in (2, 3, 4)},
+    **{f"duplicate_{n}_gram_character_ratio": (f"repeated_{n}_gram_characters", "characters") for n in range(5, 11)},
+    "repeated_13_character_ratio": ("repeated_windows", "windows"),
+    "line_end_punctuation_ratio": ("terminal_lines", "lines"),
+    "short_line_ratio": ("short_lines", "lines"),
+    "short_word_line_ratio": ("short_word_lines", "lines"),
+    "fineweb_duplicate_line_character_ratio": ("fineweb_duplicate_line_characters", "characters_without_newlines"),
+    "newline_word_ratio": ("newlines", "all_words"),
+    "cjk_ratio": ("cjk_characters", "visible_characters"),
+    "digit_ratio": ("digits", "visible_characters"),
+    "punctuation_ratio": ("punctuation", "visible_characters"),
+    "uppercase_ratio": ("uppercase", "visible_characters"),
+}
+
+# Numba takes module constants, not dictionaries: one name for each column that a kernel below writes.
+_CHARACTERS, _BYTES, _WORDS, _LINES, _PARAGRAPHS, _SENTENCES, _STOP_WORDS, _CURLY, _JAVASCRIPT, _POLICY, _LOREM = (
+    _RAW.index(name) for name in COUNT_SIGNALS
+)
+_ALL_WORDS = _RAW.index("all_words")
+_WORD_CHARACTERS = _RAW.index("word_characters")
+_ALPHABETIC_WORDS = _RAW.index("alphabetic_words")
+_HASH_MARKS = _RAW.index("hash_marks")
+_ELLIPSES = _RAW.index("ellipses")
+_LINE_CHARACTERS = _RAW.index("line_characters")
+_TERMINAL_LINES = _RAW.index("terminal_lines")
+_SHORT_LINES = _RAW.index("short_lines")
+_SHORT_WORD_LINES = _RAW.index("short_word_lines")
+_FINEWEB_DUPLICATE_LINE_CHARACTERS = _RAW.index("fineweb_duplicate_line_characters")
+_NEWLINES = _RAW.index("newlines")
+_CHARACTERS_WITHOUT_NEWLINES = _RAW.index("characters_without_newlines")
+_ALL_LINES = _RAW.index("all_lines")
+_BULLET_LINES = _RAW.index("bullet_lines")
+_ELLIPSIS_LINES = _RAW.index("ellipsis_lines")
+_GOPHER_LINES = _RAW.index("gopher_lines")
+_DUPLICATE_LINES = _RAW.index("duplicate_lines")
+_DUPLICATE_LINE_CHARACTERS = _RAW.index("duplicate_line_characters")
+_GOPHER_PARAGRAPHS = _RAW.index("gopher_paragraphs")
+_REPEATED_N_GRAMS = _RAW.index("repeated_0_gram_characters")
+_WINDOWS = _RAW.index("windows")
+_VISIBLE = _RAW.index("visible_characters")
+_CJK = _RAW.index("cjk_characters")
+_DIGITS = _RAW.index("digits")
+_PUNCTUATION = _RAW.index("punctuation")
+_UPPERCASE = _RAW.index("uppercase")
+
+_ELLIPSIS, _BULLET, _HYPHEN, _HASH, _DOT, _BRACE = (np.uint32(ord(c)) for c in "…•-#.{")
+_NONE = np.uint64(0)
+
+_PHRASES = (
+    "javascript",
+    "lorem ipsum",
+    "terms of use",
+    "privacy policy",
+    "cookie policy",
+    "uses cookies",
+    "use of cookies",
+    "use cookies",
+)  # lower case; the third and later are C4's policy phrases
+_JAVASCRIPT_PHRASE, _LOREM_PHRASE = 0, 1
+_PHRASE_POINTS = np.array([ord(c) for phrase in _PHRASES for c in phrase], dtype=np.uint32)
+_PHRASE_STARTS = np.cumsum([0, *map(len, _PHRASES)], dtype=np.int64)
+_BEGINS_PHRASE = np.isin(np.arange(128), [ord(phrase[0]) for phrase in _PHRASES])
+
+_STOP_WORD_SLOTS = 256
+
+
+def measure(texts: pa.Array, languages: pa.Array | Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
+    """Every signal of every text: name → (len(texts),) uint32 for counts, float32 for ratios, in the schema's order.
+
+    `languages` are ISO 639 codes, a script after an underscore is ignored; a language without stop words counts none.
+    Raises TypeError where `texts` is no string array, ValueError for a null or where the lengths differ.
+    """
+    data, offsets = utf8_buffers(texts)
+    if len(languages) != len(texts):
+        raise ValueError(f"languages must be as many as texts: {len(texts)}, not {len(languages)}")
+    names = languages.to_pylist() if isinstance(languages, pa.Array) else languages
+    raw = _measure(data, offsets, _language_numbers(names))
+    counts = {name: raw[name].astype(np.uint32) for name in COUNT_SIGNALS}
+    return counts | {name: _ratio(raw[_RATIOS[name][0]], raw[_RATIOS[name][1]]) for name in RATIO_SIGNALS}
+
+
+def warm_up() -> None:
+    """Compiles the kernels, or loads them from Numba's cache: once per process, before the work is timed."""
+    measure(pa.array(["The warm-up."]), ["en"])
+
+
+def _ratio(numerator: Int64s, denominator: Int64s) -> npt.NDArray[np.float32]:
+    quotient = np.zeros(len(numerator), dtype=np.float64)
+    np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+    return quotient.astype(np.float32)
+
+
+def _language_numbers(languages: Sequence[str]) -> Int8s:
+    rows = {language: row for row, language in enumerate(STOP_WORDS, start=1)}
+    return np.array([rows.get(language.partition("_")[0], 0) for language in languages], dtype=np.int8)
+
+
+@functools.cache
+def _stop_word_table() -> UInt64s:
+    """(1 + languages, _STOP_WORD_SLOTS): a hash set of word hashes for each language; row 0 is of languages without a
+    list."""
+    table = np.zeros((1 + len(STOP_WORDS), _STOP_WORD_SLOTS), dtype=np.uint64)
+    for row, words in zip(table[1:], STOP_WORDS.values(), strict=True):
+        for word in words.split():
+            points = np.array([ord(c) for c in word], dtype=np.uint32)
+            add(row, _STOP_WORD_SLOTS - 1, np.uint64(hash_span(points, 0, len(points))))
+    return table
+
+
+def _measure(data: UInt8s, offsets: Int64s, languages: Int8s) -> dict[str, Int64s]:
+    raw = np.zeros((len(_RAW), len(languages)), dtype=np.int64)
+    # Untouched pages of np.empty cost nothing, so scratch for the worst case is cheap: one character, one word per
+    # byte.
+    size = longest(offsets) + 1
+    _measure_all(
+        data,
+        offsets,
+        languages,
+        unicode_table.load().classes,
+        _stop_word_table(),
+        np.empty(size, np.uint32),
+        np.empty(size, np.uint16),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+        np.empty(size, np.uint8),
+        np.empty(size, np.uint64),
+        np.empty(size, np.uint64),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+        np.empty(table_slots(size), np.int32),
+        np.empty(table_slots(size), np.uint64),
+        raw,
+    )
+    return dict(zip(_RAW, raw, strict=True))
+
+
+@kernel
+def _measure_all(
+    data: UInt8s,
+    offsets: Int64s,  # (documents + 1,)
+    languages: Int8s,  # (documents,) row of `stop_words`
+    classes: UInt16s,
+    stop_words: UInt64s,  # (languages, _STOP_WORD_SLOTS)
+    points: UInt32s,  # scratch from here on
+    flags: UInt16s,
+    starts: Int32s,
+    ends: Int32s,
+    kinds: UInt8s,
+    hashes: UInt64s,
+    grams: UInt64s,
+    alive: Int32s,
+    slots: Int32s,
+    counts: Int32s,
+    table: UInt64s,
+    raw: Int64s,  # out, (_RAW, documents)
+) -> None:
+    row = np.zeros(raw.shape[0], np.int64)
+    for document in range(len(languages)):
+        row[:] = 0
+        begin, end = offsets[document], offsets[document + 1]
+        characters = decode(data, begin, end, points)
+        classify(points, characters, classes, flags)
+        row[_BYTES] = end - begin
+        _count_characters(points, flags, characters, row)
+        words = segment_words(points, flags, characters, starts, ends, kinds)
+        _count_words(points, starts, ends, kinds, words, stop_words[languages[document]], hashes, row)
+        row[_SENTENCES] = max(count_sentence_ends(points, flags, characters), 1) if row[_WORDS] else 0
+        _count_lines(points, flags, characters, starts, kinds, words, table, row)
+        _count_paragraph_copies(points, flags, characters, table, row)
+        grams_out = row[_REPEATED_N_GRAMS : _REPEATED_N_GRAMS + LONGEST_N_GRAM + 1]
+        repeated_n_grams(starts, ends, hashes, words, grams, alive, slots, counts, table, grams_out)
+        row[_WINDOWS] = max(characters - WINDOW_CHARACTERS + 1, 0)
+        row[_WINDOWS + 1] = repeated_windows(points, characters, table)
+        raw[:, document] = row
+
+
+@kernel
+def _count_characters(points: UInt32s, flags: UInt16s, characters: int, row: Int64s) -> None:
+    spaces = cjk = digits = punctuation = uppercase = 0
+    newlines = hash_marks = braces = ellipses = dots = 0
+    for i in range(characters):
+        flag = flags[i]
+        spaces += (flag & SPACE) != 0
+        cjk += (flag & CJK) != 0
+        digits += (flag & DIGIT) != 0
+        punctuation += (flag & SYMBOLIC) != 0
+        uppercase += (flag & UPPERCASE) != 0
+        point = points[i]
+        newlines += point == NEWLINE
+        hash_marks += point == _HASH
+        braces += point == _BRACE
+        ellipses += point == _ELLIPSIS
+        dots = dots + 1 if point == _DOT else 0
+        if dots == 3:
+            ellipses += 1
+            dots = 0
+    row[_CHARACTERS] = characters
+    row[_VISIBLE] = characters - spaces
+    row[_CJK] = cjk
+    row[_DIGITS] = digits
+    row[_PUNCTUATION] = punctuation
+    row[_UPPERCASE] = uppercase
+    row[_NEWLINES] = newlines
+    row[_CHARACTERS_WITHOUT_NEWLINES] = characters - newlines
+    row[_HASH_MARKS] = hash_marks
+    row[_CURLY] = braces
+    row[_ELLIPSES] = ellipses
+
+
+@kernel
+def _count_words(
+    points: UInt32s,
+    starts: Int32s,
+    ends: Int32s,
+    kinds: UInt8s,
+    words: int,
+    stop_words: UInt64s,  # (_STOP_WORD_SLOTS,) of the document's language
+    hashes: UInt64s,  # out, (words,)
+    row: Int64s,
+) -> None:
+    met = np.zeros(_STOP_WORD_SLOTS, np.bool_)
+    for word in range(words):
+        hashes[word] = hash_span(points, starts[word], ends[word])
+        row[_ALPHABETIC_WORDS] += kinds[word] & ALPHABETIC_WORD
+        if kinds[word] & SYMBOL_WORD == 0:
+            row[_WORDS] += 1
+            row[_WORD_CHARACTERS] += ends[word] - starts[word]
+        slot = find_slot(stop_words, _STOP_WORD_SLOTS - 1, hashes[word])
+        met[slot] = stop_words[slot] != _NONE
+    row[_ALL_WORDS] = words
+    row[_STOP_WORDS] = met.sum()
+
+
+@kernel
+def _count_lines(
+    points: UInt32s,
+    flags: UInt16s,
+    characters: int,
+    starts: Int32s,
+    kinds: UInt8s,
+    words: int,
+    table: UInt64s,
+    row: Int64s,
+) -> None:
+    mask = clear(table, row[_NEWLINES] + 1)
+    word = 0
+    after_blank = True
+    begin = 0
+    while begin <= characters:
+        end = begin
+        while end < characters and points[end] != NEWLINE:
+            end += 1
+        line_words = 0
+        while word < words and starts[word] < end:
+            line_words += kinds[word] & SYMBOL_WORD == 0
+            word += 1
+        first, last = begin, end - 1
+        while first < end and flags[first] & SPACE:
+            first += 1
+        blank = first == end
+        copied = end > begin and add(table, mask, hash_span(points, begin, end))
+        row[_ALL_LINES] += end < characters or end > begin
+        row[_GOPHER_LINES] += end > begin
+        row[_DUPLICATE_LINES] += copied
+        row[_DUPLICATE_LINE_CHARACTERS] += end - begin if copied else 0
+        if not blank:
+            while flags[last] & SPACE:
+                last -= 1
+            row[_LINES] += 1
+            row[_LINE_CHARACTERS] += end - begin
+            row[_PARAGRAPHS] += after_blank
+            row[_SHORT_LINES] += end - begin <= SHORT_LINE_CHARACTERS
+            row[_SHORT_WORD_LINES] += line_words < SHORT_LINE_WORDS
+            row[_TERMINAL_LINES] += flags[last] & TERMINAL != 0
+            row[_BULLET_LINES] += points[first] == _BULLET or points[first] == _HYPHEN
+            row[_ELLIPSIS_LINES] += _ends_with_ellipsis(points, first, last)
+            row[_FINEWEB_DUPLICATE_LINE_CHARACTERS] += end - begin if copied else 0
+            _count_phrases(points, first, last + 1, row)
+        after_blank = blank
+        begin = end + 1
+    # Splitting at runs of newlines gives an empty piece for a run at either end, and one piece for an empty text.
+    empty_pieces = 1 if characters == 0 else 0
+    if characters > 0:
+        empty_pieces += points[0] == NEWLINE
+        empty_pieces += points[characters - 1] == NEWLINE
+    row[_GOPHER_LINES] += empty_pieces
+    row[_DUPLICATE_LINES] += max(empty_pieces - 1, 0)
+
+
+@kernel
+def _ends_with_ellipsis(points: UInt32s, first: int, last: int) -> bool:
+    if points[last] == _ELLIPSIS:
+        return True
+    return last - first >= 2 and points[last] == _DOT and points[last - 1] == _DOT and points[last - 2] == _DOT
+
+
+@kernel
+def _ascii_lower(point: np.uint32) -> np.uint32:
+    return np.uint32(point + np.uint32(32)) if 65 <= point <= 90 else point
+
+
+@kernel
+def _has_phrase(points: UInt32s, begin: int, end: int, phrase: int) -> bool:
+    first, stop = _PHRASE_STARTS[phrase], _PHRASE_STARTS[phrase + 1]
+    if end - begin < stop - first:
+        return False
+    for k in range(stop - first):  # noqa: SIM110 - Numba has no generators in all()
+        if _ascii_lower(points[begin + k]) != _PHRASE_POINTS[first + k]:
+            return False
+    return True
+
+
+@kernel
+def _count_phrases(points: UInt32s, begin: int, end: int, row: Int64s) -> None:
+    javascript = policy = False
+    for i in range(begin, end):
+        point = _ascii_lower(points[i])
+        if point >= 128 or not _BEGINS_PHRASE[point]:
+            continue
+        for phrase in range(len(_PHRASE_STARTS) - 1):
+            if _has_phrase(points, i, end, phrase):
+                if phrase == _JAVASCRIPT_PHRASE:
+                    javascript = True
+                elif phrase == _LOREM_PHRASE:
+                    row[_LOREM] += 1
+                else:
+                    policy = True
+    row[_JAVASCRIPT] += javascript
+    row[_POLICY] += policy
+
+
+@kernel
+def _count_paragraph_copies(points: UInt32s, flags: UInt16s, characters: int, table: UInt64s, row: Int64s) -> None:
+    begin, end = 0, characters
+    while begin < end and flags[begin] & SPACE:
+        begin += 1
+    while begin < end and flags[end - 1] & SPACE:
+        end -= 1
+    paragraphs, copies, copied_characters = duplicate_paragraphs(points, begin, end, table)
+    row[_GOPHER_PARAGRAPHS] = paragraphs
+    row[_GOPHER_PARAGRAPHS + 1] = copies
+    row[_GOPHER_PARAGRAPHS + 2] = copied_characters

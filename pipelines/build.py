@@ -1,0 +1,336 @@
+"""A build: the stages in their order, each skipped where its work is done. What a reader opens first.
+
+    plan → extract → select → train-tokenizer → tokenize → pack → phases
+
+Each stage has a fingerprint of everything that can change its bytes, the fingerprint of the stage before included. Its
+work items write files named by item and fingerprint, and last a record; an item with a record is never run again. So a
+second call continues after Ctrl-C or a crash, and a changed threshold runs `select` and what follows, not `extract`.
+"""
+
+import dataclasses
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+
+from corpus import schema
+from corpus.columns import numbers
+from corpus.errors import BuildError, RunDirectoryError
+from corpus.feed.phases import plan_phases
+from corpus.recipe import Recipe, fingerprint, parse_recipe
+from corpus.seeds import content_digest
+from corpus.sources.splits import InputFile, list_inputs, make_splits, work_item_bytes
+from corpus.storage import files, ipc
+from corpus.storage.run_directory import STAGES, RunDirectory, Stage
+from filters.rules import load_profiles
+from pipelines import extraction, packing, selection, tokenization, tokenizer
+from pipelines.progress import StageWatch
+from pipelines.runners import pipeline_options, run_pipeline
+from pipelines.transforms.partitions import DocumentStages
+from pipelines.transforms.work_items import RunItems, Work, write_pending
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what: nothing here reaches a byte of output."""
+
+    workers: int | None = None
+    beam_args: Sequence[str] = ()
+    until: str = STAGES[-1]
+
+
+class Build:
+    """One call of `corpus build`: a recipe, a run directory, a way of running."""
+
+    def __init__(
+        self, recipe: Recipe, recipe_path: Path, run: RunDirectory, options: Options, console: Console
+    ) -> None:
+        self.recipe, self.recipe_path, self.run = recipe, recipe_path, run
+        self.options, self.console = options, console
+
+    def build(self) -> None:
+        """Runs every stage up to `options.until`. Raises a CorpusError; what is finished stays."""
+        inputs = list_inputs(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
+        model = self._language_model()
+        given = self._given_tokenizer()
+        load_profiles(self.recipe)
+        plan = self._plan(inputs)
+        if self._stop_after("plan"):
+            return
+        extracted = self._extract(plan, model)
+        if self._stop_after("extract"):
+            return
+        selected = self._select(extracted)
+        if self._stop_after("select"):
+            return
+        stages = DocumentStages(extract=extracted, select=selected)
+        model_url, tokenizer_stage = self._tokenizer(stages, given)
+        if self._stop_after("train-tokenizer"):
+            return
+        tokenized = self._tokenize(stages, model_url)
+        if self._stop_after("tokenize"):
+            return
+        packed = self._pack(tokenized, model_url, tokenizer_stage)
+        if self._stop_after("pack"):
+            return
+        self._phases(packed)
+
+    def _stop_after(self, stage: str) -> bool:
+        return self.options.until == stage
+
+    # -------------------------------------------------------------------------------------------- before anything
+
+    def _language_model(self) -> Path:
+        from filters.language import LanguageModel, default_model_path
+
+        named = self.recipe.language.model
+        path = self.recipe_path.parent / named if named else default_model_path()
+        LanguageModel(path)
+        return path
+
+    def _given_tokenizer(self) -> str | None:
+        """URL of the model that the recipe names, checked; None where one is to be trained."""
+        from tokenizer_training.encode import load_encoder
+
+        named = self.recipe.tokenizer.model
+        if named is None:
+            return None
+        url = named if not files.is_local(named) else str((self.recipe_path.parent / named).resolve())
+        load_encoder(url)
+        return url
+
+    # -------------------------------------------------------------------------------------------- stages
+
+    def _plan(self, inputs: list[InputFile]) -> str:
+        """Writes recipe and splits of a new run; checks those of an old one. Returns the plan's fingerprint."""
+        total = sum(file.file_bytes for file in inputs)
+        item_bytes = self.recipe.run.work_item_bytes or work_item_bytes(total)
+        identity = [
+            (file.source, file.kind, file.format, file.name, file.file_bytes, file.digest.hex()) for file in inputs
+        ]
+        plan = fingerprint("plan", schema.SCHEMA_VERSION, identity, item_bytes)
+        self._check_same_run(plan)
+        splits = make_splits(inputs, item_bytes)
+        self.run.write_json(self.recipe.model_dump(mode="json"), "recipe.json")
+        files.write_bytes(self.run.path("recipe.toml"), self.recipe_path.read_bytes())
+        ipc.write_table(self._splits_url, splits, schema.SPLITS)
+        items = len(set(splits["item"].to_pylist()))
+        manifest = {"fingerprint": plan, "items": items, "splits": splits.num_rows, "input_bytes": total}
+        self.run.write_stage_manifest("plan", {**manifest, "files": len(inputs), "item_bytes": item_bytes})
+        self._say("plan", f"{len(inputs)} files, {total:,} bytes, {splits.num_rows} splits, {items} work items")
+        return plan
+
+    def _check_same_run(self, plan: str) -> None:
+        if not files.exists(self.run.path("recipe.json")):
+            return
+        old = parse_recipe(self.run.read_json("recipe.json"), self.run.path("recipe.json"))
+        if old.run.name != self.recipe.run.name:
+            raise RunDirectoryError(
+                f"{self.run.url}: holds the run {old.run.name!r}, the recipe {self.recipe_path} names "
+                f"{self.recipe.run.name!r}; give another --run-dir"
+            )
+        if self.run.has_stage("plan") and self.run.stage_manifest("plan")["fingerprint"] != plan:
+            raise RunDirectoryError(
+                f"{self.run.url}: was built from other sources than {self.recipe_path} lists (files, their content, or "
+                f"run.work_item_bytes changed); give another --run-dir"
+            )
+
+    def _extract(self, plan: str, model: Path) -> Stage:
+        settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=model)
+        digest = content_digest(model.read_bytes()).hex()
+        stage = self.run.stage("extract", extraction.extract_fingerprint(self.recipe, plan=plan, model_digest=digest))
+        compile_kernels()
+        self._run_items(stage, self._items(), extraction.extract_item, settings)
+        totals = self._close(stage, extraction.KINDS, {"libraries": extraction.library_versions()})
+        self._check_failures(totals)
+        return stage
+
+    def _check_failures(self, totals: dict[str, int]) -> None:
+        records = totals["records_in"] + totals["lost_ranges"]
+        shares = {
+            "records": (totals["failed"] + totals["lost_ranges"], records),
+            "input bytes": (totals["lost_bytes"], totals["input_bytes"]),
+        }
+        allowed = self.recipe.run.max_failed_fraction
+        for what, (failed, of) in shares.items():
+            if of and failed / of > allowed:
+                raise BuildError(
+                    f"{self.run.url}: {failed:,} of {of:,} {what} failed ({failed / of:.1%}), run.max_failed_fraction "
+                    f"allows {allowed:.1%}; `corpus show {self.run.url} --failed` lists them; everything finished is kept"
+                )
+
+    def _select(self, extracted: Stage) -> Stage:
+        stage = self.run.stage("select", selection.select_fingerprint(self.recipe, extract=extracted.fingerprint))
+        splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item"])
+        settings = selection.SelectSettings(
+            recipe=self.recipe,
+            profiles=load_profiles(self.recipe),
+            signals=extracted,
+            item_of_split=np.array(numbers(splits["item"])),
+            documents=self.run.stage_manifest("extract")["counts"]["documents"],
+        )
+        items = self._items()
+
+        def transform(pending: str) -> Any:
+            return selection.Select(stage, pending, settings)
+
+        # Decisions depend on all documents: an interrupted selection begins again, which takes minutes at any scale.
+        if stage.finished() != items:
+            self._run(stage, items, items, transform)
+        self._close(stage, selection.KINDS, {})
+        return stage
+
+    def _tokenizer(self, stages: DocumentStages, given: str | None) -> tuple[str, str]:
+        """URL of the tokenizer's model, and its fingerprint."""
+        digest = content_digest(files.read_bytes(given)).hex() if given is not None else None
+        mark = tokenizer.tokenizer_fingerprint(self.recipe, select=stages.select.fingerprint, model_digest=digest)
+        stage = self.run.stage("train-tokenizer", mark)
+        url = tokenizer.model_url(stage)
+        if given is not None:
+            if not files.exists(url):
+                files.write_bytes(url, files.read_bytes(given))
+            self._close(stage, tokenizer.KINDS, {"model": given})
+            return url, mark
+        kept = packing.domain_totals(stages.select.records(), "kept_bytes")
+        by_language: dict[str, int] = {}
+        for domain, size in kept.items():
+            language = domain.partition(".")[2]
+            by_language[language] = by_language.get(language, 0) + size
+        if not by_language:
+            raise BuildError(f"{self.run.url}: no document was kept, so there is nothing to train a tokenizer on; "
+                             f"`corpus stats {self.run.url}` says why")  # fmt: skip
+        from tokenizer_training.sample import sampling_thresholds
+
+        thresholds = sampling_thresholds(
+            by_language, budget_bytes=self.recipe.tokenizer.sample_bytes, weights=self.recipe.tokenizer.weights
+        )
+        items = self._items()
+        sampling = tokenizer.sample_settings(self.recipe, stages, thresholds)
+        training = len(items)
+        if training not in stage.finished():
+            self._run_items(stage, items, tokenizer.sample_item, sampling)
+            self._run_items(stage, [training], tokenizer.train_item, self.recipe.tokenizer)
+        self._close(stage, tokenizer.KINDS, {})
+        return url, mark
+
+    def _tokenize(self, stages: DocumentStages, model: str) -> Stage:
+        digest = content_digest(files.read_bytes(model)).hex()
+        mark = tokenization.tokenize_fingerprint(select=stages.select.fingerprint, model_digest=digest)
+        stage = self.run.stage("tokenize", mark)
+        self._run_items(stage, self._items(), tokenization.tokenize_item, tokenization.TokenizeSettings(stages, model))
+        self._close(stage, tokenization.KINDS, {})
+        return stage
+
+    def _pack(self, tokenized: Stage, model: str, tokenizer_fingerprint: str) -> Stage:
+        from tokenizer_training.encode import load_encoder
+
+        encoder = load_encoder(model)
+        stage = self.run.stage("pack", packing.pack_fingerprint(self.recipe, tokenize=tokenized.fingerprint))
+        rows = packing.plan_shards(
+            tokenized.records(),
+            target_bytes=self.recipe.shards.target_bytes,
+            token_bytes=encoder.dtype.itemsize,
+            seed=self.recipe.run.seed,
+        )
+        if not rows:
+            raise BuildError(f"{self.run.url}: no document was kept; `corpus stats {self.run.url}` says why")
+        plan = stage.file("plan.arrow")
+        columns = dict(zip(packing.PACK_PLAN.names, zip(*rows, strict=True), strict=True))
+        ipc.write_table(plan, pa.table(columns, schema=packing.PACK_PLAN), packing.PACK_PLAN)
+        settings = packing.PackSettings(
+            tokens=tokenized,
+            plan=plan,
+            seed=self.recipe.run.seed,
+            vocabulary_size=encoder.vocabulary_size,
+            end_of_document=encoder.end_of_document,
+            tokenizer=tokenizer_fingerprint,
+        )
+        shards = sorted({row[0] for row in rows})
+        self._run_items(stage, shards, packing.pack_item, settings)
+        digest = packing.write_manifest(self.run, stage, settings, settings_fingerprint=stage.fingerprint)
+        self._close(stage, packing.KINDS, {"manifest": digest})
+        return stage
+
+    def _phases(self, packed: Stage) -> None:
+        if not self.recipe.phase:
+            self._say("phases", "the recipe has none")
+            return
+        manifest = ipc.open_table(self.run.path("manifest.arrow"))
+        tokens: dict[str, int] = {}
+        for domain, number in zip(manifest["domain"].to_pylist(), manifest["tokens"].to_pylist(), strict=True):
+            tokens[domain] = tokens.get(domain, 0) + number
+        plan = plan_phases(self.recipe.phase, tokens, seed=self.recipe.run.seed)
+        text = plan.to_json().encode()
+        files.write_bytes(self.run.path("phases", "plan.json"), text)
+        mark = fingerprint("phases", packed.fingerprint, json.loads(text))
+        self.run.write_stage_manifest("phases", {"fingerprint": mark, "items": len(self.recipe.phase)})
+        steps = ", ".join(f"{phase.name} {phase.steps:,} steps" for phase in plan.phases)
+        self._say("phases", steps)
+
+    # -------------------------------------------------------------------------------------------- mechanism
+
+    @property
+    def _splits_url(self) -> str:
+        return self.run.path("splits.arrow")
+
+    def _items(self) -> list[int]:
+        return list(range(self.run.stage_manifest("plan")["items"]))
+
+    def _run_items(self, stage: Stage, items: list[int], work: Work, settings: object) -> None:
+        """Runs the work items that have no record yet."""
+        finished = set(stage.finished())
+        pending = [item for item in items if item not in finished]
+        if pending:
+            self._run(stage, pending, items, lambda url: RunItems(stage, url, work, settings))
+
+    def _run(self, stage: Stage, pending: list[int], items: list[int], transform: Callable[[str], Any]) -> None:
+        url = write_pending(stage, pending)
+        options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(pending))
+        started = time.monotonic()
+        with StageWatch(self.console, stage, items=len(items), done=len(items) - len(pending)):
+            run_pipeline(transform(url), options, name=stage.name)
+        missing = sorted(set(pending) - set(stage.finished()))
+        if missing:
+            raise BuildError(f"stage {stage.name}: the runner ended well, but items {missing[:5]} have no record")
+        skipped = len(items) - len(pending)
+        note = f" ({skipped} were done before)" if skipped else ""
+        self._say(stage.name, f"{len(pending)} items in {time.monotonic() - started:.1f} s{note}")
+
+    def _close(self, stage: Stage, kinds: tuple[str, ...], more: dict[str, Any]) -> dict[str, int]:
+        """Writes the manifest of a finished stage and deletes what older fingerprints left."""
+        totals: dict[str, int] = {}
+        records = 0
+        for record in stage.records():
+            records += 1
+            for name, number in record.counts.items():
+                totals[name] = totals.get(name, 0) + number
+        manifest = {"fingerprint": stage.fingerprint, "items": records, "counts": totals, **more}
+        old = self.run.stage_manifest(stage.name) if self.run.has_stage(stage.name) else None
+        if old != manifest:
+            self.run.write_stage_manifest(stage.name, manifest)
+        self.run.remove_superseded(stage, kinds)
+        return totals
+
+    def _say(self, stage: str, what: str) -> None:
+        self.console.print(f"[bold]{stage:<16}[/]{what}", highlight=False)
+
+
+def compile_kernels() -> None:
+    """Compiles once, before workers start: each would compile for itself otherwise."""
+    from filters import minhash, signals
+
+    signals.warm_up()
+    minhash.warm_up()
+
+
+def peak_memory_bytes() -> int:
+    """Peak resident memory of the largest process of this build: itself, or a worker that has ended."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

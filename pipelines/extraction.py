@@ -1,0 +1,248 @@
+"""extract: a work item's splits → documents, signals, and what was dropped or failed, in one pass.
+
+Reads   the input files of `splits.arrow`
+Writes  documents/FP/ITEM.arrow (schema.DOCUMENTS), signals/FP/ITEM.arrow row for row beside it,
+        failed/FP/ITEM.arrow (schema.FAILED); one record batch each per BATCH_TEXT_BYTES of text
+Invariant  pages + rows = documents + dropped + failed records
+Cost    nearly all of it trafilatura's; memory: one batch, one record, whatever the input's size
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyarrow as pa
+
+from corpus import schema, seeds
+from corpus.reasons import BYTE_LOSSES, Reason
+from corpus.recipe import Dedup, LanguageIdentification, Recipe, fingerprint
+from corpus.sources.read import read_split
+from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
+from corpus.sources.splits import read_splits
+from corpus.storage import ipc
+from corpus.storage.run_directory import ItemRecord, Stage
+
+#: Enough text for the compiled kernels to be the only cost, little enough for any worker.
+BATCH_TEXT_BYTES = 4 << 20
+BATCH_DOCUMENTS = 1024
+
+KINDS = ("documents", "signals", "failed")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractSettings:
+    """What decides the bytes that `extract` writes."""
+
+    splits: str  # URL of splits.arrow
+    limits: Limits
+    language: LanguageIdentification
+    model: Path  # of the fastText model
+    dedup: Dedup
+
+    @staticmethod
+    def of(recipe: Recipe, *, splits: str, model: Path) -> "ExtractSettings":
+        limits = Limits(recipe.extract.max_record_bytes, recipe.extract.max_page_bytes)
+        return ExtractSettings(splits=splits, limits=limits, language=recipe.language, model=model, dedup=recipe.dedup)
+
+    @property
+    def signals(self) -> pa.Schema:
+        return schema.signals_schema(permutations=self.dedup.permutations, bands=self.dedup.bands)
+
+
+def extract_fingerprint(recipe: Recipe, *, plan: str, model_digest: str) -> str:
+    """Everything that can change a byte: inputs, settings, model, and the versions of what shapes text."""
+    from filters import minhash, signals
+
+    return fingerprint(
+        "extract",
+        schema.SCHEMA_VERSION,
+        plan,
+        recipe.extract,
+        recipe.language.model_dump(exclude={"model"}),
+        model_digest,
+        recipe.dedup.model_dump(include={"bands", "rows", "shingle"}),
+        {"signals": signals.VERSION, "minhash": minhash.VERSION},
+        library_versions(),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Installed versions of the libraries whose output is in `documents/` and `signals/`."""
+    from importlib.metadata import version
+
+    from corpus.text import extraction
+
+    names = ("trafilatura", "lxml", "htmldate", "resiliparse", "fastwarc", "fasttext-community", "pyarrow")
+    return {name: version(name) for name in names} | {"extraction": str(extraction.VERSION)}
+
+
+@dataclasses.dataclass
+class Row:
+    """A document on its way into a batch."""
+
+    record: Page | Text
+    text: str
+
+
+def documents_of(split: Split, limits: Limits) -> Iterator[Row | Loss | Other]:
+    """Every record of a split as a document, a loss, or something that holds no page."""
+    from corpus.text.extraction import clean, extract_page
+
+    for record in read_split(split, limits):
+        if isinstance(record, Loss | Other):
+            yield record
+            continue
+        text = extract_page(record, limits) if isinstance(record, Page) else clean(record.text)
+        if isinstance(text, Loss):
+            yield text
+        elif text:
+            yield Row(record, text)
+        else:
+            yield Loss(record.offset, record.length, Reason.NO_TEXT, "empty text", record.url)
+
+
+def document_batch(rows: list[Row], *, split: Split, first_row: int) -> pa.RecordBatch:
+    """A batch of schema.DOCUMENTS."""
+    base = (split.split << schema.ROW_BITS) + first_row
+    name = split.file.rpartition("/")[2]
+    columns = [
+        [base + row for row in range(len(rows))],
+        [_key(split.source, name, row.record) for row in rows],
+        [row.record.record_id for row in rows],
+        [row.record.url for row in rows],
+        [parse_date(row.record.date) for row in rows],
+        [split.source] * len(rows),
+        [row.record.offset for row in rows],
+        [row.text for row in rows],
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema.DOCUMENTS, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema.DOCUMENTS)
+
+
+def _key(source: str, name: str, record: Page | Text) -> bytes:
+    """URL + date + record id for a page, its own id for a row that has one, else file and place."""
+    if isinstance(record, Page):
+        return seeds.identity_key(source, record.url or "", record.date or "", record.record_id or "")
+    if record.record_id is not None:
+        return seeds.identity_key(source, record.record_id)
+    return seeds.identity_key(source, name, record.offset)
+
+
+def parse_date(date: str | None) -> datetime.datetime | None:
+    """ISO 8601, or the fourteen digits of an archive, as UTC; None where it is neither, or no such day."""
+    if not date:
+        return None
+    try:
+        if date.isdigit() and len(date) == 14:
+            return datetime.datetime.strptime(date, "%Y%m%d%H%M%S").replace(tzinfo=datetime.UTC)
+        parsed = datetime.datetime.fromisoformat(date)
+    except ValueError:
+        return None
+    utc = parsed.replace(tzinfo=datetime.UTC) if parsed.tzinfo is None else parsed.astimezone(datetime.UTC)
+    return utc.replace(microsecond=0)
+
+
+def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
+    """Everything that is measured on a batch of documents, row for row: schema.signals_schema."""
+    from filters import minhash, signals
+    from filters.language import LanguageModel
+
+    texts = documents.column("text")
+    strings = texts.to_pylist()
+    model = LanguageModel(settings.model)
+    found = model.identify(
+        strings, windows=settings.language.windows, window_characters=settings.language.window_characters
+    )
+    languages = [each.language for each in found]
+    measured = signals.measure(texts, languages)
+    dedup = settings.dedup
+    signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)
+    bands = minhash.bands(signature, bands=dedup.bands, rows=dedup.rows)
+    columns: dict[str, pa.Array] = {
+        "doc_id": documents.column("doc_id"),
+        "key": documents.column("key"),
+        "source": documents.column("source"),
+        "date": documents.column("date"),
+        "language": pa.array(languages, pa.string()),
+        "language_score": pa.array([each.score for each in found], pa.float32()),
+        "script": pa.array([each.script for each in found], pa.string()),
+        "text_hash": pa.array([seeds.content_digest(text.encode()) for text in strings], pa.binary(16)),
+        **{name: pa.array(values) for name, values in measured.items()},
+        "shingles": pa.array(shingles),
+    }
+    for name, values in (("signature", signature), ("bands", bands)):
+        columns[name] = pa.FixedSizeListArray.from_arrays(
+            pa.array(values.ravel()), type=settings.signals.field(name).type
+        )
+    return pa.RecordBatch.from_arrays([columns[name] for name in settings.signals.names], schema=settings.signals)
+
+
+def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemRecord:
+    """Runs one work item and writes its files; the record is for the caller to finish."""
+    counts = dict.fromkeys(
+        ("records_in", "other_records", "documents", "dropped", "failed", "lost_ranges", "lost_bytes"), 0
+    )
+    splits = read_splits(settings.splits, item)
+    counts["input_bytes"] = sum(split.end - split.begin for split in splits)
+    counts["text_bytes"] = 0
+    losses: list[tuple[int, Loss]] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for split in splits:
+            rows: list[Row] = []
+            size, first = 0, 0
+            for found in documents_of(split, settings.limits):
+                if isinstance(found, Other):
+                    counts["other_records"] += 1
+                    continue
+                if isinstance(found, Loss):
+                    losses.append((split.split, found))
+                    continue
+                rows.append(found)
+                size += len(found.text.encode())
+                if size >= BATCH_TEXT_BYTES or len(rows) == BATCH_DOCUMENTS:
+                    yield document_batch(rows, split=split, first_row=first)
+                    counts["text_bytes"] += size
+                    first, size, rows = first + len(rows), 0, []
+            if rows:
+                yield document_batch(rows, split=split, first_row=first)
+                counts["text_bytes"] += size
+
+    with ExitStack() as stack:
+        writers = {
+            kind: stack.enter_context(ipc.batch_writer(stage.output(kind, item), of))
+            for kind, of in (("documents", schema.DOCUMENTS), ("signals", settings.signals))
+        }
+        for batch in batches():
+            writers["documents"].write(batch)
+            writers["signals"].write(signal_batch(batch, settings))
+    written = {kind: writer.written for kind, writer in writers.items()}
+    written["failed"] = ipc.write_table(stage.output("failed", item), failed_table(losses), schema.FAILED)
+    counts["documents"] = written["documents"].rows
+    for _, loss in losses:
+        if loss.reason in BYTE_LOSSES:
+            counts["lost_ranges"] += 1
+            counts["lost_bytes"] += loss.length
+            name = f"lost_ranges.{loss.reason}"
+        else:
+            counts[loss.reason.outcome] += 1
+            name = f"{loss.reason.outcome}.{loss.reason}"
+        counts[name] = counts.get(name, 0) + 1
+    counts["records_in"] = counts["documents"] + counts["dropped"] + counts["failed"]
+    return ItemRecord(item=item, outputs=written, counts=counts)
+
+
+def failed_table(losses: list[tuple[int, Loss]]) -> pa.Table:
+    """schema.FAILED, a row a loss, in file order."""
+    columns = [
+        [split for split, _ in losses],
+        [loss.offset for _, loss in losses],
+        [loss.length for _, loss in losses],
+        [loss.url for _, loss in losses],
+        [loss.reason.outcome.value for _, loss in losses],
+        [loss.reason.value for _, loss in losses],
+        [loss.detail for _, loss in losses],
+    ]
+    return pa.table(dict(zip(schema.FAILED.names, columns, strict=True)), schema=schema.FAILED)

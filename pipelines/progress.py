@@ -1,0 +1,102 @@
+"""A live display of a build that works on any runner, because it watches the run directory.
+
+A thread lists the finished work items of the current stage and adds up their records: items, documents, tokens, rates,
+time left. On a terminal a bar, elsewhere a line now and then. Cost: one listing and the new records every POLL_SECONDS.
+"""
+
+import threading
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from corpus.storage.run_directory import Stage
+
+POLL_SECONDS = 0.5
+LINE_SECONDS = 30.0
+
+
+class StageWatch:
+    """Watches one stage while its pipeline runs."""
+
+    def __init__(self, console: Console, stage: Stage, *, items: int, done: int) -> None:
+        self._console, self._stage, self._items = console, stage, items
+        self._begun_with = done
+        self._seen: set[int] = set()
+        self._totals: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"watch-{stage.name}", daemon=True)
+        self._started = time.monotonic()
+
+    def __enter__(self) -> "StageWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        if self._console.is_terminal:
+            self._bar()
+        else:
+            self._lines()
+
+    def _bar(self) -> None:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[counts]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task: TaskID = progress.add_task(f"{self._stage.name:<15}", total=self._items, counts="")
+            stopping = False
+            while not stopping:
+                stopping = self._stop.wait(POLL_SECONDS)
+                self._look()
+                progress.update(task, completed=len(self._seen), counts=self._counts())
+
+    def _lines(self) -> None:
+        last = time.monotonic()
+        while not self._stop.wait(POLL_SECONDS):
+            if time.monotonic() - last >= LINE_SECONDS:
+                last = time.monotonic()
+                self._look()
+                self._console.print(f"  {self._stage.name}: {len(self._seen)} of {self._items} items, {self._counts()}")
+
+    def _look(self) -> None:
+        try:
+            for item in self._stage.finished():
+                if item not in self._seen:
+                    record = self._stage.record(item)
+                    self._seen.add(item)
+                    for name, number in record.counts.items():
+                        self._totals[name] = self._totals.get(name, 0) + number
+        except Exception:  # a display never stops a build: the next look may succeed
+            return
+
+    def _counts(self) -> str:
+        seconds = max(time.monotonic() - self._started, 1e-3)
+        parts = []
+        for name in ("documents", "tokens"):
+            number = self._totals.get(name, 0)
+            if number:
+                rate = number / seconds if not self._begun_with else 0
+                parts.append(f"{number:,} {name}" + (f" ({rate:,.0f}/s)" if rate else ""))
+        return ", ".join(parts)

@@ -1,0 +1,47 @@
+"""Joins of the co-partitioned stages: opening files side by side, batch by batch.
+
+Memory: one batch of documents; the two small columns of a work item.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from corpus import schema
+from corpus.errors import DamageError
+from corpus.storage import ipc
+from corpus.storage.run_directory import Stage
+
+
+@dataclasses.dataclass(frozen=True)
+class DocumentStages:
+    """Where a run's documents, signals and decisions lie."""
+
+    extract: Stage
+    select: Stage
+
+
+def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
+    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, language_score.
+
+    Raises DamageError where the files do not hold the same documents row for row.
+    """
+    url = stages.extract.output("documents", item)
+    reader = ipc.open_reader(url, schema.DOCUMENTS)
+    signals = ipc.open_table(stages.extract.output("signals", item), columns=["doc_id", "language", "language_score"])
+    decisions = ipc.open_table(stages.select.output("decisions", item), schema.DECISIONS, columns=["doc_id", "kept"])
+    begin = 0
+    for number in range(reader.num_record_batches):
+        documents = pa.Table.from_batches([reader.get_batch(number)])
+        end = begin + documents.num_rows
+        beside = signals.slice(begin, documents.num_rows)
+        verdicts = decisions.slice(begin, documents.num_rows)
+        if not documents["doc_id"].equals(beside["doc_id"]) or not documents["doc_id"].equals(verdicts["doc_id"]):
+            raise DamageError(f"{url}: rows {begin} to {end} are not those of signals/ and decisions/")
+        for name in ("language", "language_score"):
+            documents = documents.append_column(signals.schema.field(name), beside[name])
+        begin = end
+        yield documents.filter(verdicts["kept"])
+    if begin != signals.num_rows or begin != decisions.num_rows:
+        raise DamageError(f"{url}: {begin} documents, {signals.num_rows} signals, {decisions.num_rows} decisions")

@@ -1,0 +1,232 @@
+"""Every signal in plain Python, as an oracle: strings, `re`, `unicodedata` and dictionaries; nothing shared with the kernels.
+
+Word rules are written as one regular expression over a string of class letters, the rest as the formulas read. The only thing
+taken from the code under test are the names of the code point classes, checked against `unicodedata` in test_segmentation.py.
+"""
+
+import re
+from collections import Counter
+
+from corpus.text import unicode_table as u
+
+_CLASSES = u.load().classes
+
+
+def flags(character: str) -> int:
+    return int(_CLASSES[ord(character)])
+
+
+def is_space(character: str) -> bool:
+    return bool(flags(character) & u.SPACE)
+
+
+def strip(text: str) -> str:
+    return lstrip(rstrip(text))
+
+
+def lstrip(text: str) -> str:
+    while text and is_space(text[0]):
+        text = text[1:]
+    return text
+
+
+def rstrip(text: str) -> str:
+    end = len(text)
+    while end and is_space(text[end - 1]):
+        end -= 1
+    return text[:end]
+
+
+def _letter(character: str) -> str:
+    """One letter for the role of a character in words."""
+    flag = flags(character)
+    if flag & (u.LETTER | u.NUMBER) and flag & u.NO_SPACE:
+        return "H"
+    if flag & u.LETTER:
+        return "L"
+    if flag & u.NUMBER:
+        return "N"
+    if flag & u.MARK:
+        return "M"
+    if flag & u.FORMAT:
+        return "F"
+    if flag & u.CONNECTOR:
+        return "_"
+    if flag & u.MID_LETTER and flag & u.MID_NUMBER:
+        return "B"
+    if flag & u.MID_LETTER:
+        return "l"
+    if flag & u.MID_NUMBER:
+        return "n"
+    return "P" if flag & (u.PUNCTUATION | u.SYMBOL) else " "
+
+
+# A character with what extends it; white space and lone format characters have nothing to be extended.
+_CLUSTER = re.compile(r"[^ F][MF]*|[ F]")
+# Over one letter a cluster. A joiner stands alone between its neighbours: with a mark on it, it is a symbol.
+_RUN = re.compile(r"H|[LNM](?:[LNM]|(?<=L)[Bl_](?=[LN])(?<!L[Bl](?=N))|(?<=N)[Bn_](?=[LN])(?<!N[Bn](?=L)))*")
+
+
+def words(text: str) -> list[str]:
+    """All words, symbol words among them."""
+    clusters = [match.span() for match in _CLUSTER.finditer("".join(map(_letter, text)))]
+    roles = "".join(
+        "P" if role in "Bln_" and end - begin > 1 else role
+        for begin, end in clusters
+        for role in [_letter(text[begin])]
+    )
+    found = []
+    i = 0
+    while i < len(clusters):
+        begin = clusters[i][0]
+        run = _RUN.match(roles, i)
+        if run:
+            i = run.end()
+        elif roles[i] in " F":
+            i += 1
+            continue
+        else:
+            while i < len(clusters) and text[clusters[i][0]] == text[begin]:
+                i += 1
+        found.append(text[begin : clusters[i - 1][1]])
+    return found
+
+
+def is_symbol_word(word: str) -> bool:
+    return bool(flags(word[0]) & (u.PUNCTUATION | u.SYMBOL))
+
+
+def has_letter(word: str) -> bool:
+    return any(flags(character) & u.LETTER for character in word)
+
+
+def find_duplicates(items: list[str]) -> tuple[int, int]:
+    seen: set[str] = set()
+    copies = characters = 0
+    for item in items:
+        if item in seen:
+            copies += 1
+            characters += len(item)
+        seen.add(item)
+    return copies, characters
+
+
+def top_n_gram_characters(all_words: list[str], n: int) -> int:
+    counter = Counter(tuple(all_words[i : i + n]) for i in range(len(all_words) - n + 1))
+    if not counter:
+        return 0
+    gram, count = counter.most_common(1)[0]  # of equals the first met
+    return len(" ".join(gram)) * count if count > 1 else 0
+
+
+def duplicate_n_gram_characters(all_words: list[str], n: int) -> int:
+    seen: set[tuple[str, ...]] = set()
+    characters = i = 0
+    while i < len(all_words) - n + 1:
+        gram = tuple(all_words[i : i + n])
+        if gram in seen:
+            characters += len("".join(gram))
+            i += n
+        else:
+            seen.add(gram)
+            i += 1
+    return characters
+
+
+def repeated_windows(text: str, width: int) -> int:
+    windows = [text[i : i + width] for i in range(len(text) - width + 1)]
+    return len(windows) - len(set(windows))
+
+
+def sentence_ends(text: str) -> int:
+    roles = "".join(
+        ("t" if ord(c) < 0x80 else "T") if flags(c) & u.TERMINAL else
+        "c" if flags(c) & u.CLOSER else
+        "s" if flags(c) & u.SPACE else
+        "-"
+        for c in text
+    )  # fmt: skip
+    return len(re.findall(r"[tT]*T(?![tT])|[tT]*t(?![tT])(?=c*(?:s|\Z))", roles))
+
+
+STOP_WORDS = {
+    "en": {"the", "be", "to", "of", "and", "that", "have", "with"},
+    "zh": set("的年在月是和日了於·為有被人中为他與後也而由"),
+}
+POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
+_TO_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+def share(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator else 0.0
+
+
+def paragraph_count(lines: list[str]) -> int:
+    blank = [not strip(line) for line in lines]
+    return sum(not now and before for before, now in zip([True, *blank], blank, strict=False))
+
+
+def measure(text: str, language: str) -> dict[str, float]:
+    all_words = words(text)
+    plain = [word for word in all_words if not is_symbol_word(word)]
+    lines = text.split("\n")
+    full_lines = [line for line in lines if strip(line)]
+    gopher_all_lines = lines[:-1] if lines[-1] == "" else lines
+    gopher_lines = re.split(r"\n+", text)
+    gopher_paragraphs = re.split(r"\n{2,}", strip(text))
+    lower = text.translate(_TO_ASCII_LOWER)
+    lower_lines = lower.split("\n")
+    visible = [flags(c) for c in text if not is_space(c)]
+    line_copies, line_copy_characters = find_duplicates(gopher_lines)
+    paragraph_copies, paragraph_copy_characters = find_duplicates(gopher_paragraphs)
+
+    def share_of_visible(mask: int) -> float:
+        return share(sum(bool(flag & mask) for flag in map(flags, text)), len(visible))
+
+    result: dict[str, float] = {
+        "characters": len(text),
+        "bytes": len(text.encode()),
+        "words": len(plain),
+        "lines": len(full_lines),
+        "paragraphs": paragraph_count(lines),
+        "sentences": max(sentence_ends(text), 1) if plain else 0,
+        "stop_words": len(STOP_WORDS.get(language, set()) & set(all_words)),
+        "curly_brackets": text.count("{"),
+        "javascript_lines": sum("javascript" in line for line in lower_lines),
+        "policy_lines": sum(any(phrase in line for phrase in POLICY) for line in lower_lines),
+        "lorem_ipsum": lower.count("lorem ipsum"),
+        "mean_word_length": share(sum(map(len, plain)), len(plain)),
+        "mean_line_length": share(sum(map(len, full_lines)), len(full_lines)),
+        "hash_mark_ratio": share(text.count("#"), len(all_words)),
+        "ellipsis_ratio": share(text.count("...") + text.count("…"), len(all_words)),
+        "bullet_line_ratio": share(
+            sum(lstrip(line).startswith(("•", "-")) for line in gopher_all_lines), len(gopher_all_lines)
+        ),
+        "ellipsis_line_ratio": share(
+            sum(rstrip(line).endswith(("...", "…")) for line in gopher_all_lines), len(gopher_all_lines)
+        ),
+        "alphabetic_word_ratio": share(sum(map(has_letter, all_words)), len(all_words)),
+        "duplicate_line_ratio": share(line_copies, len(gopher_lines)),
+        "duplicate_line_character_ratio": share(line_copy_characters, len(text)),
+        "duplicate_paragraph_ratio": share(paragraph_copies, len(gopher_paragraphs)),
+        "duplicate_paragraph_character_ratio": share(paragraph_copy_characters, len(text)),
+        "repeated_13_character_ratio": share(repeated_windows(text, 13), max(len(text) - 12, 0)),
+        "line_end_punctuation_ratio": share(
+            sum(bool(flags(rstrip(line)[-1]) & u.TERMINAL) for line in full_lines), len(full_lines)
+        ),
+        "short_line_ratio": share(sum(len(line) <= 30 for line in full_lines), len(full_lines)),
+        "short_word_line_ratio": share(
+            sum(sum(not is_symbol_word(w) for w in words(line)) < 3 for line in full_lines), len(full_lines)
+        ),
+        "fineweb_duplicate_line_character_ratio": share(find_duplicates(full_lines)[1], len(text.replace("\n", ""))),
+        "newline_word_ratio": share(text.count("\n"), len(all_words)),
+        "cjk_ratio": share_of_visible(u.CJK),
+        "digit_ratio": share_of_visible(u.DIGIT),
+        "punctuation_ratio": share_of_visible(u.PUNCTUATION | u.SYMBOL),
+        "uppercase_ratio": share_of_visible(u.UPPERCASE),
+    }
+    for n in (2, 3, 4):
+        result[f"top_{n}_gram_character_ratio"] = share(top_n_gram_characters(all_words, n), len(text))
+    for n in range(5, 11):
+        result[f"duplicate_{n}_gram_character_ratio"] = share(duplicate_n_gram_characters(all_words, n), len(text))
+    return result

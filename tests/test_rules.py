@@ -1,0 +1,316 @@
+"""Rules: every shipped rule fires beyond its limit and not at it; recipes lay theirs over; batches judge as rows do."""
+
+import itertools
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.errors import RecipeError
+from corpus.reasons import Outcome, Reason
+from corpus.recipe import Recipe, parse_recipe
+from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS, signals_schema
+from filters.profiles import shipped_profiles
+from filters.rules import RULE_REASONS, SIGNALS, Limit, Profiles, RuleSet, all_reasons, judge, load_profiles
+from filters.signals import STOP_WORDS, measure
+
+# Values that every rule of every shipped profile passes.
+GOOD: dict[str, float] = {
+    "language_score": 0.99,
+    "characters": 3000,
+    "words": 600,
+    "sentences": 20,
+    "stop_words": 6,
+    "mean_word_length": 4.5,
+    "mean_line_length": 80.0,
+    "alphabetic_word_ratio": 0.9,
+    "line_end_punctuation_ratio": 0.8,
+    "cjk_ratio": 0.5,
+}
+
+
+def recipe_of(
+    profiles: dict[str, Any] | None = None, profile: str = "web", languages: list[str] | None = None
+) -> Recipe:
+    return parse_recipe(
+        {
+            "run": {"name": "test", "languages": languages or ["*"]},
+            "source": [
+                {"name": "crawl", "inputs": ["x"], "profile": profile},
+                {"name": "books", "inputs": ["x"], "profile": "none"},
+            ],
+            "profiles": profiles or {},
+        },
+        "recipe.toml",
+    )
+
+
+def row_of(**values: Any) -> dict[str, Any]:
+    empty = {"source": "crawl", "language": "en"} | dict.fromkeys(SIGNALS, 0)
+    return empty | GOOD | values
+
+
+def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    schema = signals_schema(permutations=1, bands=1)
+    names = ("source", "language", *SIGNALS)
+    return pa.record_batch(
+        [pa.array([row[name] for row in rows], schema.field(name).type) for name in names], names=list(names)
+    )
+
+
+def reasons(rows: list[dict[str, Any]], profiles: Profiles, recipe: Recipe) -> list[str]:
+    return judge(batch_of(rows), profiles, recipe.run.wants).to_pylist()
+
+
+def shipped_limits() -> list[tuple[RuleSet, Limit]]:
+    profiles = load_profiles(recipe_of())
+    sets = [rules for by_language in profiles.rule_sets.values() for rules in by_language.values()]
+    return [(rules, limit) for rules in sets for limit in rules.limits]
+
+
+def test_the_schemas_signals_are_those_that_rules_may_use() -> None:
+    assert ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS) == SIGNALS
+    assert all(reason.outcome is Outcome.DROPPED for reason in RULE_REASONS)
+
+
+def test_profiles_are_shipped() -> None:
+    assert set(shipped_profiles()) == {"none", "web"}
+    profiles = load_profiles(recipe_of())
+    assert not profiles.for_domain("none", "en").limits
+    languages = {"*", "en", "de", "fr", "ru", "ko", "zh", "yue", "wuu", "ja", "th", "lo", "km", "my", "bo", "dz"}
+    assert set(profiles.rule_sets["web"]) == languages
+    assert profiles.for_domain("web", "sw") is profiles.for_domain("web", "*")
+
+
+def test_every_shipped_rule_names_its_source_and_the_language_score_comes_first() -> None:
+    assert all(limit.source and not limit.source.startswith("profiles/") for _, limit in shipped_limits())
+    assert all(limit.reason in RULE_REASONS for _, limit in shipped_limits())
+    assert {rules.limits[0].signal for rules, _ in shipped_limits()} == {"language_score"}
+
+
+def test_stop_words_are_asked_for_only_where_there_is_a_list() -> None:
+    asked = {rules.language for rules, limit in shipped_limits() if limit.signal == "stop_words"}
+    assert asked == {"en", "zh"}
+    assert asked <= set(STOP_WORDS)
+
+
+def test_languages_without_spaces_have_no_rule_on_words_of_a_dictionary() -> None:
+    profiles = load_profiles(recipe_of())
+    for language in ("zh", "ja", "th", "km", "lo", "my"):
+        signals = {limit.signal for limit in profiles.for_domain("web", language).limits}
+        assert not [name for name in signals if "gram" in name or name in ("mean_word_length", "newline_word_ratio")]
+
+
+@pytest.mark.parametrize(
+    ("language", "score"), [("en", 0.65), ("zh", 0.692), ("ja", 0.886), ("ko", 0.842), ("de", 0.65), ("sw", 0.65)]
+)
+def test_language_scores(language: str, score: float) -> None:
+    recipe = recipe_of()
+    rows = [row_of(language=language, language_score=value) for value in (score, score - 0.001)]
+    assert reasons(rows, load_profiles(recipe), recipe) == ["", "language_uncertain"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "limit"), shipped_limits(), ids=lambda value: getattr(value, "signal", getattr(value, "language", None))
+)
+def test_a_rule_fires_beyond_its_limit_and_not_at_it(rules: RuleSet, limit: Limit) -> None:
+    """At the limit, and at the column's next value on either side of it."""
+    recipe = recipe_of()
+    profiles = load_profiles(recipe)
+    language = "xx" if rules.language == "*" else rules.language
+    outwards = -1 if limit.side == "min" else 1
+    if limit.signal in COUNT_SIGNALS:
+        values: list[float] = [limit.value, limit.value + outwards, limit.value - outwards]
+    else:
+        at = np.float32(limit.value)
+        values = [at, np.nextafter(at, np.float32(outwards * np.inf)), np.nextafter(at, np.float32(-outwards * np.inf))]
+    if min(values) < 0:  # a limit of 0 on a count or a ratio
+        values = [value for value in values if value >= 0] or values
+        assert limit.side == "max" or len(values) < 3
+    rows = [row_of(language=language) | {limit.signal: value} for value in values]
+    expected = [
+        str(limit.reason)
+        if (value < np.float32(limit.value) if outwards < 0 else value > np.float32(limit.value))
+        else ""
+        for value in values
+    ]
+    assert reasons(rows, profiles, recipe) == expected
+    assert [[str(failure.reason) for failure in all_reasons(row, rules, recipe.run.wants)] for row in rows] == [
+        [reason] if reason else [] for reason in expected
+    ]
+
+
+def test_the_first_rule_in_order_gives_the_reason_and_all_are_told() -> None:
+    recipe = recipe_of(languages=["en", "zh"])
+    profiles = load_profiles(recipe)
+    bad = {"language_score": 0.1, "words": 7, "lorem_ipsum": 2}
+    rows = [row_of(**bad), row_of(language_score=0.9, words=7, lorem_ipsum=2), row_of(language="fr", **bad)]
+    assert reasons(rows, profiles, recipe) == ["language_uncertain", "too_few_words", "language_not_wanted"]
+    failures = all_reasons(rows[2], profiles.for_domain("web", "fr"), recipe.run.wants)
+    assert [(failure.reason, failure.signal, failure.value, failure.limit) for failure in failures] == [
+        (Reason.LANGUAGE_NOT_WANTED, "language", "fr", None),
+        (Reason.LANGUAGE_UNCERTAIN, "language_score", 0.1, 0.65),
+        (Reason.TOO_FEW_WORDS, "words", 7, 50),
+        (Reason.LOREM_IPSUM, "lorem_ipsum", 2, 0),
+    ]
+
+
+def test_the_profile_none_keeps_all_of_the_wanted_languages() -> None:
+    recipe = recipe_of(languages=["en"])
+    rows = [row_of(source="books", words=0, language_score=0.0), row_of(source="books", language="fr")]
+    assert reasons(rows, load_profiles(recipe), recipe) == ["", "language_not_wanted"]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 60), st.integers(0, 2**32), st.booleans(), st.integers(0, 5))
+def test_a_batch_is_judged_row_by_row(count: int, seed: int, as_table: bool, skipped: int) -> None:
+    """Rows of many domains in one batch, a slice of a bigger one, or a chunked table: the same reasons as one by one."""
+    source = np.random.default_rng(seed)
+    recipe = recipe_of(languages=["en", "zh", "ja", "th", "xx"])
+    profiles = load_profiles(recipe)
+    rows = []
+    for _ in range(count):
+        changed = source.choice(SIGNALS, 2)
+        values = {
+            name: int(source.integers(0, 300)) if name in COUNT_SIGNALS else float(source.random()) for name in changed
+        }
+        domain = {
+            "source": str(source.choice(["crawl", "books"])),
+            "language": str(source.choice([*"ab", "en", "zh", "ja", "th", "xx"])),
+        }
+        rows.append(row_of(**domain, **values))
+    batch = batch_of(rows).slice(skipped)
+    signals = pa.Table.from_batches([batch.slice(0, 3), batch.slice(3)]) if as_table else batch
+    expected = []
+    for row in batch.to_pylist():
+        rules = profiles.for_domain(profiles.of_source[row["source"]], row["language"])
+        failures = all_reasons(row, rules, recipe.run.wants)
+        expected.append(str(failures[0].reason) if failures else "")
+    assert judge(signals, profiles, recipe.run.wants).to_pylist() == expected
+
+
+def test_a_column_of_the_wrong_type_is_refused() -> None:
+    recipe = recipe_of()
+    batch = batch_of([row_of()])
+    position = batch.schema.get_field_index("words")
+    wrong = batch.set_column(position, "words", pa.array([600], pa.int64()))
+    with pytest.raises(TypeError, match="'words' must be uint32, not int64"):
+        judge(wrong, load_profiles(recipe), recipe.run.wants)
+
+
+def test_real_text_passes_and_junk_does_not() -> None:
+    english = "The committee met on Tuesday to discuss the new railway line that will run between the two cities. " * 2
+    lines = [
+        "The committee met on Tuesday to discuss the new railway line between the two cities.",
+        "Its members have heard three engineers, who explained how bridges are built over a wide river.",
+        "Nobody in the town hall expected that the cost would be half of last year's estimate.",
+        "A decision is to be made in spring, and work could begin before the end of the summer.",
+        "Until then buses carry the passengers, with more of them on weekdays than on holidays.",
+        "Farmers along the river asked for a tunnel instead, because floods reach the fields there.",
+    ]
+    chinese = [
+        "委员会星期二开会，讨论了两座城市之间的新铁路线，并听取了三位工程师的报告。",
+        "他们说明了怎样在宽阔的河面上建造桥梁，也回答了居民提出的许多问题。",
+        "市政厅里没有人料到，费用只有去年估计的一半，而工期反而更短。",
+        "明年春天将作出决定，工程可能在夏天结束之前开始，由两家公司共同承担。",
+        "在此之前，公共汽车继续运送乘客，工作日的班次比节假日更多。",
+        "沿河的农民要求改建隧道，因为那里的田地常常被洪水淹没，人们为此担心。",
+        "专家认为，隧道的造价太高，地质条件也不理想，很难在预算之内完成。",
+    ]
+    texts = ["\n".join(lines), english * 20, "\n".join(chinese), "首页 | 登录 | 注册\n" * 60]
+    languages = ["en", "en", "zh", "zh"]
+    columns = measure(pa.array(texts), languages) | {"language_score": np.full(4, 0.99, np.float32)}
+    batch = pa.record_batch(
+        {"source": ["crawl"] * 4, "language": languages} | {k: pa.array(v) for k, v in columns.items()}
+    )
+    recipe = recipe_of()
+    found = judge(batch, load_profiles(recipe), recipe.run.wants).to_pylist()
+    assert [bool(reason) for reason in found] == [False, True, False, True], found
+
+
+def limits_of(profiles: Profiles, profile: str, language: str) -> dict[tuple[str, str], float]:
+    limits = profiles.for_domain(profile, language).limits
+    return {(limit.signal, limit.side): limit.value for limit in limits}
+
+
+def test_a_recipes_rules_replace_in_place_add_and_remove() -> None:
+    rules = [
+        {"signal": "words", "min": 20.0, "reason": "too_few_words"},
+        {"signal": "digit_ratio", "max": 0.4, "reason": "script_share"},
+        {"signal": "mean_word_length", "reason": "word_length"},
+    ]
+    plain, changed = load_profiles(recipe_of()), load_profiles(recipe_of({"web": {"rules": rules}}))
+    for language in ("en", "zh", "xx"):
+        before, after = limits_of(plain, "web", language), limits_of(changed, "web", language)
+        expected = {key: value for key, value in before.items() if key[0] != "mean_word_length"}
+        expected |= {("words", "min"): 20.0, ("digit_ratio", "max"): 0.4}
+        assert after == expected
+        common = [key for key in before if key in after]
+        assert [key for key in after if key in before] == common  # in place: the order of reasons stays
+    source = {limit.source for limit in changed.for_domain("web", "en").limits if limit.signal == "digit_ratio"}
+    assert source == {"profiles.web"}
+
+
+def test_a_recipes_profile_for_some_languages() -> None:
+    table = {
+        "languages": ["zh", "id"],
+        "rules": [{"signal": "characters", "min": 20.0, "reason": "too_few_characters"}],
+    }
+    plain, changed = load_profiles(recipe_of()), load_profiles(recipe_of({"web": table}))
+    assert limits_of(changed, "web", "zh")["characters", "min"] == 20
+    assert limits_of(changed, "web", "id") == limits_of(plain, "web", "*") | {("characters", "min"): 20.0}
+    for language in ("ja", "en", "xx"):
+        assert limits_of(changed, "web", language) == limits_of(plain, "web", language)
+
+
+def test_a_recipes_own_profile_starts_from_its_base_or_from_nothing() -> None:
+    rules = [{"signal": "words", "max": 9.0, "reason": "too_many_words"}]
+    profiles = load_profiles(recipe_of({"short": {"rules": rules}, "mild": {"base": "web", "rules": rules}}, "short"))
+    assert limits_of(profiles, "short", "en") == {("words", "max"): 9.0}
+    assert limits_of(profiles, "mild", "ja") == limits_of(profiles, "web", "ja") | {("words", "max"): 9.0}
+    assert profiles.for_domain("mild", "ja").profile == "mild"
+    only = load_profiles(recipe_of({"short": {"languages": ["zh"], "rules": rules}}, "short"))
+    assert limits_of(only, "short", "en") == {}
+
+
+@pytest.mark.parametrize(
+    ("profiles", "profile", "message"),
+    [
+        ({}, "wbe", r"source 'crawl': profile 'wbe' is unknown \(did you mean 'web'\?\); known are none, web"),
+        ({"x": {"base": "wev"}}, "web", r"profiles.x: base 'wev' is unknown \(did you mean 'web'\?\); known are none"),
+        (
+            {"web": {"rules": [{"signal": "word", "min": 1.0, "reason": "too_few_words"}]}},
+            "web",
+            r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); known are alphabetic_word_ratio, ",
+        ),
+        (
+            {"web": {"rules": [{"signal": "words", "min": 1.0, "reason": "to_few_words"}]}},
+            "web",
+            r"profiles.web: reason 'to_few_words' is unknown \(did you mean 'too_few_words'\?\); known are bullet_lines",
+        ),
+        (
+            {"web": {"rules": [{"signal": "words", "min": 1.0, "reason": "near_duplicate"}]}},
+            "web",
+            r"profiles.web: reason 'near_duplicate' is unknown",
+        ),
+    ],
+)
+def test_what_does_not_exist_is_named_with_what_does(profiles: dict[str, Any], profile: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_profiles(recipe_of(profiles, profile))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_profile_asked_for_in_code_is_an_error() -> None:
+    with pytest.raises(RecipeError, match=re.escape("profile 'wiki' is unknown")):
+        load_profiles(recipe_of()).for_domain("wiki", "en")
+
+
+def test_every_pair_of_side_and_signal_stands_once() -> None:
+    for rules, group in itertools.groupby(shipped_limits(), key=lambda pair: pair[0]):
+        keys = [(limit.signal, limit.side) for _, limit in group]
+        assert len(keys) == len(set(keys)), rules

@@ -156,8 +156,8 @@ def candidate_edges(block: Block, threshold: float, *, all_pairs: int = ALL_PAIR
     return _unique(Edges(documents.take(loser), documents.take(winner), similarity))
 
 
-def similarity_of(matches: NDArray[Any], permutations: int) -> NDArray[np.float64]:
-    """Estimated Jaccard similarity from how many of the 8-bit codes agree."""
+def similarity_of(matches: NDArray[Any] | float, permutations: int) -> Any:
+    """Estimated Jaccard similarity from how many of the 8-bit codes agree: a float, or an array of them."""
     return (matches / permutations - _CHANCE) / (1 - _CHANCE)
 
 
@@ -210,6 +210,13 @@ def follow(exact: Removals, near: Removals) -> Removals:
         np.where(moved, near.representative[at], exact.representative),
         np.where(moved, near.similarity[at], exact.similarity),
     )
+
+
+def warm_up() -> None:
+    """Compiles the kernels, or loads them from Numba's cache: once per process, before the work is timed."""
+    two = np.arange(1, 3, dtype=np.uint64)
+    block = Block(np.ones(2, np.uint64), Documents(two, two, two, two), np.zeros((2, 8), np.uint8))
+    resolve(candidate_edges(block, 1.0))
 
 
 def _removals(doc_id: UInt64s, representative: UInt64s, similarity: NDArray[np.float32]) -> Removals:

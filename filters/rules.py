@@ -23,6 +23,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from corpus import recipe as settings
+from corpus.columns import numbers
 from corpus.errors import RecipeError
 from corpus.reasons import Outcome, Reason
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
@@ -144,7 +145,7 @@ def judge(signals: pa.RecordBatch | pa.Table, profiles: Profiles, wants: Callabl
         verdicts = np.zeros(len(rows), dtype=np.int32)
         for limit in profiles.for_domain(profiles.of_source[source], language).limits:
             if limit.signal not in columns:
-                columns[limit.signal] = _numbers(signals, limit.signal)
+                columns[limit.signal] = _values(signals, limit.signal)
             fails = limit.fails(columns[limit.signal][rows])
             verdicts[fails & (verdicts == 0)] = _CODES[limit.reason]
         codes[rows] = verdicts
@@ -212,31 +213,20 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     return f"{what} {name!r} is unknown{hint}; known are {', '.join(names)}"
 
 
-def _array(signals: pa.RecordBatch | pa.Table, name: str) -> Any:
-    column = signals.column(name)
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
 def _encoded(signals: pa.RecordBatch | pa.Table, name: str) -> tuple[list[str], NDArray[np.int32]]:
     """The distinct strings of a column, and each row's position among them."""
-    encoded = _array(signals, name).dictionary_encode()
-    return encoded.dictionary.to_pylist(), _view(encoded.indices, np.dtype(np.int32))
+    column = signals.column(name)
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    encoded = array.dictionary_encode()
+    return encoded.dictionary.to_pylist(), numbers(encoded.indices)
 
 
-def _numbers(signals: pa.RecordBatch | pa.Table, name: str) -> NDArray[Any]:
-    array = _array(signals, name)
-    dtype = _dtype(name)
-    if array.type != pa.from_numpy_dtype(dtype):
-        raise TypeError(f"signal {name!r} must be {dtype}, not {array.type}")
-    return _view(array, dtype)
+def _values(signals: pa.RecordBatch | pa.Table, name: str) -> NDArray[Any]:
+    values = numbers(signals.column(name))
+    if values.dtype != _dtype(name):
+        raise TypeError(f"signal {name!r} must be {_dtype(name)}, not {values.dtype}")
+    return values
 
 
 def _dtype(signal: str) -> np.dtype[Any]:
     return np.dtype(np.uint32 if signal in COUNT_SIGNALS else np.float32)
-
-
-def _view(array: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """A column without nulls as NumPy, over Arrow's own buffer (`to_numpy` would import pandas, over a second)."""
-    if not len(array):
-        return np.empty(0, dtype)
-    return np.frombuffer(array.buffers()[1], dtype)[array.offset : array.offset + len(array)]

@@ -21,7 +21,7 @@ def pipeline_options(beam_args: Sequence[str], *, workers: int | None, pending: 
     if "--runner" in names or "--direct_num_workers" in names:
         return PipelineOptions(list(beam_args))
     count = max(1, min(workers or os.cpu_count() or 1, pending))
-    local = ["--runner=DirectRunner", f"--direct_num_workers={count}"]
+    local = ["--runner=DirectRunner", f"--direct_num_workers={count}", "--default_sdk_harness_log_level=ERROR"]
     if count > 1:
         # Threads would share one interpreter lock; processes cost 3–6 s to start.
         local.append("--direct_running_mode=multi_processing")

@@ -216,7 +216,9 @@ def test_no_worse_than_the_model_alone(model: LanguageModel) -> None:
     with gzip.open(LID, "rt", encoding="utf-8") as file:
         rows = [row for row in map(json.loads, file) if row["kind"] == "sentence" and row["lang"] in languages]
     answers = model.identify([row["text"] for row in rows])
-    total, alone, ours = collections.Counter(), collections.Counter(), collections.Counter()
+    total: collections.Counter[str] = collections.Counter()
+    alone: collections.Counter[str] = collections.Counter()
+    ours: collections.Counter[str] = collections.Counter()
     for row, answer in zip(rows, answers, strict=True):
         total[row["lang"]] += 1
         alone[row["lang"]] += fasttext_alone(row["text"]) == row["lang"]

@@ -63,7 +63,8 @@ def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
 
 
 def reasons(rows: list[dict[str, Any]], profiles: Profiles, recipe: Recipe) -> list[str]:
-    return judge(batch_of(rows), profiles, recipe.run.wants).to_pylist()
+    found: list[str] = judge(batch_of(rows), profiles, recipe.run.wants).to_pylist()
+    return found
 
 
 def shipped_limits() -> list[tuple[RuleSet, Limit]]:
@@ -124,7 +125,7 @@ def test_a_rule_fires_beyond_its_limit_and_not_at_it(rules: RuleSet, limit: Limi
     language = "xx" if rules.language == "*" else rules.language
     outwards = -1 if limit.side == "min" else 1
     if limit.signal in COUNT_SIGNALS:
-        values: list[float] = [limit.value, limit.value + outwards, limit.value - outwards]
+        values: list[Any] = [limit.value, limit.value + outwards, limit.value - outwards]
     else:
         at = np.float32(limit.value)
         values = [at, np.nextafter(at, np.float32(outwards * np.inf)), np.nextafter(at, np.float32(-outwards * np.inf))]

@@ -30,7 +30,7 @@ GIB = 1 << 30
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Run(_Settings):
@@ -195,7 +195,7 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from error
     for key, value in (overrides or {}).items():
         _override(table, key, value, path)
@@ -214,7 +214,7 @@ def _override(table: dict[str, Any], key: str, value: str, path: Path) -> None:
     """Sets one dotted key; `phase.0.tokens` counts entries of an array of tables from 0."""
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         parsed = value  # a bare word is a string: --set tokenizer.model_type=bpe
     *parents, last = key.split(".")
     node: Any = table

@@ -12,7 +12,8 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from rich.console import Console
 
 from corpus import schema
 from corpus.columns import numbers
-from corpus.errors import BuildError, RunDirectoryError
+from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint, parse_recipe
 from corpus.seeds import content_digest
@@ -32,7 +33,7 @@ from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from filters.rules import load_profiles
 from pipelines import extraction, packing, selection, tokenization, tokenizer
 from pipelines.progress import StageWatch
-from pipelines.runners import pipeline_options, run_pipeline
+from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import RunItems, Work, write_pending
 
@@ -58,9 +59,11 @@ class Build:
     def build(self) -> None:
         """Runs every stage up to `options.until`. Raises a CorpusError; what is finished stays."""
         inputs = list_inputs(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
+        pipeline_options(self.options.beam_args, workers=self.options.workers, pending=1)
         model = self._language_model()
         given = self._given_tokenizer()
-        load_profiles(self.recipe)
+        with naming(self.recipe_path):
+            load_profiles(self.recipe)
         plan = self._plan(inputs)
         if self._stop_after("plan"):
             return
@@ -145,7 +148,7 @@ class Build:
     def _extract(self, plan: str, model: Path) -> Stage:
         settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=model)
         digest = content_digest(model.read_bytes()).hex()
-        stage = self.run.stage("extract", extraction.extract_fingerprint(self.recipe, plan=plan, model_digest=digest))
+        stage = self._open("extract", extraction.extract_fingerprint(self.recipe, plan=plan, model_digest=digest))
         compile_kernels()
         self._run_items(stage, self._items(), extraction.extract_item, settings)
         totals = self._close(stage, extraction.KINDS, {"libraries": extraction.library_versions()})
@@ -167,7 +170,7 @@ class Build:
                 )
 
     def _select(self, extracted: Stage) -> Stage:
-        stage = self.run.stage("select", selection.select_fingerprint(self.recipe, extract=extracted.fingerprint))
+        stage = self._open("select", selection.select_fingerprint(self.recipe, extract=extracted.fingerprint))
         splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item"])
         settings = selection.SelectSettings(
             recipe=self.recipe,
@@ -182,7 +185,9 @@ class Build:
             return selection.Select(stage, pending, settings)
 
         # Decisions depend on all documents: an interrupted selection begins again, which takes minutes at any scale.
-        if stage.finished() != items:
+        if stage.finished() == items:
+            self._say(stage.name, f"{len(items)} items were done before")
+        else:
             self._run(stage, items, items, transform)
         self._close(stage, selection.KINDS, {})
         return stage
@@ -191,7 +196,7 @@ class Build:
         """URL of the tokenizer's model, and its fingerprint."""
         digest = content_digest(files.read_bytes(given)).hex() if given is not None else None
         mark = tokenizer.tokenizer_fingerprint(self.recipe, select=stages.select.fingerprint, model_digest=digest)
-        stage = self.run.stage("train-tokenizer", mark)
+        stage = self._open("train-tokenizer", mark)
         url = tokenizer.model_url(stage)
         if given is not None:
             if not files.exists(url):
@@ -214,7 +219,9 @@ class Build:
         items = self._items()
         sampling = tokenizer.sample_settings(self.recipe, stages, thresholds)
         training = len(items)
-        if training not in stage.finished():
+        if training in stage.finished():
+            self._say(stage.name, "was done before")
+        else:
             self._run_items(stage, items, tokenizer.sample_item, sampling)
             self._run_items(stage, [training], tokenizer.train_item, self.recipe.tokenizer)
         self._close(stage, tokenizer.KINDS, {})
@@ -223,7 +230,7 @@ class Build:
     def _tokenize(self, stages: DocumentStages, model: str) -> Stage:
         digest = content_digest(files.read_bytes(model)).hex()
         mark = tokenization.tokenize_fingerprint(select=stages.select.fingerprint, model_digest=digest)
-        stage = self.run.stage("tokenize", mark)
+        stage = self._open("tokenize", mark)
         self._run_items(stage, self._items(), tokenization.tokenize_item, tokenization.TokenizeSettings(stages, model))
         self._close(stage, tokenization.KINDS, {})
         return stage
@@ -232,7 +239,7 @@ class Build:
         from tokenizer_training.encode import load_encoder
 
         encoder = load_encoder(model)
-        stage = self.run.stage("pack", packing.pack_fingerprint(self.recipe, tokenize=tokenized.fingerprint))
+        stage = self._open("pack", packing.pack_fingerprint(self.recipe, tokenize=tokenized.fingerprint))
         rows = packing.plan_shards(
             tokenized.records(),
             target_bytes=self.recipe.shards.target_bytes,
@@ -266,7 +273,8 @@ class Build:
         tokens: dict[str, int] = {}
         for domain, number in zip(manifest["domain"].to_pylist(), manifest["tokens"].to_pylist(), strict=True):
             tokens[domain] = tokens.get(domain, 0) + number
-        plan = plan_phases(self.recipe.phase, tokens, seed=self.recipe.run.seed)
+        with naming(self.recipe_path):
+            plan = plan_phases(self.recipe.phase, tokens, seed=self.recipe.run.seed)
         text = plan.to_json().encode()
         files.write_bytes(self.run.path("phases", "plan.json"), text)
         mark = fingerprint("phases", packed.fingerprint, json.loads(text))
@@ -280,6 +288,13 @@ class Build:
     def _splits_url(self) -> str:
         return self.run.path("splits.arrow")
 
+    def _open(self, name: str, mark: str) -> Stage:
+        """The stage under its fingerprint. What an older one left no longer counts as done, here and after it."""
+        if self.run.has_stage(name) and self.run.stage_manifest(name)["fingerprint"] != mark:
+            for later in STAGES[STAGES.index(name) :]:
+                self.run.remove_stage_manifest(later)
+        return self.run.stage(name, mark)
+
     def _items(self) -> list[int]:
         return list(range(self.run.stage_manifest("plan")["items"]))
 
@@ -289,6 +304,8 @@ class Build:
         pending = [item for item in items if item not in finished]
         if pending:
             self._run(stage, pending, items, lambda url: RunItems(stage, url, work, settings))
+        else:
+            self._say(stage.name, f"{len(items)} items were done before")
 
     def _run(self, stage: Stage, pending: list[int], items: list[int], transform: Callable[[str], Any]) -> None:
         url = write_pending(stage, pending)
@@ -320,6 +337,27 @@ class Build:
 
     def _say(self, stage: str, what: str) -> None:
         self.console.print(f"[bold]{stage:<16}[/]{what}", highlight=False)
+
+
+def run_build(recipe: Recipe, recipe_path: Path, run: RunDirectory, options: Options) -> None:
+    """Builds with a display on standard error, and says at the end what it took."""
+    started = time.monotonic()
+    with quiet_workers() as terminal:
+        console = Console(file=terminal, soft_wrap=True)
+        Build(recipe, recipe_path, run, options, console).build()
+        seconds, peak = time.monotonic() - started, peak_memory_bytes() / 2**20
+        console.print(
+            f"[bold]{'done':<16}[/]{seconds:.1f} s, peak memory of one process {peak:,.0f} MiB", highlight=False
+        )
+
+
+@contextmanager
+def naming(recipe_path: Path) -> Iterator[None]:
+    """Puts the recipe's path before errors about what it says."""
+    try:
+        yield
+    except RecipeError as error:
+        raise RecipeError(f"{recipe_path}: {error}") from error
 
 
 def compile_kernels() -> None:

@@ -1,7 +1,12 @@
-"""The command `corpus`. A sub-command imports what it needs when it runs, so `corpus --help` answers at once."""
+"""The command `corpus`. A sub-command's module is imported when it is called, so `corpus --help` answers at once.
 
+`corpus build` stands here; the others are listed in COMMANDS and live in pipelines.commands.
+"""
+
+import importlib
+import logging
+import os
 import sys
-import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,8 +23,49 @@ Exit codes
 """
 
 
+#: Name → (module that defines a click command under this name, what `corpus --help` says of it).
+COMMANDS = {
+    "stats": ("pipelines.commands.stats", "Shows the funnel, domains, tokenizer and phases of a run."),
+    "show": ("pipelines.commands.show", "Shows documents of a run: who, why kept or dropped, text and tokens."),
+    "verify": ("pipelines.commands.verify", "Checks every file, row and sum of a run."),
+    "diff": ("pipelines.commands.diff", "Compares two runs by the identity of their documents."),
+    "measure": ("pipelines.commands.measure", "Prints the signals of every document of files, and what rules say."),
+    "extract": ("pipelines.commands.extract", "Prints the text of every document of files."),
+    "feed": ("pipelines.commands.feed", "Looks into what a trainer is fed: plan, peek."),
+}
+
+
 class _Command(click.Group):
-    """Turns a CorpusError into one line and its exit code; a traceback comes only with --debug."""
+    """Imports a sub-command when it is called, and turns a CorpusError into one line and its exit code.
+
+    A traceback comes only with --debug. A reader that has seen enough (`| head`) ends the command quietly.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.commands, *COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list from what is known without importing anything."""
+        width = formatter.width - 6 - max(map(len, self.list_commands(ctx)))
+        rows = [(name, command.get_short_help_str(width)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl([*rows, *((name, summary) for name, (_, summary) in COMMANDS.items())])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # here, before click makes an "Aborted!" of it
+            _fail("interrupted; the same command goes on from here", 130)
+        except BrokenPipeError:
+            # What Python still holds for standard output would raise again when it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         debug = "--debug" in sys.argv
@@ -29,8 +75,10 @@ class _Command(click.Group):
             if debug:
                 raise
             _fail(str(error), error.exit_code)
-        except KeyboardInterrupt:
-            _fail("interrupted; the same command goes on from here", 130)
+        except OSError as error:
+            if debug:
+                raise
+            _fail(f"{error.filename or 'a file'}: {error.strerror or error}", CorpusError.exit_code)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -45,7 +93,7 @@ def main(debug: bool) -> None:
     """Turns web archives, books, papers and code into the phased, tokenized training corpus of a language model."""
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command(short_help="Builds a corpus, stage by stage.", context_settings={"ignore_unknown_options": True})
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--run-dir", required=True, metavar="RUN", help="Folder or fsspec URL; made where it does not exist.")
 @click.option("--until", metavar="STAGE", help="Stop after this stage.")
@@ -71,8 +119,6 @@ def build(
       corpus build recipe.toml --run-dir runs/a --set dedup.threshold=0.7 --until select
       corpus build recipe.toml --run-dir gs://bucket/a --runner=DataflowRunner --project=...
     """
-    from rich.console import Console
-
     from corpus.errors import RecipeError
     from corpus.recipe import load_recipe
     from corpus.storage.run_directory import STAGES, RunDirectory
@@ -83,17 +129,12 @@ def build(
         raise RecipeError(f"{beam_args[0]!r}: one recipe a build; Beam's options begin with --")
     settings = load_recipe(recipe, _overrides(overrides))
 
-    from pipelines.build import Build, Options, peak_memory_bytes
+    # Beam warns at its import of what nobody here needs; with a handler there, nothing is printed.
+    logging.getLogger().addHandler(logging.NullHandler())
+    from pipelines.build import Options, run_build
 
-    started = time.monotonic()
-    console = Console(stderr=True)
     options = Options(workers=workers, beam_args=beam_args, until=until or STAGES[-1])
-    Build(settings, recipe, RunDirectory(run_dir.rstrip("/")), options, console).build()
-    console.print(
-        f"[bold]done[/]            {time.monotonic() - started:.1f} s, peak memory of one process "
-        f"{peak_memory_bytes() / 2**20:,.0f} MiB; next: corpus stats {run_dir}",
-        highlight=False,
-    )
+    run_build(settings, recipe, RunDirectory(run_dir.rstrip("/")), options)
 
 
 def _overrides(pairs: tuple[str, ...]) -> dict[str, str]:

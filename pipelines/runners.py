@@ -5,21 +5,30 @@ DirectRunner runs with worker processes, one for each core or pending work item.
 runner it is on.
 """
 
-import logging
+import argparse
 import os
-from collections.abc import Sequence
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from corpus.errors import BuildError, CorpusError
+from corpus import errors
+from corpus.errors import BuildError, CorpusError, RecipeError
 
 
 def pipeline_options(beam_args: Sequence[str], *, workers: int | None, pending: int) -> PipelineOptions:
     """Options of one pipeline of `pending` work items."""
     names = {argument.partition("=")[0] for argument in beam_args}
-    if "--runner" in names or "--direct_num_workers" in names:
+    if "--runner" in names:
         return PipelineOptions(list(beam_args))
+    _check_known(beam_args)
+    if "--direct_num_workers" in names:
+        return PipelineOptions(["--runner=DirectRunner", *beam_args])
     count = max(1, min(workers or os.cpu_count() or 1, pending))
     local = ["--runner=DirectRunner", f"--direct_num_workers={count}", "--default_sdk_harness_log_level=ERROR"]
     if count > 1:
@@ -28,34 +37,72 @@ def pipeline_options(beam_args: Sequence[str], *, workers: int | None, pending: 
     return PipelineOptions([*local, *beam_args])
 
 
+def _check_known(beam_args: Sequence[str]) -> None:
+    """Beam passes over what it does not know; a mistyped option of ours must not end there.
+
+    With another runner nothing is checked: its job server may know options that this side does not.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, exit_on_error=False)
+    for kind in PipelineOptions.__subclasses__():
+        kind._add_argparse_args(parser)  # type: ignore[arg-type]  # a plain parser does
+    try:
+        _, unknown = parser.parse_known_args(list(beam_args))
+    except argparse.ArgumentError as error:
+        raise RecipeError(f"{error}; `corpus build --help` lists our options, the rest are Beam's") from error
+    if unknown:
+        raise RecipeError(f"{unknown[0]}: neither an option of `corpus build` (see --help) nor one of Beam's")
+
+
 def run_pipeline(
     transform: "beam.PTransform[beam.pvalue.PBegin, beam.PCollection[int]]", options: PipelineOptions, *, name: str
 ) -> None:
     """Runs one pipeline to its end. Raises BuildError with one line where it fails."""
-    quiet()
     try:
         pipeline = beam.Pipeline(options=options)
         pipeline | name >> transform
         state = pipeline.run().wait_until_finish()
-    except CorpusError:
-        raise
     except Exception as error:
-        raise BuildError(f"stage {name} failed: {explain(error)}") from error
+        # In one process the interrupt reaches us as the text of a worker's failure.
+        if "KeyboardInterrupt" in str(error):
+            raise KeyboardInterrupt from error
+        raise translate(error, name) from error
     if state not in (None, "DONE"):
         raise BuildError(f"stage {name} ended as {state}; see the runner's own log")
 
 
-def explain(error: BaseException) -> str:
-    """The line of a worker's traceback that says what happened: its last that names an exception."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if "Error" in line.split(":", 1)[0] and ": " in line]
-    line = (named or lines or [type(error).__name__])[-1]
-    head, _, message = line.partition(": ")
-    line = message if head.startswith("corpus.errors.") else line
-    return line.removesuffix("[while running").split(" [while running", 1)[0].rstrip("\\n\"'")[:500]
+_RAISED = re.compile(r"^(?:corpus\.errors\.)?(\w+(?:Error|Exception)): ([^\n]*)", re.MULTILINE)
 
 
-def quiet() -> None:
-    """Beam logs pages of INFO and some warnings that mean nothing to a user; our own display shows progress."""
-    for name in ("apache_beam", "root", ""):
-        logging.getLogger(name).setLevel(logging.ERROR)
+def translate(error: Exception, stage: str) -> CorpusError:
+    """A worker's failure, which arrives as itself or as the text of a traceback, as the error a user can act on."""
+    raised = [(type(error).__name__, str(error))] if isinstance(error, CorpusError) else []
+    raised += _RAISED.findall(str(error).replace("\\n", "\n"))[::-1]
+    name, message = raised[0] if raised else (type(error).__name__, str(error).strip().rpartition("\n")[2])
+    message = message.split("[while running", 1)[0].strip().strip("\"'")[:500]
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, CorpusError):
+        return kind(message)
+    return BuildError(f"stage {stage} failed: {name}: {message}; everything finished is kept")
+
+
+@contextmanager
+def quiet_workers() -> Iterator[TextIO]:
+    """Sends what Beam and its worker processes write on standard error to a file; yields the real standard error.
+
+    Workers write pages of INFO before any option of theirs is read, which would tear our display to pieces. What they
+    wrote is shown after a failure that is no CorpusError.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as log, os.fdopen(os.dup(2), "w") as terminal:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield terminal
+        except (CorpusError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            log.seek(max(0, log.tell() - 20_000))
+            terminal.write(log.read().decode(errors="replace"))
+            raise
+        finally:
+            terminal.flush()
+            os.dup2(terminal.fileno(), 2)

@@ -6,6 +6,7 @@ Unigram training adds floats per thread, so the number of threads is a setting a
 """
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 
 import sentencepiece
@@ -67,9 +68,10 @@ def train_model(texts: Iterable[str], settings: Tokenizer) -> bytes:
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:
-        line = str(error).partition("\n")[0]
+        most = re.search(r"<= ?(\d+)", str(error))
+        allowed = f"at most {most.group(1)} is possible" if most else str(error).partition("\n")[0]
         raise RecipeError(
-            f"tokenizer.vocab_size = {settings.vocab_size}: SentencePiece cannot train it on this text ({line}); "
-            f"give it a smaller vocab_size or more text"
+            f"tokenizer.vocab_size = {settings.vocab_size}: too many for this text ({allowed}); "
+            f"give it a smaller vocab_size or a larger sample"
         ) from error
     return model.getvalue()

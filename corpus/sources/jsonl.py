@@ -5,7 +5,7 @@ begin in it. A gzip file is one split; a damaged one gives the lines before the 
 Memory: one line of at most `Limits.max_record_bytes`.
 """
 
-import gzip
+import io
 import json
 import zlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from corpus.reasons import Reason
 from corpus.sources.records import Item, Limits, Loss, Split, Text
-from corpus.sources.stored_bytes import GZIP_MAGIC
+from corpus.sources.stored_bytes import GZIP_MAGIC, GzipMember, StoredBytes, skip_padding
 from corpus.storage import files
 
 
@@ -22,7 +22,8 @@ def read_jsonl(split: Split, limits: Limits) -> Iterator[Item]:
     with files.open_read(split.file) as stored:
         packed = stored.read(3) == GZIP_MAGIC
         stored.seek(0)
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=stored)) if packed else stored
+        inflated = _Inflated(StoredBytes(stored, size=split.file_bytes))
+        stream = cast(BinaryIO, io.BufferedReader(inflated)) if packed else stored
         position = 0
         try:
             for position, line in _lines(stream, split, packed, limits):
@@ -30,14 +31,32 @@ def read_jsonl(split: Split, limits: Limits) -> Iterator[Item]:
                     yield line
                 elif line.strip():
                     yield _row(line, position)
-        except (zlib.error, EOFError, gzip.BadGzipFile) as error:
-            cut = isinstance(error, EOFError)
-            yield Loss(
-                stored.tell(),
-                max(0, split.file_bytes - stored.tell()),
-                Reason.TRUNCATED_INPUT if cut else Reason.DAMAGED_MEMBER,
-                f"{error}, after {position} inflated bytes",
-            )
+        except (zlib.error, EOFError) as error:
+            begin = inflated.position
+            reason = Reason.TRUNCATED_INPUT if isinstance(error, EOFError) else Reason.DAMAGED_MEMBER
+            yield Loss(begin, split.file_bytes - begin, reason, f"{error}, after {position} inflated bytes")
+
+
+class _Inflated(io.RawIOBase):
+    """The content of all gzip members of a file. Raises zlib.error or EOFError where it is damaged or cut."""
+
+    def __init__(self, stored: StoredBytes) -> None:
+        self._stored = stored
+        self._member = GzipMember(stored, 0)
+        self.position = 0  # stored bytes before this one were inflated without an error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not (data := self._member.read(len(buffer))):
+            self.position = skip_padding(self._stored, self._member.position)
+            if self.position >= self._stored.size:
+                return 0
+            self._member = GzipMember(self._stored, self.position)
+        self.position = self._member.position
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _lines(stream: BinaryIO, split: Split, packed: bool, limits: Limits) -> Iterator[tuple[int, bytes | Loss]]:
@@ -46,20 +65,29 @@ def _lines(stream: BinaryIO, split: Split, packed: bool, limits: Limits) -> Iter
     if not packed and split.begin > 0:
         # The line that began in the range before belongs to it.
         stream.seek(split.begin - 1)
-        position = split.begin - 1 + len(stream.readline())
+        position = split.begin - 1 + _rest_of_line(stream)
     while end is None or position < end:
         line = stream.readline(limits.max_record_bytes + 1)
         if not line:
             return
         size = len(line)
         if size > limits.max_record_bytes:
-            while line and not line.endswith(b"\n"):
-                line = stream.readline(1 << 20)
-                size += len(line)
+            if not line.endswith(b"\n"):
+                size += _rest_of_line(stream)
             yield position, Loss(position, size, Reason.EXPANSION_LIMIT, f"a line of {size} bytes")
         else:
             yield position, line
         position += size
+
+
+def _rest_of_line(stream: BinaryIO) -> int:
+    """Reads to the line's end without holding it; returns the number of bytes."""
+    size = 0
+    while line := stream.readline(1 << 20):
+        size += len(line)
+        if line.endswith(b"\n"):
+            break
+    return size
 
 
 def _row(line: bytes, offset: int) -> Item:

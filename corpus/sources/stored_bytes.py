@@ -63,7 +63,8 @@ class PlainReader:
 class GzipMember:
     """The content of the gzip member that begins at an offset.
 
-    `read` raises zlib.error where the member is damaged (its checksum included), EOFError where the file ends in it.
+    `read` and `peek` raise zlib.error where the member is damaged (its checksum included), EOFError where the file ends
+    in it.
     """
 
     def __init__(self, stored: StoredBytes, offset: int) -> None:
@@ -71,9 +72,22 @@ class GzipMember:
         self._inflater = zlib.decompressobj(wbits=31)
         self._next = offset  # the next stored byte to hand to the inflater
         self._pending = b""
+        self._head = b""  # inflated and not read yet
         self.offset = offset
 
+    def peek(self, size: int) -> bytes:
+        """The first `size` bytes of the content, or all there are; they stay to be read."""
+        while len(self._head) < size and (data := self._inflate(PIECE_BYTES)):
+            self._head += data
+        return self._head[:size]
+
     def read(self, at_most: int) -> bytes:
+        if self._head:
+            data, self._head = self._head[:at_most], self._head[at_most:]
+            return data
+        return self._inflate(at_most)
+
+    def _inflate(self, at_most: int) -> bytes:
         while not self._inflater.eof:
             if not self._pending:
                 self._pending = self._stored.piece(self._next)
@@ -94,18 +108,28 @@ class GzipMember:
         return self._next - len(left)
 
 
-def next_member(stored: StoredBytes, offset: int, *, begins_with: bytes) -> int:
-    """Offset of the next gzip member, at or after `offset`, whose content begins so; the file's size if there is none.
+def next_member(stored: StoredBytes, offset: int, *, begins_with: bytes) -> GzipMember:
+    """The next gzip member, at or after `offset`, whose content begins so; an empty one at the file's end if there is none.
 
     The three magic bytes occur by chance once in 16 MB of compressed data; only what inflates to a record's first bytes
     is taken for a member.
     """
     while (offset := stored.find(GZIP_MAGIC, offset)) < stored.size:
+        member = GzipMember(stored, offset)
         try:
-            head = GzipMember(stored, offset).read(len(begins_with))
+            if member.peek(len(begins_with)) == begins_with:
+                return member
         except (zlib.error, EOFError):
-            head = b""
-        if head and begins_with.startswith(head[: len(begins_with)]):
-            return offset
+            pass
         offset += 1
-    return stored.size
+    return GzipMember(stored, stored.size)
+
+
+def skip_padding(stored: StoredBytes, offset: int) -> int:
+    """Some writers pad with zeros, which gzip allows; they are no loss."""
+    while piece := stored.piece(offset):
+        rest = piece.lstrip(b"\0\r\n")
+        offset += len(piece) - len(rest)
+        if rest:
+            break
+    return offset

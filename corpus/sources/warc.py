@@ -1,8 +1,10 @@
 """WARC records of a byte range, from gzip (a member per record, or one for all) or plain files, damaged or not.
 
-A range [begin, end) owns the records whose gzip member (plain: whose header) begins in it, so any division of a file
-gives each record exactly once. Damage costs the record it lies in: after an error the reader goes on at the next gzip
-member, or version line, and reports the bytes between as a Loss. A file that ends inside a record is a Loss too.
+A range [begin, end) owns the records whose gzip member (plain: whose header) begins in it, and the bytes after them that
+no record begins with, so any division of a file gives each record and each loss exactly once. (One exception: a plain
+file with a record that holds a plain WARC; a range that begins inside it takes the inner records for its own.)
+Damage costs the record it lies in: after an error the reader goes on at the next gzip member, or version line, and
+reports the bytes between as a Loss. A file that ends inside a record is a Loss too.
 fastwarc reads the headers of each record; framing, ranges and recovery are ours because its iterator, like warcio's,
 ends or falls silent at the first damaged byte.
 
@@ -21,16 +23,24 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from corpus.reasons import Reason
 from corpus.sources.http_body import BodyError, decode_body
 from corpus.sources.records import Item, Limits, Loss, Other, Page, Split
-from corpus.sources.stored_bytes import GZIP_MAGIC, GzipMember, PlainReader, StoredBytes, next_member
+from corpus.sources.stored_bytes import GZIP_MAGIC, GzipMember, PlainReader, StoredBytes, next_member, skip_padding
 from corpus.storage import files
 
 MAX_HEADER_BYTES = 1 << 16
 _READ_BYTES = 1 << 16
 _VERSION = b"WARC/"
-_CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_TYPE = re.compile(rb"^warc-type[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
-_NEXT_RECORD = re.compile(rb"\nWARC/\d")
+# Some writers end lines with \r\r\n. The numbers of blanks are bounded: a search must not be quadratic in a run of them.
+_CONTENT_LENGTH = re.compile(rb"^content-length[ \t]{0,9}:[ \t]{0,99}(\d{1,18})[ \t]{0,99}\r{0,2}$", re.I | re.M)
+_TYPE = re.compile(rb"^warc-type[ \t]{0,9}:[ \t]{0,99}([^\r\n]*?)[ \t]{0,99}\r{0,2}$", re.I | re.M)
+_HEADER_END = re.compile(rb"\r{0,2}\n\r{0,2}\n")
+_FOLDED_LINE = re.compile(rb"\r{0,2}\n[ \t]+")
+_FIELD_NAME = re.compile(rb"^[A-Za-z-]{1,40}(?=[ \t]{0,9}:)", re.M)
+_FIELDS = (b"WARC-Type", b"WARC-Target-URI", b"WARC-Record-ID", b"WARC-Date", b"Content-Type", b"Content-Length")
+_NAMES = {name.lower(): name for name in _FIELDS}
+# A record begins with a line that is a version and nothing else; "\nWARC/" alone stands in many a text about archives.
+_VERSION_LINE = re.compile(rb"WARC/\d\.\d{1,3}[ \t]{0,9}\r{0,2}\n")
+_NEXT_RECORD = re.compile(rb"\n(?=" + _VERSION_LINE.pattern + rb")")
+_VERSION_LINE_BYTES = 24  # the longest match, and more
 
 
 class _Reader(Protocol):
@@ -45,6 +55,7 @@ class _Frame:
     """A record cut out of its stream: header block with its blank line, and content."""
 
     offset: int  # in the reader's content
+    length: int  # of header and content there
     header: bytes
     content: bytes
 
@@ -56,70 +67,93 @@ def read_warc(split: Split, limits: Limits) -> Iterator[Item]:
         return
     with files.open_read(split.file) as stream:
         stored = StoredBytes(stream, size=split.file_bytes)
-        if stored.piece(0, at_most=3) == GZIP_MAGIC:
+        if _is_gzip(stored):
             yield from _read_gzip(stored, split, limits)
         else:
             yield from _read_plain(stored, split, limits)
 
 
+def _is_gzip(stored: StoredBytes) -> bool:
+    """By the first bytes; where those are damaged, by whether there is a gzip member with a record."""
+    if stored.piece(0, at_most=3) == GZIP_MAGIC:
+        return True
+    if stored.piece(0, at_most=len(_VERSION)) == _VERSION:
+        return False
+    return next_member(stored, 0, begins_with=_VERSION).offset < stored.size
+
+
 def _read_gzip(stored: StoredBytes, split: Split, limits: Limits) -> Iterator[Item]:
-    # A member at the very beginning is read whatever it holds; inside a file only what is certainly one.
-    offset = split.begin if split.begin == 0 else next_member(stored, split.begin, begins_with=_VERSION)
-    while offset < split.end:
-        member = GzipMember(stored, offset)
-        pending: list[Item] = []
+    if split.begin > 0:
+        member = next_member(stored, split.begin, begins_with=_VERSION)
+    elif stored.piece(0, at_most=3) == GZIP_MAGIC:
+        member = GzipMember(stored, 0)  # read whatever it begins with
+    else:
+        member = next_member(stored, 0, begins_with=_VERSION)
+        yield _no_member(stored, 0, member.offset)
+    while member.offset < split.end:
+        offset = member.offset
+        # A record is given out when its member's checksum has been read; one of many records in a member is given out
+        # as it comes, or a file that is a single member would have to be held in memory.
+        first: Item | None = None
+        many = False
         try:
-            # A member is given out when its checksum has been read; one of many records is given out as it comes,
-            # or a file that is a single member would have to be held in memory.
             for item in _records(member, offset, limits):
-                pending.append(item)
-                if len(pending) > 1:
-                    yield from pending
-                    pending.clear()
+                if many:
+                    yield item
+                elif first is None:
+                    first = item
+                else:
+                    yield first
+                    yield item
+                    many = True
             end = member.position
-            yield from _sized(pending, offset, end)
-            offset = end
-            if stored.piece(offset, at_most=3) != GZIP_MAGIC:
-                offset = _skip_padding(stored, offset)
-                found = next_member(stored, offset, begins_with=_VERSION)
-                if found > offset:
-                    yield Loss(offset, found - offset, Reason.DAMAGED_MEMBER, "bytes that are no gzip member")
-                offset = found
         except (zlib.error, EOFError) as error:
-            found = next_member(stored, offset + 1, begins_with=_VERSION)
-            cut = isinstance(error, EOFError) and found == stored.size
+            begin = member.position if many else offset
+            member = next_member(stored, offset + 1, begins_with=_VERSION)
+            cut = isinstance(error, EOFError) and member.offset == stored.size
             reason = Reason.TRUNCATED_INPUT if cut else Reason.DAMAGED_MEMBER
-            yield Loss(offset, found - offset, reason, str(error))
-            offset = found
+            yield Loss(begin, max(0, member.offset - begin), reason, str(error))
+            continue
+        if first is not None and not many:
+            # The only record of a member that is read to its end knows its stored length.
+            yield dataclasses.replace(first, length=end - offset) if isinstance(first, Page | Loss) else first
+        end = skip_padding(stored, end)
+        member = next_member(stored, end, begins_with=_VERSION)
+        if member.offset > end:
+            # Also beyond the range: the next range begins at a member.
+            yield _no_member(stored, end, member.offset)
 
 
-def _sized(items: list[Item], offset: int, end: int) -> Iterator[Item]:
-    """Records of a member that is read to its end know their stored length."""
-    for item in items:
-        if isinstance(item, Page | Loss):
-            yield dataclasses.replace(item, length=end - offset)
-        else:
-            yield item
-
-
-def _skip_padding(stored: StoredBytes, offset: int) -> int:
-    """Some writers pad with zeros, which gzip allows; they are no loss."""
-    while piece := stored.piece(offset):
-        rest = piece.lstrip(b"\0\r\n")
-        offset += len(piece) - len(rest)
-        if rest:
-            break
-    return offset
+def _no_member(stored: StoredBytes, begin: int, end: int) -> Loss:
+    """The loss of bytes that no readable member of records begins with."""
+    try:
+        head = GzipMember(stored, begin).peek(len(_VERSION))
+    except EOFError as error:
+        if end == stored.size:
+            return Loss(begin, end - begin, Reason.TRUNCATED_INPUT, str(error))
+        head = b""
+    except zlib.error:
+        head = b""
+    detail = "a gzip member that holds no WARC record" if head else "bytes that are no gzip member"
+    return Loss(begin, end - begin, Reason.DAMAGED_MEMBER, detail)
 
 
 def _read_plain(stored: StoredBytes, split: Split, limits: Limits) -> Iterator[Item]:
-    offset = split.begin
-    if offset > 0:
-        found = stored.find(b"\nWARC/", offset - 1)
-        offset = found + 1 if found < stored.size else stored.size
-    if offset >= split.end:
-        return
-    yield from _records(PlainReader(stored, offset), None, limits, origin=offset, end=split.end)
+    offset = _next_version_line(stored, split.begin) if split.begin > 0 else 0
+    if offset < split.end:
+        yield from _records(PlainReader(stored, offset), None, limits, origin=offset, end=split.end)
+
+
+def _next_version_line(stored: StoredBytes, offset: int) -> int:
+    """Offset of the next line, at or after `offset`, that begins a record; the file's size if there is none."""
+    while (newline := stored.find(b"\n" + _VERSION, offset - 1)) < stored.size:
+        offset = newline + 1
+        line = stored.piece(offset, at_most=_VERSION_LINE_BYTES)
+        line += stored.piece(offset + len(line), at_most=_VERSION_LINE_BYTES - len(line))
+        if _VERSION_LINE.match(line):
+            return offset
+        offset += 1
+    return stored.size
 
 
 def _records(
@@ -131,8 +165,7 @@ def _records(
         if isinstance(frame, Loss):
             yield dataclasses.replace(frame, offset=offset, length=frame.length if member_offset is None else 0)
             continue
-        length = len(frame.header) + len(frame.content) if member_offset is None else 0
-        yield _parse(frame, offset, length)
+        yield _parse(frame, offset, frame.length if member_offset is None else 0, limits)
 
 
 def _frames(reader: _Reader, limits: Limits, *, stop: int | None) -> Iterator[_Frame | Loss]:
@@ -141,41 +174,52 @@ def _frames(reader: _Reader, limits: Limits, *, stop: int | None) -> Iterator[_F
     while True:
         content.skip_blank_lines()
         start = content.position
-        if not content.need(1) or (stop is not None and start >= stop):
+        if not content.need(1) or (stop is not None and start >= stop and content.at_version_line()):
             return
         header = content.take_header()
-        length = _CONTENT_LENGTH.search(header) if header is not None else None
-        if header is None or length is None or not header.startswith(_VERSION):
+        if header is None:
+            begun = content.may_be_version_line()
             content.skip_to_next_record()
-            nothing = start == 0 and not content.need(1)
-            reason = Reason.NOT_AN_ARCHIVE if nothing else Reason.MALFORMED_RECORD
-            yield Loss(start, content.position - start, reason, "no WARC header with a Content-Length")
+            reason = Reason.MALFORMED_RECORD
+            if not content.need(1) and begun and stop is not None:
+                reason = Reason.TRUNCATED_INPUT
+            elif not content.need(1) and start == 0:
+                reason = Reason.NOT_AN_ARCHIVE
+            yield Loss(
+                start, content.position - start, reason, "no WARC header" if not begun else "no end of the header"
+            )
             continue
-        size = int(length.group(1))
+        length = _CONTENT_LENGTH.search(header)
+        # Without a length a record is what its header says, if nothing but a record's end follows.
+        size = int(length.group(1)) if length is not None else 0
         if size > limits.max_record_bytes:
             content.skip(size)
             detail = f"record of {size} bytes; max_record_bytes is {limits.max_record_bytes}"
             yield Loss(start, content.position - start, Reason.EXPANSION_LIMIT, detail)
             continue
         body = content.peek(size)
-        if len(body) < size and stop is not None:
-            # A plain file ends here, or the length is wrong and the next records are inside what it claims.
+        if len(body) < size:
             following = _NEXT_RECORD.search(body)
-            content.skip(following.start() + 1 if following else len(body))
-            reason = Reason.MALFORMED_RECORD if following else Reason.TRUNCATED_INPUT
-            yield Loss(start, content.position - start, reason, f"record of {size} bytes, {len(body)} are there")
-            continue
-        if len(body) == size and not content.record_may_end(size):
-            following = _NEXT_RECORD.search(body)
+            if following is not None or stop is not None:
+                # The length is wrong and the next records are inside what it claims, or a plain file ends here.
+                content.skip(following.start() + 1 if following is not None else len(body))
+                reason = Reason.MALFORMED_RECORD if following is not None else Reason.TRUNCATED_INPUT
+                yield Loss(start, content.position - start, reason, f"record of {size} bytes, {len(body)} are there")
+                continue
+            # The end of a member is a surer mark than a length, so the record is what is there.
+        elif not content.record_may_end(size):
+            # A little further than the body: the length may end inside the next version line.
+            following = _NEXT_RECORD.search(content.peek(size + _VERSION_LINE_BYTES))
             if following is None:
                 content.skip(size)
                 content.skip_to_next_record()
             else:
                 content.skip(following.start() + 1)
-            yield Loss(start, content.position - start, Reason.MALFORMED_RECORD, "wrong Content-Length")
+            detail = "wrong Content-Length" if length is not None else "no Content-Length"
+            yield Loss(start, content.position - start, Reason.MALFORMED_RECORD, detail)
             continue
         content.skip(len(body))
-        yield _Frame(start, header, body)
+        yield _Frame(start, content.position - start, header, body)
 
 
 class _Content:
@@ -214,42 +258,61 @@ class _Content:
                 return
             self.skip(blank)
 
+    def at_version_line(self) -> bool:
+        """Whether a record begins here."""
+        self.need(_VERSION_LINE_BYTES)
+        return _VERSION_LINE.match(self._buffer) is not None
+
+    def may_be_version_line(self) -> bool:
+        """Whether a record begins here, or the content ends before that can be said."""
+        if self.need(_VERSION_LINE_BYTES) or b"\n" in self._buffer:
+            return self.at_version_line()
+        return bool(self._buffer) and self._buffer[: len(_VERSION)] == _VERSION[: len(self._buffer)]
+
     def take_header(self) -> bytes | None:
-        """The header block with its blank line, or None where none ends within MAX_HEADER_BYTES."""
+        """The header block with its blank line, unfolded, or None where none begins here or ends within MAX_HEADER_BYTES."""
+        if not self.at_version_line():
+            return None
         size = 1 << 11
         while True:
             enough = self.need(size)
             end = _HEADER_END.search(self._buffer, 0, MAX_HEADER_BYTES)
             if end is not None:
                 header = bytes(memoryview(self._buffer)[: end.end()])
-                if header.startswith(_VERSION):
-                    self.skip(len(header))
-                    return header
-                return None
+                self.skip(len(header))
+                return _canonical(header)
             if not enough or size >= MAX_HEADER_BYTES:
                 return None
             size *= 4
 
     def record_may_end(self, size: int) -> bool:
-        """Whether what follows `size` bytes is a record's end: nothing, or blank lines before a version line."""
+        """Whether what follows `size` bytes is a record's end: nothing, its two line ends, or a version line."""
         self.need(size + 16)
         after = bytes(memoryview(self._buffer)[size : size + 16])
         rest = after.lstrip(b"\r\n")
-        return not rest or rest[: len(_VERSION)] == _VERSION[: len(rest)]
+        return not rest or rest.startswith(_VERSION) or after.startswith(b"\r\n\r\n")
 
     def skip_to_next_record(self) -> None:
-        """Goes on to the next line that begins like a record, or to the end."""
+        """Goes on to the next line that begins a record, or to the end."""
         self.skip(1)
-        while self.need(8):
+        while self.need(1):
+            more = self.need(_READ_BYTES)
             found = _NEXT_RECORD.search(self._buffer)
             if found is not None:
                 self.skip(found.start() + 1)
                 return
-            self.skip(len(self._buffer) - 7)
-        self.skip(len(self._buffer))
+            self.skip(len(self._buffer) - _VERSION_LINE_BYTES if more else len(self._buffer))
 
 
-def _parse(frame: _Frame, offset: int, length: int) -> Item:
+def _canonical(header: bytes) -> bytes:
+    """A header block without folded lines, with the names of fields as fastwarc knows them."""
+    header = _FOLDED_LINE.sub(b" ", header)
+    if b"\nWARC-Type:" in header:
+        return header
+    return _FIELD_NAME.sub(lambda match: _NAMES.get(match.group().lower(), match.group()), header)
+
+
+def _parse(frame: _Frame, offset: int, length: int, limits: Limits) -> Item:
     """A framed record as a page, or as what else it is."""
     kind = _TYPE.search(frame.header)
     name = kind.group(1).decode("latin-1").lower() if kind else ""
@@ -281,7 +344,7 @@ def _parse(frame: _Frame, offset: int, length: int) -> Item:
             raw,
             transfer_encoding=http.get("Transfer-Encoding") or "",
             content_encoding=http.get("Content-Encoding") or "",
-            max_bytes=16 * len(raw) + (64 << 20),
+            max_bytes=limits.max_record_bytes,
         )
     except BodyError as error:
         return Loss(offset, length, Reason.BODY_DECODING, _line(error), url)

@@ -7,6 +7,7 @@ rename. Either way a name that exists holds a whole file: that is what resume re
 import io
 import os
 import posixpath
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ import xxhash
 from fsspec.core import url_to_fs
 
 HEAD_TAIL_BYTES = 1 << 20
+
+#: Stores where a name appears when its upload is finished; a rename there is a second copy.
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "b2"})
 
 
 def is_local(url: str) -> bool:
@@ -61,7 +65,8 @@ def names(folder: str) -> list[str]:
     filesystem.invalidate_cache(path)
     if not filesystem.exists(path):
         return []
-    return sorted(posixpath.basename(str(name)) for name in filesystem.ls(path, detail=False))
+    entries = filesystem.ls(path, detail=True)
+    return sorted(posixpath.basename(entry["name"]) for entry in entries if entry["type"] == "file")
 
 
 def folder_names(folder: str) -> list[str]:
@@ -126,15 +131,8 @@ class DigestingWriter(io.RawIOBase):
 def atomic_writer(url: str) -> Iterator[DigestingWriter]:
     """A stream whose file appears whole, or, after an exception, not at all."""
     if not is_local(url):
-        handle = fsspec.open(url, "wb").open()
-        try:
+        with _remote_writer(url) as handle:
             yield DigestingWriter(handle)
-        except BaseException:
-            # Closing would publish half a file; discard() drops a multipart upload where the store knows how.
-            if hasattr(handle, "discard"):
-                handle.discard()
-            raise
-        handle.close()
         return
     path = local_path(url)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,9 +148,43 @@ def atomic_writer(url: str) -> Iterator[DigestingWriter]:
         raise
 
 
+@contextmanager
+def _remote_writer(url: str) -> Iterator[BinaryIO]:
+    filesystem, path = url_to_fs(url)
+    folder, name = posixpath.split(path)
+    direct = url.partition("://")[0] in OBJECT_STORES
+    # Elsewhere (HDFS, SFTP, memory) a file is visible while it is written.
+    target = path if direct else posixpath.join(folder, f".{name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    if not direct:
+        filesystem.makedirs(folder, exist_ok=True)
+    handle = cast(BinaryIO, filesystem.open(target, "wb"))
+    try:
+        yield handle
+    except BaseException:
+        # Closing would publish half a file; discard() drops a multipart upload where the store knows how.
+        if hasattr(handle, "discard"):
+            handle.discard()
+        if not direct:
+            handle.close()
+            filesystem.rm_file(target)
+        raise
+    handle.close()
+    if not direct:
+        if filesystem.exists(path):
+            filesystem.rm_file(path)
+        filesystem.mv(target, path)
+
+
 def write_bytes(url: str, data: bytes) -> None:
     with atomic_writer(url) as sink:
         sink.write(data)
+
+
+def remove_unfinished(folder: str) -> None:
+    """Deletes what writers that were killed left below a local folder; an object store never shows it."""
+    if is_local(folder):
+        for path in local_path(folder).rglob(".*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def remove_tree(url: str) -> None:

@@ -13,6 +13,9 @@ import pyarrow as pa
 from corpus.errors import DamageError
 from corpus.storage import files
 
+# Arrow's own classes include one that is a MemoryError: a flipped bit can ask for a petabyte.
+_UNREADABLE = (pa.ArrowException, OSError, ValueError)
+
 
 @dataclasses.dataclass(frozen=True)
 class Written:
@@ -79,7 +82,7 @@ def open_reader(url: str, schema: pa.Schema | None = None) -> pa.ipc.RecordBatch
     try:
         source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
         reader = pa.ipc.open_file(source)
-    except (pa.ArrowInvalid, OSError) as error:
+    except _UNREADABLE as error:
         raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
     if schema is not None and not reader.schema.equals(schema):
         raise DamageError(f"{url}: its columns are {reader.schema.names}, not {schema.names} of the expected types")
@@ -90,15 +93,18 @@ def open_table(url: str, schema: pa.Schema | None = None, columns: list[str] | N
     """The whole file as a table. Columns that are not asked for are not decompressed."""
     if columns is not None:
         full = open_reader(url, schema).schema
+        missing = [name for name in columns if full.get_field_index(name) < 0]
+        if missing:
+            raise DamageError(f"{url}: has no column {missing[0]!r}, only {full.names}")
         options = pa.ipc.IpcReadOptions(included_fields=[full.get_field_index(name) for name in columns])
         source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
         try:
             return pa.ipc.open_file(source, options=options).read_all().select(columns)
-        except (pa.ArrowInvalid, OSError) as error:
+        except _UNREADABLE as error:
             raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
     try:
         return open_reader(url, schema).read_all()
-    except (pa.ArrowInvalid, OSError) as error:
+    except _UNREADABLE as error:
         raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
 
 

@@ -40,7 +40,7 @@ class ItemRecord:
             table = json.loads(data)
             outputs = {name: Written(**written) for name, written in table["outputs"].items()}
             return ItemRecord(item=table["item"], outputs=outputs, counts=table["counts"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamageError(f"{where}: not a work item's record; delete it and build again") from error
 
 
@@ -105,6 +105,7 @@ class RunDirectory:
         self._write_json(self.path("stages", f"{name}.json"), manifest)
 
     def remove_stage_manifest(self, name: str) -> None:
+        """The stage no longer counts as finished; its files stay until others replace them."""
         files.remove_tree(self.path("stages", f"{name}.json"))
 
     def read_json(self, *parts: str) -> dict[str, Any]:
@@ -117,11 +118,12 @@ class RunDirectory:
         self._write_json(self.path(*parts), value)
 
     def remove_superseded(self, stage: Stage, kinds: tuple[str, ...]) -> None:
-        """Deletes what older fingerprints of a stage left."""
+        """Deletes what older fingerprints of a finished stage left, and the unfinished files of killed workers."""
         for folder in (self.path("stages", stage.name), *(self.path(kind) for kind in kinds)):
             for name in files.folder_names(folder):
                 if name != stage.fingerprint:
                     files.remove_tree(files.join(folder, name))
+            files.remove_unfinished(folder)
 
     def _read_json(self, url: str) -> dict[str, Any]:
         try:

@@ -1,0 +1,165 @@
+"""The documents of a run by identity: their columns joined, found by id, key or URL, with the names of representatives.
+
+Reads   splits.arrow, documents/, signals/, decisions/ (decisions are optional: a run may have stopped before `select`)
+Memory  one work item's columns, those that are asked for; ids, keys and URLs of CACHED_ITEMS work items
+Cost    finding by doc_id opens one work item; by anything else it scans keys, ids and URLs of all
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from corpus import schema
+from corpus.columns import numbers
+from corpus.errors import DamageError
+from corpus.storage import ipc
+from corpus.storage.run_directory import RunDirectory, Stage
+
+CACHED_ITEMS = 16
+
+_HEAD = ["doc_id", "key", "id", "url"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Head:
+    """Who a document is."""
+
+    doc_id: int
+    key: bytes
+    id: str | None
+    url: str | None
+
+    @property
+    def name(self) -> str:
+        """The input's own id where it has one, else the key in hex."""
+        return self.id if self.id is not None else self.key.hex()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LostRecord:
+    """A row of `failed/`: a record that became no document, or a byte range that was lost."""
+
+    file: str
+    offset: int
+    length: int
+    url: str | None
+    outcome: str
+    reason: str
+    detail: str
+
+
+class RunDocuments:
+    """A run that is read; raises RunDirectoryError where it was not extracted yet."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.run = run
+        self.extract = run.current_stage("extract")
+        self.select: Stage | None = run.current_stage("select") if run.has_stage("select") else None
+        splits = ipc.open_table(run.path("splits.arrow"), schema.SPLITS, columns=["item", "file"])
+        self._item_of_split: NDArray[np.uint32] = numbers(splits["item"])
+        self._files: list[str] = splits["file"].to_pylist()
+        self._heads = functools.lru_cache(maxsize=CACHED_ITEMS)(self._read_heads)
+
+    def items(self) -> list[int]:
+        """Numbers of the work items that were extracted."""
+        return self.extract.finished()
+
+    def file_of(self, doc_id: int) -> str:
+        """The input file that a document came from."""
+        return self._files[doc_id >> schema.ROW_BITS]
+
+    def items_of(self, doc_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """(documents,) work item of each id, −1 where the run has no such split."""
+        splits = (doc_ids >> np.uint64(schema.ROW_BITS)).astype(np.int64)
+        known = splits < len(self._item_of_split)
+        found = np.full(len(doc_ids), -1, np.int64)
+        found[known] = self._item_of_split[splits[known]]
+        return found
+
+    def columns(self, item: int, names: Sequence[str]) -> pa.Table:
+        """Columns of a work item's documents, row for row, from whichever of the three files has them.
+
+        A column of decisions/ is null in a run that has none. Raises DamageError where the files differ in rows, and
+        KeyError for a name that no file has.
+        """
+        in_signals = ipc.open_reader(self.extract.output("signals", item)).schema.names
+        homes = {
+            **dict.fromkeys(schema.DECISIONS.names, "decisions"),
+            **dict.fromkeys(in_signals, "signals"),
+            **dict.fromkeys(schema.DOCUMENTS.names, "documents"),
+        }
+        ids = ipc.open_table(self.extract.output("documents", item), schema.DOCUMENTS, columns=["doc_id"])["doc_id"]
+        found: dict[str, pa.ChunkedArray | pa.Array] = {"doc_id": ids}
+        for kind, stage in (("documents", self.extract), ("signals", self.extract), ("decisions", self.select)):
+            wanted = [name for name in names if homes[name] == kind and name != "doc_id"]
+            if wanted and stage is not None:
+                table = ipc.open_table(stage.output(kind, item), columns=["doc_id", *wanted])
+                if not table["doc_id"].equals(ids):
+                    raise DamageError(f"{stage.output(kind, item)}: not row for row beside documents/; build again")
+                found.update((name, table[name]) for name in wanted)
+            elif wanted:
+                found.update((name, pa.nulls(len(ids), schema.DECISIONS.field(name).type)) for name in wanted)
+        return pa.table({name: found[name] for name in names})
+
+    def row_of(self, doc_id: int) -> tuple[int, int] | None:
+        """(work item, row) of a document, None where the run has none of this id."""
+        item = int(self.items_of(np.array([doc_id], np.uint64))[0])
+        if item < 0:
+            return None
+        ids, _ = self._heads(item)
+        row = int(np.searchsorted(ids, np.uint64(doc_id)))
+        return (item, row) if row < len(ids) and int(ids[row]) == doc_id else None
+
+    def heads(self, doc_ids: Iterable[int]) -> dict[int, Head]:
+        """Who these documents are; an id that the run does not have is left out."""
+        found: dict[int, Head] = {}
+        wanted = np.unique(np.array(list(doc_ids), np.uint64))
+        items = self.items_of(wanted)
+        for item in np.unique(items[items >= 0]).tolist():
+            ids, table = self._heads(item)
+            mine = wanted[items == item]
+            rows = np.minimum(np.searchsorted(ids, mine), max(0, len(ids) - 1))
+            there = rows[ids[rows] == mine] if len(ids) else rows[:0]
+            for row in table.take(pa.array(there)).to_pylist():
+                found[row["doc_id"]] = Head(**row)
+        return found
+
+    def find(self, wanted: str) -> list[Head]:
+        """Documents that are called so: by doc_id, key, id or URL; else those with it in their URL."""
+        exact: dict[int, Head] = self.heads([int(wanted)]) if wanted.isdecimal() and int(wanted) < 1 << 64 else {}
+        key = bytes.fromhex(wanted) if _is_key(wanted) else None
+        parts: dict[int, Head] = {}
+        for item in self.items():
+            _, table = self._read_heads(item)
+            same = pc.or_kleene(pc.equal(table["id"], wanted), pc.equal(table["url"], wanted))
+            if key is not None:
+                same = pc.or_kleene(same, pc.equal(table["key"], pa.scalar(key, schema.KEY)))
+            exact.update(_heads_of(table.filter(same)))
+            if not exact:
+                parts.update(_heads_of(table.filter(pc.match_substring(table["url"], wanted))))
+        return list(exact.values() or parts.values())
+
+    def lost(self) -> Iterator[LostRecord]:
+        """Every row of `failed/`, in the order of work items."""
+        names = [field.name for field in dataclasses.fields(LostRecord) if field.name != "file"]
+        for item in self.items():
+            for row in ipc.open_table(self.extract.output("failed", item), schema.FAILED).to_pylist():
+                yield LostRecord(file=self._files[row["split"]], **{name: row[name] for name in names})
+
+    def _read_heads(self, item: int) -> tuple[NDArray[np.uint64], pa.Table]:
+        table = ipc.open_table(self.extract.output("documents", item), schema.DOCUMENTS, columns=_HEAD)
+        table = table.combine_chunks()
+        return numbers(table["doc_id"]), table
+
+
+def _heads_of(table: pa.Table) -> dict[int, Head]:
+    return {row["doc_id"]: Head(**row) for row in table.to_pylist()}
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 32 and all(character in "0123456789abcdefABCDEF" for character in text)

@@ -1,0 +1,250 @@
+"""What a run holds, in numbers: the funnel of every stage, domains, tokenizer, phases. Pure: reads, returns a value.
+
+Reads   stages/*.json, recipe.json, manifest.arrow, phases/plan.json; a stage that is not finished is left out
+Checks  conservation: at each stage in = kept + dropped + failed; what leaves a stage enters the next, in all and by domain
+Cost    a few small files, whatever the run's size (corpus.report.verification adds up the records behind them)
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from corpus import schema
+from corpus.errors import DamageError, RunDirectoryError
+from corpus.feed.phases import PhasePlan
+from corpus.storage import files, ipc
+from corpus.storage.run_directory import STAGES, RunDirectory
+
+#: Stage → (name of the count of what entered, of what left). What leaves one enters the next.
+_CHAIN = {
+    "extract": ("records_in", "documents"),
+    "select": ("documents", "kept"),
+    "tokenize": ("documents", "documents"),
+    "pack": ("documents", "documents"),
+}
+
+Counts = Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Funnel:
+    """What became of what entered a stage; `dropped` and `failed` by reason."""
+
+    stage: str
+    entered: int
+    kept: int
+    dropped: Counts
+    failed: Counts
+
+
+@dataclasses.dataclass(frozen=True)
+class Losses:
+    """Input bytes that no record could be made of."""
+
+    input_bytes: int
+    lost_bytes: int
+    ranges: Counts  # by reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Domain:
+    """A source in a language; numbers of stages that are not finished are 0."""
+
+    name: str
+    documents: int
+    bytes: int  # of UTF-8 text
+    tokens: int
+    shards: int
+
+    @property
+    def bytes_per_token(self) -> float | None:
+        return self.bytes / self.tokens if self.tokens else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokenizer:
+    vocabulary_size: int
+    origin: str  # "trained on N documents", or the path of the model that was given
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseShare:
+    """One domain in one phase."""
+
+    domain: str
+    sequences: int
+    tokens: int
+    weight: float  # of the phase's tokens
+    epochs: float  # passes over the domain up to the end of the phase
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    name: str
+    steps: int
+    batch_size: int  # sequences
+    sequence_length: int  # tokens
+    tokens: int
+    domains: tuple[PhaseShare, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """A run at a glance. `broken` says where conservation does not hold: one line each, and none in a sound run."""
+
+    name: str
+    finished: tuple[str, ...]
+    funnels: tuple[Funnel, ...]
+    losses: Losses | None
+    domains: tuple[Domain, ...]
+    tokenizer: Tokenizer | None
+    phases: tuple[Phase, ...]
+    broken: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a table of JSON types; domains with their bytes per token."""
+        table = dataclasses.asdict(self)
+        for row, domain in zip(table["domains"], self.domains, strict=True):
+            row["bytes_per_token"] = domain.bytes_per_token
+        return table
+
+
+def read_statistics(run: RunDirectory) -> Statistics:
+    """The statistics of a run as far as it was built.
+
+    Raises RunDirectoryError for what is no run directory, DamageError for a file that cannot be read.
+    """
+    name = run.read_json("recipe.json")["run"]["name"]
+    manifests = {stage: run.stage_manifest(stage) for stage in STAGES if run.has_stage(stage)}
+    counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
+    shards = _shards(run) if "pack" in manifests else []
+    funnels = tuple(funnel_of(stage, counts[stage]) for stage in _CHAIN if stage in counts)
+    return Statistics(
+        name=name,
+        finished=tuple(manifests),
+        funnels=funnels,
+        losses=_losses(counts["extract"]) if "extract" in counts else None,
+        domains=_domains(counts, shards),
+        tokenizer=_tokenizer(run, manifests) if "pack" in manifests else None,
+        phases=phases_of(read_plan(run)) if "phases" in manifests else (),
+        broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
+    )
+
+
+def funnel_of(stage: str, counts: Counts) -> Funnel:
+    """The funnel that a stage's counts (of one work item, or summed) describe."""
+    entered, kept = _CHAIN[stage]
+    return Funnel(stage, counts[entered], counts[kept], by_suffix(counts, "dropped"), by_suffix(counts, "failed"))
+
+
+def by_suffix(counts: Counts, name: str) -> dict[str, int]:
+    """`{"dropped.http_status": 3}` → `{"http_status": 3}`, in the order of names."""
+    return {key[len(name) + 1 :]: counts[key] for key in sorted(counts) if key.startswith(f"{name}.")}
+
+
+def broken_chain(funnels: tuple[Funnel, ...]) -> Iterator[str]:
+    """Where in = kept + dropped + failed does not hold, or a stage does not get what the one before gave."""
+    before: Funnel | None = None
+    for funnel in funnels:
+        dropped, failed = sum(funnel.dropped.values()), sum(funnel.failed.values())
+        if funnel.entered != funnel.kept + dropped + failed:
+            yield (
+                f"{funnel.stage}: {funnel.entered} in, but {funnel.kept} kept + {dropped} dropped + {failed} failed = "
+                f"{funnel.kept + dropped + failed}"
+            )
+        if before is not None and before.kept != funnel.entered:
+            yield f"{before.stage} gave {before.kept} documents, {funnel.stage} got {funnel.entered}"
+        before = funnel
+
+
+def _broken_totals(counts: Mapping[str, Counts]) -> Iterator[str]:
+    """Where a total is not the sum of its reasons."""
+    for stage in _CHAIN:
+        for name in ("dropped", "failed", "lost_ranges"):
+            table = counts.get(stage, {})
+            if name in table and table[name] != (total := sum(by_suffix(table, name).values())):
+                yield f"{stage}: {name} is {table[name]}, its reasons sum to {total}"
+
+
+def _broken_domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) -> Iterator[str]:
+    """Where documents, bytes or tokens of a domain change between select, tokenize and the manifest."""
+    tokenized = counts.get("tokenize")
+    for name, selected in (("documents", "kept_documents"), ("bytes", "kept_bytes"), ("tokens", None)):
+        if tokenized is None:
+            return
+        middle = by_suffix(tokenized, name)
+        before = by_suffix(counts.get("select", {}), selected) if selected else middle
+        after = _sums(shards, name) if shards else middle
+        for domain in sorted({*before, *middle, *after}):
+            found = [table.get(domain, 0) for table in (before, middle, after)]
+            if len(set(found)) > 1:
+                yield f"{domain}: {found[0]} {name} after select, {found[1]} after tokenize, {found[2]} in the manifest"
+
+
+def _losses(counts: Counts) -> Losses:
+    return Losses(counts["input_bytes"], counts["lost_bytes"], by_suffix(counts, "lost_ranges"))
+
+
+def _domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) -> tuple[Domain, ...]:
+    documents = by_suffix(counts.get("select", {}), "kept_documents")
+    sizes = by_suffix(counts.get("select", {}), "kept_bytes")
+    tokens = _sums(shards, "tokens") or by_suffix(counts.get("tokenize", {}), "tokens")
+    number: dict[str, int] = {}
+    for shard in shards:
+        number[shard["domain"]] = number.get(shard["domain"], 0) + 1
+    return tuple(
+        Domain(name, documents.get(name, 0), sizes.get(name, 0), tokens.get(name, 0), number.get(name, 0))
+        for name in sorted({*documents, *tokens})
+    )
+
+
+def _shards(run: RunDirectory) -> list[dict[str, Any]]:
+    names = ["domain", "documents", "bytes", "tokens"]
+    rows: list[dict[str, Any]] = ipc.open_table(run.path("manifest.arrow"), schema.MANIFEST, columns=names).to_pylist()
+    return rows
+
+
+def _sums(shards: list[dict[str, Any]], name: str) -> dict[str, int]:
+    """Sum of a column of the manifest by domain."""
+    sums: dict[str, int] = {}
+    for shard in shards:
+        sums[shard["domain"]] = sums.get(shard["domain"], 0) + shard[name]
+    return sums
+
+
+def _tokenizer(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> Tokenizer:
+    stored = ipc.open_reader(run.path("manifest.arrow"), schema.MANIFEST).schema.metadata or {}
+    trained = manifests["train-tokenizer"]
+    given = trained.get("model")
+    documents = trained.get("counts", {}).get("sampled_documents", 0)
+    return Tokenizer(
+        vocabulary_size=int(stored.get(b"vocabulary_size", b"0")),
+        origin=str(given) if given else f"trained on {documents:,} documents",
+        fingerprint=trained["fingerprint"],
+    )
+
+
+def read_plan(run: RunDirectory) -> PhasePlan:
+    """`phases/plan.json`. Raises RunDirectoryError where there is none, DamageError where it is not one."""
+    url = run.path("phases", "plan.json")
+    if not files.exists(url):
+        raise RunDirectoryError(
+            f"{run.url}: no phases/plan.json here; the recipe has no phases, or the build stopped before"
+        )
+    try:
+        return PhasePlan.from_json(files.read_bytes(url).decode())
+    except ValueError as error:
+        raise DamageError(f"{url}: {error}; delete it and build again") from error
+
+
+def phases_of(plan: PhasePlan) -> tuple[Phase, ...]:
+    """The phases of a plan with the domains that each reads."""
+    shares: dict[str, list[PhaseShare]] = {phase.name: [] for phase in plan.phases}
+    for row in plan.report():
+        share = PhaseShare(row.domain, row.sequences, row.tokens, float(row.weight), float(row.epochs))
+        shares[row.phase].append(share)
+    return tuple(
+        Phase(phase.name, phase.steps, phase.batch_size, phase.sequence_length, phase.tokens, tuple(shares[phase.name]))
+        for phase in plan.phases
+    )

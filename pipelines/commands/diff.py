@@ -1,0 +1,51 @@
+"""`corpus diff`: what differs between two runs."""
+
+import sys
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from corpus.report.difference import compare_runs
+from corpus.report.plain import json_line
+from corpus.report.tables import difference_tables, open_console
+from corpus.storage.run_directory import RunDirectory
+
+
+@click.command()
+@click.argument("run_a")
+@click.argument("run_b")
+@click.option("--examples", type=click.IntRange(0, 1000), default=10, show_default=True, help="Documents to name.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def diff(run_a: str, run_b: str, examples: int, as_json: bool) -> None:
+    """Compares two runs by the identity of their documents.
+
+    Documents meet by their key, in whatever file they lie: which only one run has, which were decided otherwise,
+    whose signals differ. Shards, tokenizer and phase plan are compared too. Ends with 0 where nothing differs,
+    and with 1 where anything does; settings of the recipes are shown and do not count.
+
+    \b
+    Examples
+      corpus diff runs/a runs/b
+      corpus diff runs/a runs/b --json | jq .transitions
+    """
+    a, b = (RunDirectory(run.rstrip("/")) for run in (run_a, run_b))
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("diff", total=None)
+
+        def watch(done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of)
+
+        difference = compare_runs(a, b, progress=watch)
+    if as_json:
+        for found in (difference.examples_a, difference.examples_b, difference.examples_changed):
+            del found[examples:]
+        click.echo(json_line(difference.to_json()))
+    else:
+        console = open_console()
+        console.print(f"A = {run_a}, B = {run_b}")
+        for table in difference_tables(difference, examples=examples):
+            console.print(table)
+        console.print("the runs differ" if difference.differs else "nothing differs")
+    if difference.differs:
+        sys.exit(1)

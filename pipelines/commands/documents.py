@@ -1,0 +1,165 @@
+"""Documents of a run as rows of named fields, and one document with its rules and tokens: what `corpus show` prints.
+
+Memory: the asked columns of one work item. Text is read only where it is asked for.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.recipe import parse_recipe
+from corpus.report.documents import Head, RunDocuments
+from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
+from corpus.storage import ipc
+from filters.rules import Limit, all_reasons, load_profiles
+from pipelines.commands.measure import shortest
+from tokenizer_training.encode import load_encoder
+
+Row = dict[str, Any]
+
+#: Fields of a row, in the order in which JSON has them; `text` and signals only where they are asked for.
+FIELDS = (
+    "id",
+    "doc_id",
+    "key",
+    "url",
+    "date",
+    "source",
+    "file",
+    "offset",
+    "language",
+    "language_score",
+    "script",
+    "kept",
+    "reason",
+    "representative",
+    "representative_doc_id",
+    "representative_url",
+    "similarity",
+    "cluster_size",
+    "detail",
+)
+#: What `--fields` may name.
+KNOWN_FIELDS = (*FIELDS, "text", *COUNT_SIGNALS, *RATIO_SIGNALS)
+
+_STORED = frozenset(FIELDS) - {"file", "representative_doc_id", "representative_url", "detail"}
+_FLOATS = frozenset({"language_score", "similarity", *RATIO_SIGNALS})
+
+
+@dataclasses.dataclass(frozen=True)
+class RuleLine:
+    """A signal of a document with the limits that its profile sets it."""
+
+    signal: str
+    value: float
+    least: float | None
+    most: float | None
+    reason: str
+    fails: bool
+    source: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """One document; `row` has every field, its text and its signals."""
+
+    row: Row
+    rules: list[RuleLine]
+    failing: list[str]  # reasons, in the profile's order: all of them, not the first alone
+    pieces: list[str]  # of its tokens as they are stored; [] where it was not tokenized
+
+
+def document_rows(documents: RunDocuments, names: Sequence[str], only: Head | None = None) -> Iterator[Row]:
+    """A row of at least these fields for each document (or one), in the order of work items."""
+    stored = list(dict.fromkeys(["doc_id", "key", "id", "representative", *names]))
+    stored = [name for name in stored if name in _STORED or name not in FIELDS]
+    place = documents.row_of(only.doc_id) if only is not None else None
+    for item in [place[0]] if place is not None else documents.items():
+        table = documents.columns(item, stored)
+        if place is not None:
+            table = table.slice(place[1], 1)
+        representatives = documents.heads(n for n in table["representative"].to_pylist() if n is not None)
+        for batch in table.to_batches():
+            for row in batch.to_pylist():
+                yield _row(row, documents.file_of(row["doc_id"]), representatives.get(row["representative"]))
+
+
+def _row(stored: Row, file: str, representative: Head | None) -> Row:
+    """A stored row with identities as they are printed."""
+    key: bytes = stored["key"]
+    head = Head(stored["doc_id"], key, stored["id"], None)
+    floats = {name: shortest(stored[name]) for name in _FLOATS & stored.keys() if stored[name] is not None}
+    return {
+        **stored,
+        **floats,
+        "id": head.name,
+        "key": key.hex(),
+        "file": file,
+        "date": iso_date(stored.get("date")),
+        "representative_doc_id": stored["representative"],
+        "representative": representative.name if representative is not None else None,
+        "representative_url": representative.url if representative is not None else None,
+    }
+
+
+def lost_rows(documents: RunDocuments, *, failed: bool) -> Iterator[Row]:
+    """Records that became no document: failed ones and lost ranges, or those dropped while reading."""
+    for record in documents.lost():
+        if (record.outcome == "failed") == failed:
+            yield {**dataclasses.asdict(record), "kept": False}
+
+
+def describe(documents: RunDocuments, head: Head) -> Document:
+    """Everything that is known of a document."""
+    (row,) = document_rows(documents, KNOWN_FIELDS, head)
+    recipe = parse_recipe(documents.run.read_json("recipe.json"), documents.run.path("recipe.json"))
+    profiles = load_profiles(recipe)
+    rules = profiles.for_domain(profiles.of_source[row["source"]], row["language"])
+    failures = all_reasons(row, rules, recipe.run.wants)
+    beyond = {(failure.signal, failure.side) for failure in failures}
+    lines = [_rule_line(limit, row[limit.signal], (limit.signal, limit.side) in beyond) for limit in rules.limits]
+    return Document(row, lines, list(dict.fromkeys(failure.reason for failure in failures)), _pieces(documents, head))
+
+
+def _rule_line(limit: Limit, value: float, fails: bool) -> RuleLine:
+    least, most = (limit.value, None) if limit.side == "min" else (None, limit.value)
+    return RuleLine(limit.signal, value, least, most, limit.reason, fails, limit.source)
+
+
+def _pieces(documents: RunDocuments, head: Head) -> list[str]:
+    """The document's tokens as `tokenize` stored them, as pieces of the vocabulary."""
+    run = documents.run
+    place = documents.row_of(head.doc_id)
+    if place is None or not run.has_stage("tokenize"):
+        return []
+    encoder = load_encoder(run.path("tokenizer", run.current_stage("train-tokenizer").fingerprint, "tokenizer.model"))
+    reader = ipc.open_reader(run.current_stage("tokenize").output("tokens", place[0]))
+    for number in range(reader.num_record_batches):
+        block = reader.get_batch(number)
+        found = pc.index(block.column("doc_id"), pa.scalar(head.doc_id, pa.uint64())).as_py()
+        if found >= 0:
+            return [encoder.piece(token) for token in block.column("tokens")[found].as_py()]
+    return []
+
+
+def with_signals(document: Document) -> Row:
+    """A document as JSON: its fields, then text, signals, rules and tokens."""
+    signals = {name: document.row[name] for name in (*COUNT_SIGNALS, *RATIO_SIGNALS)}
+    head = {name: document.row.get(name) for name in FIELDS if name != "detail"}
+    rules = [dataclasses.asdict(rule) for rule in document.rules]
+    return {
+        **head,
+        "failing": document.failing,
+        "signals": signals,
+        "rules": rules,
+        "tokens": document.pieces,
+        "text": document.row["text"],
+    }
+
+
+def iso_date(date: datetime.datetime | None) -> str | None:
+    return date.strftime("%Y-%m-%dT%H:%M:%SZ") if date is not None else None

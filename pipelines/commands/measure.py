@@ -1,0 +1,93 @@
+"""`corpus measure`: the signals of every document of files, and what the rules of a profile say of them."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import click
+import numpy as np
+import pyarrow as pa
+
+from corpus.recipe import Kind, Recipe, parse_recipe
+from corpus.report.plain import json_line
+from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
+from corpus.sources.records import Split
+from filters.language import default_model_path
+from filters.profiles import shipped_profiles
+from filters.rules import RuleSet, all_reasons, load_profiles
+from pipelines.commands.reading import FORMATS, Reading, splits_of
+from pipelines.extraction import ExtractSettings, document_batch, signal_batch
+
+#: Documents that are measured at once: enough for the kernels, few enough for `| head` to see the first ones soon.
+BATCH_DOCUMENTS = 32
+
+_SOURCE = "measure"
+
+
+@click.command()
+@click.argument("paths", metavar="FILES...", nargs=-1, required=True)
+@click.option("--format", type=click.Choice(FORMATS), default="auto", show_default=True, help="auto looks inside.")
+@click.option("--kind", type=click.Choice(get_args(Kind)), default="web", show_default=True, help="Kind of source.")
+@click.option("--profile", metavar="NAME", help="Rules to judge by; default: those named like the kind, else web.")
+def measure(paths: tuple[str, ...], format: str, kind: str, profile: str | None) -> None:
+    """Prints the signals of every document of files, and what rules say.
+
+    One JSON line for each: {"id", "url", "language", "language_score", "signals", "kept", "reasons"}. `reasons`
+    has every rule that the document fails, in the profile's order; duplicates are not looked for. What could not
+    be read goes to standard error, and the command ends with 0 all the same.
+
+    \b
+    Examples
+      corpus measure crawl.warc.gz | jq -c '{url, reasons}'
+      corpus measure books.jsonl --profile none | jq .signals.mean_word_length
+    """
+    recipe = _recipe(kind, profile or (kind if kind in shipped_profiles() else "web"))
+    profiles = load_profiles(recipe)
+    splits = splits_of(paths, format=format, source=_SOURCE)
+    settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
+    reading = Reading(settings.limits)
+    for split in splits:
+        for signals in _measured(reading, split, settings):
+            lines = []
+            for row in signals.to_pylist():
+                rules = profiles.for_domain(profiles.of_source[_SOURCE], row["language"])
+                lines.append(json_line(measured_document(row, rules, recipe)))
+            click.echo("\n".join(lines))
+    click.echo(reading.summary(len(splits)), err=True)
+
+
+def _recipe(kind: str, profile: str) -> Recipe:
+    """The recipe of a run in which the files are the only source, and every language is wanted."""
+    source = {"name": _SOURCE, "kind": kind, "inputs": ["FILES"], "profile": profile}
+    return parse_recipe({"run": {"name": _SOURCE}, "source": [source]}, "corpus measure")
+
+
+def _measured(reading: Reading, split: Split, settings: ExtractSettings) -> Iterator[pa.Table]:
+    """Signals of a split's documents with their ids and URLs, batch by batch."""
+    found, first = reading.rows(split), 0
+    while rows := list(itertools.islice(found, BATCH_DOCUMENTS)):
+        documents = document_batch(rows, split=split, first_row=first)
+        first += len(rows)
+        signals = pa.Table.from_batches([signal_batch(documents, settings)]).drop_columns(["signature", "bands"])
+        for name in ("id", "url"):
+            signals = signals.append_column(documents.schema.field(name), documents.column(name))
+        yield signals
+
+
+def measured_document(row: dict[str, Any], rules: RuleSet, recipe: Recipe) -> dict[str, Any]:
+    """A row of `signals/` with id and URL as `corpus measure` prints it."""
+    reasons = list(dict.fromkeys(failure.reason for failure in all_reasons(row, rules, recipe.run.wants)))
+    return {
+        "id": row["id"],
+        "url": row["url"],
+        "language": row["language"],
+        "language_score": shortest(row["language_score"]),
+        "signals": {name: row[name] for name in COUNT_SIGNALS} | {name: shortest(row[name]) for name in RATIO_SIGNALS},
+        "kept": not reasons,
+        "reasons": reasons,
+    }
+
+
+def shortest(value: float) -> float:
+    """A float32 with the fewest digits that name it: 0.3 where Python would print 0.30000001192092896."""
+    return float(str(np.float32(value)))

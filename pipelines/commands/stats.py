@@ -1,0 +1,43 @@
+"""`corpus stats`: a run at a glance."""
+
+import sys
+
+import click
+
+from corpus.report.plain import json_line
+from corpus.report.statistics import read_statistics
+from corpus.report.tables import open_console, statistics_tables
+from corpus.storage.run_directory import STAGES, RunDirectory
+
+
+@click.command()
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def stats(run: str, as_json: bool) -> None:
+    """Shows the funnel, domains, tokenizer and phases of a run.
+
+    Every stage with what entered it, what it kept, and what it dropped or failed for which reason. The sums
+    are checked: where documents are missing between two stages, the command says so and ends with 1.
+
+    \b
+    Examples
+      corpus stats runs/demo
+      corpus stats runs/demo --json | jq '.domains[] | {name, tokens}'
+    """
+    statistics = read_statistics(RunDirectory(run.rstrip("/")))
+    if as_json:
+        click.echo(json_line(statistics.to_json()))
+    else:
+        console = open_console()
+        unfinished = [stage for stage in STAGES if stage not in statistics.finished]
+        console.print(f"run {statistics.name}" + (f"; not finished: {', '.join(unfinished)}" if unfinished else ""))
+        for table in statistics_tables(statistics):
+            console.print(table)
+        if (tokenizer := statistics.tokenizer) is not None:
+            console.print(f"tokenizer: {tokenizer.vocabulary_size:,} pieces, {tokenizer.origin}")
+        for line in statistics.broken:
+            console.print(f"NOT CONSERVED  {line}")
+        if not statistics.broken:
+            console.print("conservation holds: in = kept + dropped + failed at every stage")
+    if statistics.broken:
+        sys.exit(1)

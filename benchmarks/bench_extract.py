@@ -31,12 +31,15 @@ DEMO = sorted((Path(__file__).parents[1] / "examples" / "demo").glob("docs-*.war
 
 def decoded_pages(files: list[Path]) -> list[str]:
     limits = Limits(1 << 26, 1 << 26)
-    pages = []
+    pages: list[str] = []
     for number, file in enumerate(files):
         size = file.stat().st_size
-        for page in read_split(Split(number, "bench", "warc", str(file), 0, size, size), limits):
-            if isinstance(page, Page) and page.content_type in HTML_TYPES and page.body.strip():
-                pages.append(decode_page(page.body, page.charset)[0])
+        records = read_split(Split(number, "bench", "warc", str(file), 0, size, size), limits)
+        pages += [
+            decode_page(page.body, page.charset)[0]
+            for page in records
+            if isinstance(page, Page) and page.content_type in HTML_TYPES and page.body.strip()
+        ]
     return pages
 
 

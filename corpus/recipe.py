@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -226,13 +226,13 @@ def _override(table: dict[str, Any], key: str, value: str, path: Path) -> None:
         else:
             node[last] = parsed
     except (IndexError, ValueError, TypeError, AttributeError):
-        raise RecipeError(f"{path}: --set {key}: there is no such place in the recipe") from None
+        raise RecipeError(f"{path}: --set {_shown(key)}: there is no such place in the recipe") from None
 
 
 def _explain(error: pydantic.ValidationError) -> str:
     """One line for the first of pydantic's errors: key, what is wrong, what is allowed."""
     first = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or "recipe"
+    where = ".".join(_shown(str(part)) for part in first["loc"]) or "recipe"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         known = sorted(_known_keys(first["loc"][:-1]))
@@ -247,16 +247,22 @@ def _explain(error: pydantic.ValidationError) -> str:
     return f"{where} = {value if len(value) <= 60 else value[:57] + '...'}: {message[0].lower()}{message[1:]}"
 
 
+def _shown(key: str) -> str:
+    """A key as it is written, on one line."""
+    return key if key.isprintable() else repr(key)
+
+
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys allowed in the table at a place of the recipe."""
-    model: Any = Recipe
+    model: type[BaseModel] = Recipe
+    named = False  # whether the next part is a name that the user gave, as in profiles.NAME
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:
+            named = False
             continue
-        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
-        annotation = field.annotation if field is not None else None
-        inner = _models_in(annotation)
-        model = inner[0] if inner else model
+        annotation = model.model_fields[part].annotation
+        named = get_origin(annotation) is dict
+        model = (_models_in(annotation) or [model])[0]
     return list(model.model_fields)
 
 

@@ -44,7 +44,9 @@ Numbered = list[tuple[int, str]]  # a document's number decides its key and date
 def signals_of(part: Numbered, *, split: int) -> pa.Table:
     texts = [text for _, text in part]
     dedup = RECIPE.dedup
-    signature, shingles = minhash.signatures(pa.array(texts, pa.string()), permutations=dedup.permutations, shingle=dedup.shingle)
+    signature, shingles = minhash.signatures(
+        pa.array(texts, pa.string()), permutations=dedup.permutations, shingle=dedup.shingle
+    )
     bands = minhash.bands(signature, bands=dedup.bands, rows=dedup.rows)
     of = schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands)
     columns = {
@@ -99,7 +101,9 @@ def run_select(folder: Path, parts: list[Numbered]) -> list[dict[str, object]]:
     return rows
 
 
-@settings(max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), min_size=1, max_size=30),
     st.integers(1, 4),

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from corpus import schema
 from corpus.columns import fixed_bytes, numbers
 from corpus.report.documents import RunDocuments
-from corpus.report.statistics import Statistics, phases_of, read_plan, read_statistics
+from corpus.report.run_statistics import Statistics, phases_of, read_plan, read_statistics
 from corpus.seeds import content_digest
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import RunDirectory

@@ -18,7 +18,7 @@ from corpus.feed.order import mix
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe
 from corpus.report.findings import Check, Finding
-from corpus.report.statistics import read_plan
+from corpus.report.run_statistics import read_plan
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory
 from corpus.storage.shards import ALIGNMENT, read_shard

@@ -15,7 +15,7 @@ from rich.table import Table
 from corpus.report.difference import Difference
 from corpus.report.findings import Finding
 from corpus.report.plain import one_line
-from corpus.report.statistics import Domain, Funnel, Phase, Statistics
+from corpus.report.run_statistics import Domain, Funnel, Phase, Statistics
 
 #: Columns of characters: wider than any row, for where there is no terminal.
 PIPE_WIDTH = 4096

@@ -6,7 +6,7 @@
                those that name it; a near-duplicate's similarity reaches the threshold
     tokens     each document ends with the end-of-document id and once there; the kept documents, each once
     shards     see corpus.report.shard_checks
-    sums       conservation, stage by stage (corpus.report.statistics)
+    sums       conservation, stage by stage (corpus.report.run_statistics)
 
 Inputs are not read: a run outlives them.
 Memory  the largest batch of documents; the small columns of one work item; 24 bytes for each duplicate of the whole run
@@ -31,7 +31,7 @@ from corpus.recipe import Recipe, fingerprint, parse_recipe
 from corpus.report.documents import RunDocuments
 from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows, file_digest
 from corpus.report.shard_checks import Row, check_phases, check_shard, check_shard_sums, read_manifest
-from corpus.report.statistics import by_suffix, read_statistics
+from corpus.report.run_statistics import by_suffix, read_statistics
 from corpus.seeds import content_digest
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage

@@ -13,7 +13,7 @@ from corpus.feed.loader import Batch, Feed
 from corpus.feed.mapped import read_manifest
 from corpus.report.documents import RunDocuments
 from corpus.report.plain import json_line, one_line
-from corpus.report.statistics import phases_of, read_plan
+from corpus.report.run_statistics import phases_of, read_plan
 from corpus.report.tables import open_console, phase_table, table_of
 from corpus.storage.run_directory import RunDirectory
 from corpus.storage.shards import read_shard

@@ -5,7 +5,7 @@ import sys
 import click
 
 from corpus.report.plain import json_line
-from corpus.report.statistics import read_statistics
+from corpus.report.run_statistics import read_statistics
 from corpus.report.tables import open_console, statistics_tables
 from corpus.storage.run_directory import STAGES, RunDirectory
 

@@ -138,9 +138,9 @@ def parse_date(date: str | None) -> datetime.datetime | None:
         if date.isdigit() and len(date) == 14:
             return datetime.datetime.strptime(date, "%Y%m%d%H%M%S").replace(tzinfo=datetime.UTC)
         parsed = datetime.datetime.fromisoformat(date)
-    except ValueError:
+        utc = parsed.replace(tzinfo=datetime.UTC) if parsed.tzinfo is None else parsed.astimezone(datetime.UTC)
+    except (ValueError, OverflowError):  # an offset can lead out of the years 1 to 9999
         return None
-    utc = parsed.replace(tzinfo=datetime.UTC) if parsed.tzinfo is None else parsed.astimezone(datetime.UTC)
     return utc.replace(microsecond=0)
 
 

@@ -30,8 +30,8 @@ from corpus.reasons import BYTE_LOSSES, Reason
 from corpus.recipe import Recipe, fingerprint, parse_recipe
 from corpus.report.documents import RunDocuments
 from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows, file_digest
-from corpus.report.shard_checks import Row, check_phases, check_shard, check_shard_sums, read_manifest
 from corpus.report.run_statistics import by_suffix, read_statistics
+from corpus.report.shard_checks import Row, check_phases, check_shard, check_shard_sums, read_manifest
 from corpus.seeds import content_digest
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage

@@ -21,7 +21,8 @@ from corpus.sources.splits import list_inputs, make_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.charset import decode_page
-from corpus.text.extraction import HTML_TYPES, clean
+from corpus.text.extraction import clean
+from corpus.text.screens import HTML_TYPES
 from filters.language import default_model_path
 from pipelines.build import compile_kernels
 from pipelines.extraction import ExtractSettings, extract_item

@@ -72,10 +72,13 @@ def library_versions() -> dict[str, str]:
     """Installed versions of the libraries whose output is in `documents/` and `signals/`."""
     from importlib.metadata import version
 
-    from corpus.text import extraction
+    from corpus.text import extraction, main_text
 
     names = ("trafilatura", "lxml", "htmldate", "resiliparse", "fastwarc", "fasttext-community", "pyarrow")
-    return {name: version(name) for name in names} | {"extraction": str(extraction.VERSION)}
+    return {name: version(name) for name in names} | {
+        "extraction": str(extraction.VERSION),
+        "main_text": str(main_text.VERSION),
+    }
 
 
 @dataclasses.dataclass

@@ -111,7 +111,7 @@ def signals_schema(*, permutations: int, bands: int) -> pa.Schema:
         + [pa.field(name, pa.uint32(), nullable=False) for name in COUNT_SIGNALS]
         + [pa.field(name, pa.float32(), nullable=False) for name in RATIO_SIGNALS]
         + [
-            pa.field("shingles", pa.uint32(), nullable=False),  # how many; 0: too short to be compared
+            pa.field("shingles", pa.uint32(), nullable=False),  # how many windows; 0: no token at all, never compared
             pa.field(
                 "signature", pa.list_(pa.field("item", pa.uint32(), nullable=False), permutations), nullable=False
             ),
@@ -176,7 +176,7 @@ MANIFEST = pa.schema(
     [
         pa.field("domain", pa.string(), nullable=False),  # source.language
         pa.field("shard", pa.uint32(), nullable=False),  # number within its domain
-        pa.field("path", pa.string(), nullable=False),  # relative to the run directory; its name holds the digest
+        pa.field("path", pa.string(), nullable=False),  # relative to the run directory
         pa.field("documents", pa.uint64(), nullable=False),
         pa.field("tokens", pa.uint64(), nullable=False),
         pa.field("bytes", pa.uint64(), nullable=False),  # of UTF-8 text

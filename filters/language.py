@@ -198,6 +198,12 @@ class LanguageModel:
     def __post_init__(self) -> None:
         _load(self.path)
 
+    def languages(self) -> frozenset[str]:
+        """Every code that `identify` can answer with: the model's, and those that a script alone gives away."""
+        _, labels = _load(self.path)
+        by_script = {script.languages[0] for script in _SCRIPTS}
+        return frozenset({language for language, _ in labels.values()} | by_script | {"und"})
+
     def identify(self, texts: Sequence[str], *, windows: int = 5, window_characters: int = 300) -> list[Identification]:
         """One identification a text, in their order."""
         samples = [sample_windows(text, windows, window_characters) for text in texts]

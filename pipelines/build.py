@@ -8,6 +8,7 @@ second call continues after Ctrl-C or a crash, and a changed threshold runs `sel
 """
 
 import dataclasses
+import difflib
 import json
 import resource
 import sys
@@ -95,7 +96,14 @@ class Build:
 
         named = self.recipe.language.model
         path = self.recipe_path.parent / named if named else default_model_path()
-        LanguageModel(path)
+        known = LanguageModel(path).languages()
+        for language in self.recipe.run.languages:
+            if language != "*" and language not in known:
+                close = ", ".join(sorted(known & {language[:2], *difflib.get_close_matches(language, known)}))
+                raise RecipeError(
+                    f"{self.recipe_path}: run.languages: {language!r} is none of the {len(known)} codes that {path.name} "
+                    f"answers with" + (f"; near it are {close}" if close else "")
+                )
         return path
 
     def _given_tokenizer(self) -> str | None:
@@ -201,7 +209,7 @@ class Build:
         if given is not None:
             if not files.exists(url):
                 files.write_bytes(url, files.read_bytes(given))
-            self._close(stage, tokenizer.KINDS, {"model": given})
+            self._close(stage, tokenizer.KINDS, {"model": self.recipe.tokenizer.model})
             return url, mark
         kept = packing.domain_totals(stages.select.records(), "kept_bytes")
         by_language: dict[str, int] = {}
@@ -267,6 +275,8 @@ class Build:
 
     def _phases(self, packed: Stage) -> None:
         if not self.recipe.phase:
+            self.run.remove_stage_manifest("phases")
+            files.remove_tree(self.run.path("phases"))
             self._say("phases", "the recipe has none")
             return
         manifest = ipc.open_table(self.run.path("manifest.arrow"))
@@ -278,7 +288,9 @@ class Build:
         text = plan.to_json().encode()
         files.write_bytes(self.run.path("phases", "plan.json"), text)
         mark = fingerprint("phases", packed.fingerprint, json.loads(text))
-        self.run.write_stage_manifest("phases", {"fingerprint": mark, "items": len(self.recipe.phase)})
+        self.run.write_stage_manifest(
+            "phases", {"fingerprint": mark, "items": len(self.recipe.phase), **self._in_force()}
+        )
         steps = ", ".join(f"{phase.name} {phase.steps:,} steps" for phase in plan.phases)
         self._say("phases", steps)
 
@@ -287,6 +299,10 @@ class Build:
     @property
     def _splits_url(self) -> str:
         return self.run.path("splits.arrow")
+
+    def _in_force(self) -> dict[str, Any]:
+        """What a stage's manifest says of the settings under which it is complete (corpus.report.settings)."""
+        return {"recipe": self.recipe.model_dump(mode="json")}
 
     def _open(self, name: str, mark: str) -> Stage:
         """The stage under its fingerprint. What an older one left no longer counts as done, here and after it."""
@@ -328,10 +344,8 @@ class Build:
             records += 1
             for name, number in record.counts.items():
                 totals[name] = totals.get(name, 0) + number
-        manifest = {"fingerprint": stage.fingerprint, "items": records, "counts": totals, **more}
-        old = self.run.stage_manifest(stage.name) if self.run.has_stage(stage.name) else None
-        if old != manifest:
-            self.run.write_stage_manifest(stage.name, manifest)
+        manifest = {"fingerprint": stage.fingerprint, "items": records, "counts": totals, **more, **self._in_force()}
+        self.run.write_stage_manifest(stage.name, manifest)
         self.run.remove_superseded(stage, kinds)
         return totals
 

@@ -8,7 +8,7 @@ Shuffles  blocks (record batches of hashes, ids and 8-bit signature codes), neve
           ─GroupByKey→ near removals ─GroupByKey with exact removals→ representatives ─GroupByKey→ decisions
 Invariant  documents = kept + dropped; G1–G4 of filters.duplicates
 Cost    a few µs a document and band; memory: a partition of PARTITION_ROWS band rows, and in one reducer all edges at
-        56 bytes each, which are some 10 % of the documents
+        68 bytes each, which are some 10 % of the documents
 """
 
 import dataclasses

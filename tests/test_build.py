@@ -260,3 +260,29 @@ def test_a_mistyped_option_is_refused_before_anything_is_written(inputs: Path, t
     done = corpus("build", recipe, "--run-dir", tmp_path / "run", "--wokers=2", expect=2)
     assert "--wokers" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_call_that_stops_early_leaves_a_sound_run(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    """`--until extract` with another threshold decides nothing: verify must not judge the old decisions by it."""
+    recipe, whole = finished
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    corpus("build", recipe, "--run-dir", run, "--set", "dedup.threshold=0.99", "--until", "extract")
+    corpus("verify", run)
+
+
+def test_a_recipe_without_phases_leaves_no_plan(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe, whole = finished
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    corpus("build", recipe, "--run-dir", run, "--set", "phase=[]")
+    assert not (run / "phases").exists()
+    corpus("verify", run)
+
+
+def test_a_language_that_the_model_never_answers_with_is_refused(inputs: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(inputs / "language.toml", ["docs-0.warc.gz"])
+    done = corpus("build", recipe, "--run-dir", tmp_path / "run", "--set", 'run.languages=["zho"]', expect=2)
+    assert "'zho' is none of the" in done.stderr
+    assert "zh" in done.stderr.rpartition("near it are")[2]
+    assert not (tmp_path / "run").exists()

@@ -24,6 +24,7 @@ from corpus import schema
 from corpus.columns import fixed_bytes, numbers
 from corpus.report.documents import RunDocuments
 from corpus.report.run_statistics import Statistics, phases_of, read_plan, read_statistics
+from corpus.report.settings import settings_in_force
 from corpus.seeds import content_digest
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import RunDirectory
@@ -106,7 +107,7 @@ def compare_runs(a: RunDirectory, b: RunDirectory, *, progress: Progress = lambd
     Raises RunDirectoryError for a run without documents, DamageError for a file that cannot be read.
     """
     found = Difference()
-    found.settings = list(_different_settings(a.read_json("recipe.json"), b.read_json("recipe.json")))
+    found.settings = list(_different_settings(*(settings_in_force(run).model_dump(mode="json") for run in (a, b))))
     _compare_counts(found, read_statistics(a), read_statistics(b))
     _compare_shards(found, a, b)
     found.tokenizer = (model_digest(a), model_digest(b))

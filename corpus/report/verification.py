@@ -27,10 +27,11 @@ from corpus.columns import booleans, numbers
 from corpus.errors import CorpusError, DamageError
 from corpus.feed.order import mix
 from corpus.reasons import BYTE_LOSSES, Reason
-from corpus.recipe import Recipe, fingerprint, parse_recipe
+from corpus.recipe import Recipe, fingerprint
 from corpus.report.documents import RunDocuments
 from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows, file_digest
 from corpus.report.run_statistics import by_suffix, read_statistics
+from corpus.report.settings import settings_in_force
 from corpus.report.shard_checks import Row, check_phases, check_shard, check_shard_sums, read_manifest
 from corpus.seeds import content_digest
 from corpus.storage import files, ipc
@@ -65,7 +66,7 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
 
     Raises RunDirectoryError for what is no run directory, DamageError where recipe or stage manifests cannot be read.
     """
-    recipe = parse_recipe(run.read_json("recipe.json"), run.path("recipe.json"))
+    recipe = settings_in_force(run)
     stages = [run.current_stage(name) for name in _WITH_RECORDS if run.has_stage(name)]
     steps = sum(len(stage.finished()) for stage in stages) + 1
     done = 0

@@ -1,8 +1,8 @@
 """A run directory: plain files, local or behind any fsspec URL, and the records by which a build resumes.
 
-    RUN/recipe.json  splits.arrow  manifest.arrow  tokenizer.model  phases/plan.json
+    RUN/recipe.{toml,json}  splits.arrow  manifest.arrow  phases/plan.json  tokenizer/FINGERPRINT/tokenizer.model
     RUN/{documents,signals,failed,decisions,tokens}/FINGERPRINT/00003.arrow      one file per work item
-    RUN/shards/DOMAIN/00000-DIGEST.arrow
+    RUN/shards/FINGERPRINT/DOMAIN/00000.arrow
     RUN/stages/STAGE.json                      the stage's manifest: fingerprint, settings, versions, number of items
     RUN/stages/STAGE/FINGERPRINT/00003.json    written last: this work item is done; counts and digests of its outputs
 

@@ -64,7 +64,7 @@ def write_shard(
     """Writes one shard and says where its parts lie.
 
     `target` is a local path, or a binary file open for writing (which stays open: fsspec's upload ends with its
-    `close`). Nothing is renamed here; whoever names the file by its digest does that.
+    `close`). Nothing is renamed here; corpus.storage.files.atomic_writer does that.
 
     Raises ValueError for a batch of another schema, with a null, without documents or with an empty one, and for the
     metadata key `pad`.

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.recipe import parse_recipe
 from corpus.report.documents import Head, RunDocuments
+from corpus.report.settings import settings_in_force
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
 from corpus.storage import ipc
 from filters.rules import Limit, all_reasons, load_profiles
@@ -116,7 +116,7 @@ def lost_rows(documents: RunDocuments, *, failed: bool) -> Iterator[Row]:
 def describe(documents: RunDocuments, head: Head) -> Document:
     """Everything that is known of a document."""
     (row,) = document_rows(documents, KNOWN_FIELDS, head)
-    recipe = parse_recipe(documents.run.read_json("recipe.json"), documents.run.path("recipe.json"))
+    recipe = settings_in_force(documents.run)
     profiles = load_profiles(recipe)
     rules = profiles.for_domain(profiles.of_source[row["source"]], row["language"])
     failures = all_reasons(row, rules, recipe.run.wants)

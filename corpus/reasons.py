@@ -30,11 +30,19 @@ class Reason(enum.StrEnum):
     BODY_DECODING = "body_decoding"
     PAGE_TOO_LARGE = "page_too_large"
     EXTRACTION_ERROR = "extraction_error"
+    EXTRACTION_CRASH = "extraction_crash"
+    EXTRACTION_TIMEOUT = "extraction_timeout"
+    EXTRACTION_MEMORY = "extraction_memory"
+    PAGE_TOO_MANY_NODES = "page_too_many_nodes"
+    PAGE_TOO_DEEP = "page_too_deep"
     # Screens before extraction.
     HTTP_STATUS = "http_status"
     MIME_TYPE = "mime_type"
     EMPTY_BODY = "empty_body"
     NO_TEXT = "no_text"
+    BLOCKED_URL = "blocked_url"
+    OPT_OUT = "opt_out"
+    LANGUAGE_SCREENED = "language_screened"
     # Rules on language and signals.
     LANGUAGE_NOT_WANTED = "language_not_wanted"
     LANGUAGE_UNCERTAIN = "language_uncertain"
@@ -85,6 +93,11 @@ _FAILURES = frozenset(
         Reason.BODY_DECODING,
         Reason.PAGE_TOO_LARGE,
         Reason.EXTRACTION_ERROR,
+        Reason.EXTRACTION_CRASH,
+        Reason.EXTRACTION_TIMEOUT,
+        Reason.EXTRACTION_MEMORY,
+        Reason.PAGE_TOO_MANY_NODES,
+        Reason.PAGE_TOO_DEEP,
     }
 )
 

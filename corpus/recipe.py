@@ -19,11 +19,13 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from corpus.errors import RecipeError
+from corpus.text.normalisation import HalfWidth, Normalisation
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="letters, digits, _ and -")]
 Language = Annotated[str, Field(pattern=r"^(\*|[a-z]{2,3}(_[A-Za-z]{4})?)$", description="ISO 639 code, or *")]
 Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
-Format = Literal["warc", "jsonl"]
+OptOut = Literal["noindex", "noai"]
+Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -46,6 +48,15 @@ class Run(_Settings):
         return "*" in self.languages or language in self.languages
 
 
+class FieldNames(_Settings):
+    """What the fields of a row are called in the files."""
+
+    text: Annotated[str, Field(min_length=1)] = "text"
+    id: Annotated[str, Field(min_length=1)] = "id"
+    url: Annotated[str, Field(min_length=1)] = "url"
+    date: Annotated[str, Field(min_length=1)] = "date"
+
+
 class Source(_Settings):
     """Inputs of one provenance: one kind, one format, one profile of rules."""
 
@@ -53,15 +64,45 @@ class Source(_Settings):
     kind: Kind = "web"
     format: Format = "warc"
     inputs: Annotated[list[str], Field(min_length=1)]
+    prefix: str | None = None  # what relative lines of a path list are below
+    fields: FieldNames = FieldNames()  # of jsonl and parquet
     profile: Name = "web"
     licence: str | None = None
+    block_domains: list[str] = []  # paths or globs of UT1 `domains` files
+    block_urls: list[str] = []  # of UT1 `urls` files
+    respect: list[OptOut] = []
 
 
 class Extract(_Settings):
-    """Limits of work per record; a record over one of them is a counted failure."""
+    """Limits of work per record; a record over one of them is a counted failure. And the screen before the work."""
 
     max_record_bytes: Annotated[int, Field(ge=1 << 10, le=4 * GIB)] = 64 * MIB
     max_page_bytes: Annotated[int, Field(ge=1 << 10, le=GIB)] = 16 * MIB
+    max_nodes: Annotated[int, Field(ge=100, le=100_000_000)] = 100_000  # start tags
+    max_depth: Annotated[int, Field(ge=10, le=1_000_000)] = 1_000  # elements that are open at once
+    page_seconds: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0  # of the clock: generous
+    page_memory_bytes: Annotated[int, Field(ge=512 * MIB, le=256 * GIB)] = 4 * GIB
+    language_screen: bool = True  # where run.languages is not "*"
+    language_screen_confidence: Annotated[float, Field(ge=0.5, le=1)] = 0.9
+
+
+class Normalise(_Settings):
+    """Steps of corpus.text.normalisation, each on or off."""
+
+    nfc: bool = True
+    control_characters: bool = True
+    white_space: bool = True
+    collapse_spaces: bool = False
+    invisible: bool = True
+    half_width: HalfWidth = "none"
+
+    @pydantic.model_validator(mode="after")
+    def _check_across(self) -> "Normalise":
+        self.settings()
+        return self
+
+    def settings(self) -> Normalisation:
+        return Normalisation(**self.model_dump())
 
 
 class LanguageIdentification(_Settings):
@@ -141,6 +182,7 @@ class Recipe(_Settings):
     run: Run
     source: Annotated[list[Source], Field(min_length=1)]
     extract: Extract = Extract()
+    normalise: Normalise = Normalise()
     language: LanguageIdentification = LanguageIdentification()
     dedup: Dedup = Dedup()
     tokenizer: Tokenizer = Tokenizer()

@@ -25,6 +25,10 @@ SPLITS = pa.schema(
         pa.field("end", pa.uint64(), nullable=False),
         pa.field("file_bytes", pa.uint64(), nullable=False),
         pa.field("digest", pa.binary(16), nullable=False),  # of the file's first and last MiB
+        pa.field("name", pa.string(), nullable=False),  # path below the glob's fixed part, or as a list names it
+        pa.field(
+            "fields", pa.list_(pa.field("item", pa.string(), nullable=False), 4), nullable=False
+        ),  # text id url date
     ]
 )
 

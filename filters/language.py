@@ -53,6 +53,9 @@ _CHINESE_KANA_SHARE = 0.02
 _FORMS_RATIO = 2
 
 
+VERSION = 1
+
+
 @dataclass(frozen=True)
 class Identification:
     """Language as ISO 639 code ("und": no letters), score 0–1 in steps of 1/1000, "hans" | "hant" | "" for Chinese."""

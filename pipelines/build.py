@@ -31,6 +31,8 @@ from corpus.seeds import content_digest
 from corpus.sources.splits import InputFile, list_inputs, make_splits, work_item_bytes
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
+from corpus.storage.run_lock import only_build
+from corpus.text.block_files import read_block_files
 from filters.rules import load_profiles
 from pipelines import extraction, packing, selection, tokenization, tokenizer
 from pipelines.progress import StageWatch
@@ -65,6 +67,10 @@ class Build:
         given = self._given_tokenizer()
         with naming(self.recipe_path):
             load_profiles(self.recipe)
+        with only_build(self.run):
+            self._build(inputs, model, given)
+
+    def _build(self, inputs: list[InputFile], model: Path, given: str | None) -> None:
         plan = self._plan(inputs)
         if self._stop_after("plan"):
             return
@@ -123,9 +129,7 @@ class Build:
         """Writes recipe and splits of a new run; checks those of an old one. Returns the plan's fingerprint."""
         total = sum(file.file_bytes for file in inputs)
         item_bytes = self.recipe.run.work_item_bytes or work_item_bytes(total)
-        identity = [
-            (file.source, file.kind, file.format, file.name, file.file_bytes, file.digest.hex()) for file in inputs
-        ]
+        identity = [file.identity for file in inputs]
         plan = fingerprint("plan", schema.SCHEMA_VERSION, identity, item_bytes)
         self._check_same_run(plan)
         splits = make_splits(inputs, item_bytes)
@@ -154,9 +158,15 @@ class Build:
             )
 
     def _extract(self, plan: str, model: Path) -> Stage:
-        settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=model)
         digest = content_digest(model.read_bytes()).hex()
-        stage = self._open("extract", extraction.extract_fingerprint(self.recipe, plan=plan, model_digest=digest))
+        lists = read_block_files(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
+        blocked = {source: found.digest for source, found in lists.items()}
+        mark = extraction.extract_fingerprint(self.recipe, plan=plan, model_digest=digest, blocked=blocked)
+        stage = self._open("extract", mark)
+        urls = {source: stage.file(f"blocked.{source}.arrow") for source in lists}
+        for source, found in lists.items():
+            found.write(urls[source])
+        settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=model, blocked=urls)
         compile_kernels()
         self._run_items(stage, self._items(), extraction.extract_item, settings)
         totals = self._close(stage, extraction.KINDS, {"libraries": extraction.library_versions()})

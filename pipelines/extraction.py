@@ -4,12 +4,13 @@ Reads   the input files of `splits.arrow`
 Writes  documents/FP/ITEM.arrow (schema.DOCUMENTS), signals/FP/ITEM.arrow row for row beside it,
         failed/FP/ITEM.arrow (schema.FAILED); one record batch each per BATCH_TEXT_BYTES of text
 Invariant  pages + rows = documents + dropped + failed records
-Cost    nearly all of it trafilatura's; memory: one batch, one record, whatever the input's size
+Cost    nearly all of it trafilatura's, in a helper process; memory: one batch, one record, a cache of texts of 64 MiB,
+        whatever the input's size
 """
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,12 +18,14 @@ import pyarrow as pa
 
 from corpus import schema, seeds
 from corpus.reasons import BYTE_LOSSES, Reason
-from corpus.recipe import Dedup, LanguageIdentification, Recipe, fingerprint
+from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, fingerprint
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
 from corpus.sources.splits import read_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
+from corpus.text.extraction import EVERYTHING, PageWork, PayloadCache, clean, extract_page
+from corpus.text.normalisation import DEFAULT, Normalisation
 
 #: Enough text for the compiled kernels to be the only cost, little enough for any worker.
 BATCH_TEXT_BYTES = 4 << 20
@@ -40,19 +43,102 @@ class ExtractSettings:
     language: LanguageIdentification
     model: Path  # of the fastText model
     dedup: Dedup
+    extract: Extract = dataclasses.field(default_factory=Extract)
+    screened_for: frozenset[str] | None = None  # wanted languages, where pages of others are screened
+    respect: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # source → its opt-outs
+    blocked: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → URL of its stored block list
+    normalisation: Normalisation = DEFAULT
+    helper: bool = True  # main text in a process of its own
 
     @staticmethod
-    def of(recipe: Recipe, *, splits: str, model: Path) -> "ExtractSettings":
+    def of(
+        recipe: Recipe, *, splits: str, model: Path, blocked: Mapping[str, str] | None = None, helper: bool = True
+    ) -> "ExtractSettings":
         limits = Limits(recipe.extract.max_record_bytes, recipe.extract.max_page_bytes)
-        return ExtractSettings(splits=splits, limits=limits, language=recipe.language, model=model, dedup=recipe.dedup)
+        return ExtractSettings(
+            splits=splits,
+            limits=limits,
+            language=recipe.language,
+            model=model,
+            dedup=recipe.dedup,
+            extract=recipe.extract,
+            normalisation=recipe.normalise.settings(),
+            screened_for=_screened_for(recipe),
+            respect={source.name: tuple(source.respect) for source in recipe.source},
+            blocked=blocked or {},
+            helper=helper,
+        )
 
     @property
     def signals(self) -> pa.Schema:
         return schema.signals_schema(permutations=self.dedup.permutations, bands=self.dedup.bands)
 
+    def works(self) -> "Works":
+        """How the pages of each source are extracted; its cache is for one work item."""
+        from corpus.text.extractor_process import IN_PROCESS, helper
+        from filters.language_screen import LanguageScreen
 
-def extract_fingerprint(recipe: Recipe, *, plan: str, model_digest: str) -> str:
-    """Everything that can change a byte: inputs, settings, model, and the versions of what shapes text."""
+        extract = self.extract
+        language = None
+        if self.screened_for is not None:
+            language = LanguageScreen(
+                self.model,
+                self.screened_for,
+                extract.language_screen_confidence,
+                self.language.windows,
+                self.language.window_characters,
+            )
+        common = PageWork(
+            extractor=helper(page_seconds=extract.page_seconds, page_memory_bytes=extract.page_memory_bytes)
+            if self.helper
+            else IN_PROCESS,
+            max_nodes=extract.max_nodes,
+            max_depth=extract.max_depth,
+            language_screen=language,
+            normalisation=self.normalisation,
+        )
+        return Works(common, self.respect, self.blocked)
+
+
+class Works:
+    """source → its PageWork. Each source has a cache: what it respects is part of the answer."""
+
+    def __init__(self, common: PageWork, respect: Mapping[str, tuple[str, ...]], blocked: Mapping[str, str]) -> None:
+        self.extractor = common.extractor
+        self._common, self._respect, self._blocked = common, respect, blocked
+        self._of: dict[str, PageWork] = {}
+
+    def of(self, source: str) -> PageWork:
+        if source not in self._of:
+            from corpus.text.block_list import NOTHING_BLOCKED, read_block_list
+
+            url = self._blocked.get(source)
+            self._of[source] = dataclasses.replace(
+                self._common,
+                blocked=read_block_list(url) if url is not None else NOTHING_BLOCKED,
+                respect=self._respect.get(source, ()),
+                cache=PayloadCache(),
+            )
+        return self._of[source]
+
+    @property
+    def reused(self) -> int:
+        """Pages whose payload had been extracted before."""
+        return sum(work.cache.hits for work in self._of.values() if work.cache is not None)
+
+
+def _screened_for(recipe: Recipe) -> frozenset[str] | None:
+    languages = recipe.run.languages
+    return frozenset(languages) if recipe.extract.language_screen and "*" not in languages else None
+
+
+def extract_fingerprint(
+    recipe: Recipe, *, plan: str, model_digest: str, blocked: Mapping[str, str] | None = None
+) -> str:
+    """Everything that can change a byte: inputs, settings, model, and the versions of what shapes text.
+
+    `blocked` are the digests of the sources' block lists. Wanted languages matter where pages are screened by them.
+    """
     from filters import minhash, signals
 
     return fingerprint(
@@ -60,6 +146,10 @@ def extract_fingerprint(recipe: Recipe, *, plan: str, model_digest: str) -> str:
         schema.SCHEMA_VERSION,
         plan,
         recipe.extract,
+        recipe.normalise,
+        sorted(_screened_for(recipe) or ()),
+        {source.name: sorted(source.respect) for source in recipe.source if source.respect},
+        dict(blocked or {}),
         recipe.language.model_dump(exclude={"model"}),
         model_digest,
         recipe.dedup.model_dump(include={"bands", "rows", "shingle"}),
@@ -72,12 +162,22 @@ def library_versions() -> dict[str, str]:
     """Installed versions of the libraries whose output is in `documents/` and `signals/`."""
     from importlib.metadata import version
 
-    from corpus.text import extraction, main_text
+    from corpus.sources import read
+    from corpus.text import block_list, charset, extraction, main_text, normalisation, plain_text, screens
+    from filters import language, language_screen
 
     names = ("trafilatura", "lxml", "htmldate", "resiliparse", "fastwarc", "fasttext-community", "pyarrow")
     return {name: version(name) for name in names} | {
         "extraction": str(extraction.VERSION),
         "main_text": str(main_text.VERSION),
+        "plain_text": str(plain_text.VERSION),
+        "normalisation": str(normalisation.VERSION),
+        "charset": str(charset.VERSION),
+        "sources": str(read.VERSION),
+        "language": str(language.VERSION),
+        "screens": str(screens.VERSION),
+        "block_list": str(block_list.VERSION),
+        "language_screen": str(language_screen.VERSION),
     }
 
 
@@ -89,15 +189,18 @@ class Row:
     text: str
 
 
-def documents_of(split: Split, limits: Limits) -> Iterator[Row | Loss | Other]:
+def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> Iterator[Row | Loss | Other]:
     """Every record of a split as a document, a loss, or something that holds no page."""
-    from corpus.text.extraction import clean, extract_page
-
     for record in read_split(split, limits):
         if isinstance(record, Loss | Other):
             yield record
             continue
-        text = extract_page(record, limits) if isinstance(record, Page) else clean(record.text)
+        if isinstance(record, Page):
+            text = extract_page(record, limits, work)
+        elif (entry := work.blocked.blocks(record.url)) is not None:
+            text = Loss(record.offset, record.length, Reason.BLOCKED_URL, entry[:150], record.url)
+        else:
+            text = clean(record.text, work.normalisation)
         if isinstance(text, Loss):
             yield text
         elif text:
@@ -191,12 +294,17 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
     counts["input_bytes"] = sum(split.end - split.begin for split in splits)
     counts["text_bytes"] = 0
     losses: list[tuple[int, Loss]] = []
+    works = settings.works()
+    restarts = works.extractor.restarts
 
     def batches() -> Iterator[pa.RecordBatch]:
+        # A batch takes the documents of as many splits as it has room for: a split may be a file of one document.
+        parts: list[pa.RecordBatch] = []
+        size = documents = 0
         for split in splits:
             rows: list[Row] = []
-            size, first = 0, 0
-            for found in documents_of(split, settings.limits):
+            first = 0
+            for found in documents_of(split, settings.limits, works.of(split.source)):
                 if isinstance(found, Other):
                     counts["other_records"] += 1
                     continue
@@ -205,13 +313,18 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
                     continue
                 rows.append(found)
                 size += len(found.text.encode())
-                if size >= BATCH_TEXT_BYTES or len(rows) == BATCH_DOCUMENTS:
-                    yield document_batch(rows, split=split, first_row=first)
+                documents += 1
+                if size >= BATCH_TEXT_BYTES or documents == BATCH_DOCUMENTS:
+                    parts.append(document_batch(rows, split=split, first_row=first))
+                    yield pa.concat_batches(parts)
                     counts["text_bytes"] += size
-                    first, size, rows = first + len(rows), 0, []
+                    first, rows = first + len(rows), []
+                    size, documents, parts = 0, 0, []
             if rows:
-                yield document_batch(rows, split=split, first_row=first)
-                counts["text_bytes"] += size
+                parts.append(document_batch(rows, split=split, first_row=first))
+        if parts:
+            yield pa.concat_batches(parts)
+            counts["text_bytes"] += size
 
     with ExitStack() as stack:
         writers = {
@@ -233,6 +346,8 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
             counts[loss.reason.outcome] += 1
             name = f"{loss.reason.outcome}.{loss.reason}"
         counts[name] = counts.get(name, 0) + 1
+    counts["helper_restarts"] = works.extractor.restarts - restarts
+    counts["payloads_reused"] = works.reused
     counts["records_in"] = counts["documents"] + counts["dropped"] + counts["failed"]
     return ItemRecord(item=item, outputs=written, counts=counts)
 

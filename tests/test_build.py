@@ -286,3 +286,20 @@ def test_a_language_that_the_model_never_answers_with_is_refused(inputs: Path, t
     assert "'zho' is none of the" in done.stderr
     assert "zh" in done.stderr.rpartition("near it are")[2]
     assert not (tmp_path / "run").exists()
+
+
+def test_two_builds_in_one_run_directory_are_refused(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe, whole = finished
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "pipelines.cli", "build", recipe, "--run-dir", run, "--workers", "1"]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while items_done(run, "extract") < 1 and first.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    second = corpus("build", recipe, "--run-dir", run, "--workers", "1", expect=2)
+    assert f"another build is running here (process {first.pid})" in second.stderr
+    first.kill()
+    first.wait()
+    # The lock goes with its process: nothing to clean up.
+    corpus("build", recipe, "--run-dir", run, "--workers", "1")
+    assert digests(run) == digests(whole)

@@ -135,8 +135,10 @@ def of_language(language: str, *pages: Path) -> list[Block]:
 RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[run]`": settings.Run,
     "`[[source]]`": settings.Source,
+    "Fields": settings.FieldNames,
     "`[extract]`": settings.Extract,
     "`[language]`": settings.LanguageIdentification,
+    "`[normalise]`": settings.Normalise,
     "`[dedup]`": settings.Dedup,
     "`[tokenizer]`": settings.Tokenizer,
     "`[shards]`": settings.Shards,
@@ -164,6 +166,8 @@ def shown_default(field: FieldInfo) -> str:
         return "required"
     if default is None:
         return "left out"
+    if isinstance(default, BaseModel):
+        return "`{}`"
     text = {True: "true", False: "false"}.get(default) if isinstance(default, bool) else None
     return (
         f"`{text or str(default) if not isinstance(default, str | list) else repr(default).replace(chr(39), chr(34))}`"
@@ -202,7 +206,7 @@ def shown_bound(key: str, bound: float) -> str:
 def test_recipe_page_has_a_table_for_every_table() -> None:
     assert set(RECIPE_TABLES.values()) == models_of(Recipe) - {Recipe}
     assert set(Recipe.model_fields) == {
-        re.sub(r"\W|NAME", "", heading) for heading in RECIPE_TABLES if heading != "A rule"
+        re.sub(r"\W|NAME", "", heading) for heading in RECIPE_TABLES if heading not in ("A rule", "Fields")
     }
 
 
@@ -241,10 +245,33 @@ CHANGED: dict[str, dict[str, Any]] = {
         "kind": "books",
         "format": "jsonl",
         "inputs": ["x"],
+        "prefix": "x",
+        "fields": {"text": "content"},
         "profile": "none",
         "licence": "MIT",
+        "block_domains": ["x"],
+        "block_urls": ["x"],
+        "respect": ["noai"],
     },
-    "`[extract]`": {"max_record_bytes": MIB, "max_page_bytes": MIB},
+    "Fields": {"text": "t", "id": "i", "url": "u", "date": "d"},
+    "`[extract]`": {
+        "max_record_bytes": MIB,
+        "max_page_bytes": MIB,
+        "max_nodes": 1000,
+        "max_depth": 100,
+        "page_seconds": 1.0,
+        "page_memory_bytes": 1024 * MIB,
+        "language_screen": False,
+        "language_screen_confidence": 0.8,
+    },
+    "`[normalise]`": {
+        "nfc": False,
+        "control_characters": False,
+        "white_space": False,
+        "collapse_spaces": True,
+        "invisible": False,
+        "half_width": "all",
+    },
     "`[language]`": {"model": "x", "windows": 6, "window_characters": 60},
     "`[dedup]`": {"exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5},
     "`[tokenizer]`": {
@@ -275,6 +302,8 @@ def place_of(table: dict[str, Any], heading: str) -> dict[str, Any]:
         return table["profiles"]["own"]
     if heading == "A rule":
         return table["profiles"]["own"]["rules"][0]
+    if heading == "Fields":
+        return table["source"][0].setdefault("fields", {})
     key = heading.strip("`[]")
     return table[key][0] if isinstance(table.get(key), list) else table.setdefault(key, {})
 
@@ -283,8 +312,9 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     """Of every stage with settings of its own, given one fingerprint of the stage before it."""
     model = recipe.language.model or "default"  # a digest in truth: another file, another digest
     given = recipe.tokenizer.model
+    blocked = {source.name: str((source.block_domains, source.block_urls)) for source in recipe.source}  # as above
     return {
-        "extract": extract_fingerprint(recipe, plan="plan", model_digest=model),
+        "extract": extract_fingerprint(recipe, plan="plan", model_digest=model, blocked=blocked),
         "select": select_fingerprint(recipe, extract="extract"),
         "train-tokenizer": tokenizer_fingerprint(recipe, select="select", model_digest=given),
         "pack": pack_fingerprint(recipe, tokenize="tokenize"),

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.reasons import BYTE_LOSSES, Reason
-from corpus.sources.records import Item, Limits, Loss, Other, Page, Split
+from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
 from corpus.sources.warc import read_warc
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -458,8 +458,6 @@ def test_a_page_about_warc_files_is_no_record(tmp_path: Path) -> None:
 
 #: Files of which fastwarc gives records that we do not, with what we give for them instead.
 EXCEPTIONS = {
-    "chatnoir-resiliparse__block-sized-records.warc.lz4": "lz4 is not read: NOT_AN_ARCHIVE",
-    "chatnoir-resiliparse__warcfile.warc.lz4": "lz4 is not read: NOT_AN_ARCHIVE",
     "chatnoir-resiliparse__clipped.warc.gz": "a record cut in its middle, which fastwarc passes as whole: TRUNCATED_INPUT",
     "jwat__invalid-warcfile-fields-empty.warc": "an empty Content-Length before 200 bytes of content: MALFORMED_RECORD",
     "pywb__example.warc": "a request of a wrong length: MALFORMED_RECORD; the response after it, where fastwarc ends, is read",
@@ -467,6 +465,8 @@ EXCEPTIONS = {
 
 
 def kind_of(item: Item) -> str:
+    if isinstance(item, Text):
+        return "conversion"
     return "response" if isinstance(item, Page) else item.kind.partition(" ")[0] if isinstance(item, Other) else "loss"
 
 

@@ -1,62 +1,45 @@
-"""JSONL rows, plain or gzip: one JSON object a line with `text`, and where given `id`, `url`, `date`.
+"""JSONL rows, plain, gzip, zstd or lz4: an object a line with `text`, and where given `id`, `url`, `date` (or as `Fields` says).
 
 A line that is no such object is a Loss; the next line is read. A plain file can be divided: a range owns the lines that
-begin in it. A gzip file is one split; a damaged one gives the lines before the damage and a Loss for the rest.
+begin in it. A compressed file is one split; a damaged one gives the lines before the damage and a Loss for the rest.
 Memory: one line of at most `Limits.max_record_bytes`.
 """
 
 import io
 import json
-import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 from corpus.reasons import Reason
-from corpus.sources.records import Item, Limits, Loss, Split, Text
-from corpus.sources.stored_bytes import GZIP_MAGIC, GzipMember, StoredBytes, skip_padding
+from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
+from corpus.sources.records import Fields, Item, Limits, Loss, Split, Text
+from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
 
 
 def read_jsonl(split: Split, limits: Limits) -> Iterator[Item]:
     """Every row that the split owns; offsets of a gzip file count its inflated bytes."""
     with files.open_read(split.file) as stored:
-        packed = stored.read(3) == GZIP_MAGIC
-        stored.seek(0)
-        inflated = _Inflated(StoredBytes(stored, size=split.file_bytes))
-        stream = cast(BinaryIO, io.BufferedReader(inflated)) if packed else stored
+        window = StoredBytes(stored, size=split.file_bytes)
+        codec = codec_of(window)
+        inflated = Inflated(window, codec) if codec is not None else None
+        if inflated is None:
+            stored.seek(0)
+        elif split.begin > 0:
+            return  # all of it belongs to the range with the first byte
+        stream = cast(BinaryIO, io.BufferedReader(inflated)) if inflated is not None else stored
+        packed = inflated is not None
         position = 0
         try:
             for position, line in _lines(stream, split, packed, limits):
                 if isinstance(line, Loss):
                     yield line
                 elif line.strip():
-                    yield _row(line, position)
-        except (zlib.error, EOFError) as error:
-            begin = inflated.position
+                    yield _row(line, position, split.fields)
+        except (DamagedMemberError, EOFError) as error:
+            begin = inflated.position if inflated is not None else position
             reason = Reason.TRUNCATED_INPUT if isinstance(error, EOFError) else Reason.DAMAGED_MEMBER
             yield Loss(begin, split.file_bytes - begin, reason, f"{error}, after {position} inflated bytes")
-
-
-class _Inflated(io.RawIOBase):
-    """The content of all gzip members of a file. Raises zlib.error or EOFError where it is damaged or cut."""
-
-    def __init__(self, stored: StoredBytes) -> None:
-        self._stored = stored
-        self._member = GzipMember(stored, 0)
-        self.position = 0  # stored bytes before this one were inflated without an error
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not (data := self._member.read(len(buffer))):
-            self.position = skip_padding(self._stored, self._member.position)
-            if self.position >= self._stored.size:
-                return 0
-            self._member = GzipMember(self._stored, self.position)
-        self.position = self._member.position
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def _lines(stream: BinaryIO, split: Split, packed: bool, limits: Limits) -> Iterator[tuple[int, bytes | Loss]]:
@@ -90,21 +73,22 @@ def _rest_of_line(stream: BinaryIO) -> int:
     return size
 
 
-def _row(line: bytes, offset: int) -> Item:
+def _row(line: bytes, offset: int, fields: Fields) -> Item:
     try:
         row: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
         return Loss(offset, len(line), Reason.MALFORMED_RECORD, f"not JSON: {str(error)[:150]}")
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-        return Loss(offset, len(line), Reason.MALFORMED_RECORD, 'no string under "text"')
+    text = row.get(fields.text) if isinstance(row, dict) else None
+    if not isinstance(text, str):
+        return Loss(offset, len(line), Reason.MALFORMED_RECORD, f'no string under "{fields.text}"')
     # A lone surrogate is valid JSON and no valid text.
-    text = row["text"].encode("utf-8", "replace").decode("utf-8") if not row["text"].isascii() else row["text"]
+    text = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
     return Text(
         offset=offset,
         length=len(line),
-        record_id=_string(row.get("id")),
-        url=_string(row.get("url")),
-        date=_string(row.get("date")),
+        record_id=_string(row.get(fields.id)),
+        url=_string(row.get(fields.url)),
+        date=_string(row.get(fields.date)),
         text=text,
     )
 

@@ -1,8 +1,21 @@
 """What reading an input yields: records, and the byte ranges that no record could be made of."""
 
 import dataclasses
+from typing import NamedTuple
 
 from corpus.reasons import Reason
+
+
+class Fields(NamedTuple):
+    """What a row's fields are called in the files of a source."""
+
+    text: str = "text"
+    id: str = "id"
+    url: str = "url"
+    date: str = "date"
+
+
+DEFAULT_FIELDS = Fields()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -16,6 +29,8 @@ class Split:
     begin: int  # bytes of the stored file; a record belongs to the range in which it begins
     end: int
     file_bytes: int
+    name: str = ""  # below what the glob or list names: identity where a file is one document
+    fields: Fields = DEFAULT_FIELDS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,9 +58,9 @@ class Page:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Text:
-    """A row of a JSONL file: text that needs no extraction."""
+    """A row of a JSONL or Parquet file, or a WET record: text that needs no extraction."""
 
-    offset: int
+    offset: int  # bytes of the stored file; where that is compressed, of its content; in Parquet the row's number
     length: int
     record_id: str | None
     url: str | None

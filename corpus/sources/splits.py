@@ -6,8 +6,14 @@ input, never from the number of workers. Memory: a row a split.
 """
 
 import dataclasses
+import gzip
+import io
 import posixpath
+import re
+import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,14 +22,24 @@ import pyarrow.compute
 from corpus import schema
 from corpus.errors import InputError
 from corpus.recipe import GIB, MIB, Recipe, Source
-from corpus.sources.records import Split
-from corpus.sources.stored_bytes import GZIP_MAGIC
+from corpus.sources.compressed import codec_of
+from corpus.sources.records import Fields, Split
+from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files, ipc
 
 #: The aim: a laptop gets parallelism, a corpus of 10^15 bytes no more than some 10^5 files a stage.
 ITEMS_AIM = 256
 SMALLEST_ITEM_BYTES = 16 * MIB
 LARGEST_ITEM_BYTES = 4 * GIB
+
+#: Formats in which a file is one document.
+WHOLE_FILES = frozenset({"html", "text"})
+
+#: Inputs that are lists of inputs, one a line.
+PATH_LISTS = (".paths", ".paths.gz")
+
+#: A plan over a store waits for requests, not for the processor.
+REMOTE_REQUESTS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +53,19 @@ class InputFile:
     file_bytes: int
     digest: bytes
     divisible: bool
+    path: str  # below the glob's fixed part, or as a list names it
+    fields: Fields
 
     @property
     def name(self) -> str:
         return posixpath.basename(self.file)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What the plan's fingerprint takes. Paths and fields where they reach a byte, and only there."""
+        own = (self.path,) if self.format in WHOLE_FILES else ()
+        named = tuple(self.fields) if self.fields != Fields() else ()
+        return (self.source, self.kind, self.format, self.name, self.file_bytes, self.digest.hex(), *own, *named)
 
 
 def work_item_bytes(total_bytes: int) -> int:
@@ -49,44 +74,83 @@ def work_item_bytes(total_bytes: int) -> int:
 
 
 def list_inputs(recipe: Recipe, folder: Path, *, where: str) -> list[InputFile]:
-    """Every file of every source, in plan order; globs are relative to `folder`.
+    """Every file of every source, in plan order; globs are relative to `folder`, lists of paths are read.
 
     Raises InputError for a glob that matches nothing or a file that cannot be read.
     """
     found: list[InputFile] = []
     for source in recipe.source:
-        seen: set[str] = set()
-        for pattern in source.inputs:
-            located = pattern if not files.is_local(pattern) else str(folder / files.local_path(pattern))
-            try:
-                matches = files.glob(located)
-            except (OSError, ValueError, ImportError) as error:
-                raise InputError(f"{where}: source {source.name!r}: cannot list {pattern!r}: {_line(error)}") from error
-            if not matches:
-                what = "matches no file" if any(mark in pattern for mark in "*?[") else "does not exist"
-                raise InputError(f"{where}: source {source.name!r}: {pattern!r} {what} (looked for {located})")
-            for file in matches:
-                if file not in seen:
-                    seen.add(file)
-                    found.append(_input_file(source, file))
-    return sorted(found, key=lambda file: (file.source, file.name, file.digest, file.file))
+        located = _located(source, folder, where=where)
+        if all(map(files.is_local, located)):
+            found += map(_input_file, repeat(source), located, located.values())
+        else:
+            with ThreadPoolExecutor(REMOTE_REQUESTS) as pool:
+                found += pool.map(_input_file, repeat(source), located, located.values())
+    return sorted(found, key=lambda file: (file.source, file.name, file.digest, file.path, file.file))
 
 
-def _input_file(source: Source, file: str) -> InputFile:
+def _located(source: Source, folder: Path, *, where: str) -> dict[str, str]:
+    """Files of a source, each with its path below what was asked for."""
+    located: dict[str, str] = {}
+    for pattern in source.inputs:
+        url = pattern if not files.is_local(pattern) else str(folder / files.local_path(pattern))
+        try:
+            matches = files.glob(url)
+        except (OSError, ValueError, ImportError) as error:
+            raise InputError(f"{where}: source {source.name!r}: cannot list {pattern!r}: {_line(error)}") from error
+        if not matches:
+            what = "matches no file" if any(mark in pattern for mark in "*?[") else "does not exist"
+            raise InputError(f"{where}: source {source.name!r}: {pattern!r} {what} (looked for {url})")
+        # A store's own spelling of what stands before the first wildcard may differ from the pattern's.
+        root = re.split(r"[*?\[]", url, maxsplit=1)[0].rpartition("/")[0].rpartition("://")[2]
+        for file in matches:
+            if file.endswith(PATH_LISTS):
+                for name in _lines(file):
+                    located.setdefault(_resolve(name, source.prefix, folder), name)
+            else:
+                _, below, path = file.partition(root + "/")
+                located.setdefault(file, path if below else posixpath.basename(file))
+    return located
+
+
+def _lines(file: str) -> list[str]:
+    """The paths of a list, in its order."""
     try:
-        with files.open_read(file) as stream:
-            packed = stream.read(3) == GZIP_MAGIC
-        return InputFile(
-            source=source.name,
-            kind=source.kind,
-            format=source.format,
-            file=file,
-            file_bytes=files.size(file),
-            digest=files.head_tail_digest(file),
-            divisible=source.format == "warc" or not packed,
-        )
-    except OSError as error:
+        data = files.read_bytes(file)
+        if data.startswith(b"\x1f\x8b"):
+            data = gzip.decompress(data)
+        return [line for line in (each.strip() for each in data.decode("utf-8").splitlines()) if line]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read as a list of paths: {_line(error)}") from error
+
+
+def _resolve(name: str, prefix: str | None, folder: Path) -> str:
+    """A line of a list as a path or URL: below `prefix`, else below the recipe's folder."""
+    if "://" in name or name.startswith("/"):
+        return name
+    if prefix is None:
+        return str(folder / name)
+    base = prefix if not files.is_local(prefix) else str(folder / files.local_path(prefix))
+    return files.join(base, name)
+
+
+def _input_file(source: Source, file: str, path: str) -> InputFile:
+    try:
+        size, head, digest = files.sized_digest(file)
+    except (OSError, ValueError, ImportError) as error:
         raise InputError(f"{file}: cannot be read: {_line(error)}") from error
+    packed = codec_of(StoredBytes(io.BytesIO(head), size=len(head))) is not None
+    return InputFile(
+        source=source.name,
+        kind=source.kind,
+        format=source.format,
+        file=file,
+        file_bytes=size,
+        digest=digest,
+        divisible=source.format not in WHOLE_FILES and (source.format != "jsonl" or not packed),
+        path=path,
+        fields=Fields(source.fields.text, source.fields.id, source.fields.url, source.fields.date),
+    )
 
 
 def make_splits(inputs: list[InputFile], item_bytes: int) -> pa.Table:
@@ -110,6 +174,8 @@ def make_splits(inputs: list[InputFile], item_bytes: int) -> pa.Table:
         "end": [end for *_, end in rows],
         "file_bytes": [file.file_bytes for _, _, file, *_ in rows],
         "digest": [file.digest for _, _, file, *_ in rows],
+        "name": [file.path for _, _, file, *_ in rows],
+        "fields": [list(file.fields) for _, _, file, *_ in rows],
     }
     return pa.table(columns, schema=schema.SPLITS)
 
@@ -125,7 +191,7 @@ def read_splits(url: str, item: int) -> list[Split]:
     table = ipc.open_table(url, schema.SPLITS)
     chosen = table.filter(pa.compute.equal(table["item"], item))
     wanted = [field.name for field in dataclasses.fields(Split)]
-    return [Split(**row) for row in chosen.select(wanted).to_pylist()]
+    return [Split(**{**row, "fields": Fields(*row["fields"])}) for row in chosen.select(wanted).to_pylist()]
 
 
 def _line(error: BaseException) -> str:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 import xxhash
@@ -36,12 +36,37 @@ def join(base: str, *parts: str) -> str:
     return posixpath.join(base, *parts)
 
 
+def base_name(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
 def glob(pattern: str) -> list[str]:
     """Files that match a glob (or the one file it names), sorted; URLs keep their protocol."""
     filesystem, path = url_to_fs(pattern)
-    found = filesystem.glob(path) if any(mark in path for mark in "*?[") else [path]
-    files = sorted(str(name) for name in found if filesystem.isfile(name))
+    if any(mark in path for mark in "*?["):
+        # With details a listing says what is a file; asking for each costs a request each.
+        found = filesystem.glob(path, detail=True)
+        files = sorted(str(name) for name, entry in found.items() if _is_file(filesystem, entry))
+    else:
+        files = [path] if filesystem.isfile(path) else []
     return files if is_local(pattern) else [filesystem.unstrip_protocol(name) for name in files]
+
+
+def _is_file(filesystem: fsspec.AbstractFileSystem, entry: dict[str, Any]) -> bool:
+    return entry["type"] == "file" or (entry["type"] not in ("directory", "file") and filesystem.isfile(entry["name"]))
+
+
+def sized_digest(url: str) -> tuple[int, bytes, bytes]:
+    """Size, first MiB and `head_tail_digest` of a file, by opening it once."""
+    with open_read(url) as stream:
+        head = stream.read(HEAD_TAIL_BYTES)
+        length = stream.seek(0, io.SEEK_END) if len(head) == HEAD_TAIL_BYTES else len(head)
+        digest = xxhash.xxh3_128(length.to_bytes(8, "little"))
+        digest.update(head)
+        if length > HEAD_TAIL_BYTES:
+            stream.seek(max(HEAD_TAIL_BYTES, length - HEAD_TAIL_BYTES))
+            digest.update(stream.read(HEAD_TAIL_BYTES))
+    return length, head, digest.digest()
 
 
 def size(url: str) -> int:
@@ -92,14 +117,7 @@ def read_bytes(url: str) -> bytes:
 
 def head_tail_digest(url: str) -> bytes:
     """XXH3-128 of a file's size and its first and last MiB: identity at a cost that does not grow with the file."""
-    length = size(url)
-    digest = xxhash.xxh3_128(length.to_bytes(8, "little"))
-    with open_read(url) as stream:
-        digest.update(stream.read(HEAD_TAIL_BYTES))
-        if length > HEAD_TAIL_BYTES:
-            stream.seek(max(HEAD_TAIL_BYTES, length - HEAD_TAIL_BYTES))
-            digest.update(stream.read(HEAD_TAIL_BYTES))
-    return digest.digest()
+    return sized_digest(url)[2]
 
 
 class DigestingWriter(io.RawIOBase):

@@ -12,6 +12,8 @@ import re
 
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
+VERSION = 1
+
 META_SCAN_BYTES = 4096
 DETECTION_BYTES = 1 << 17
 _META = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.\-]{2,40})""", re.IGNORECASE)

@@ -1,34 +1,124 @@
-"""Pages → text: screens, charset, main text. Every page comes out as text or as a Loss with its reason; nothing is raised."""
+"""Pages → text: screens, charset, main text. Every page comes out as text or as a Loss with its reason; nothing is raised.
+
+What an answer depends on after the screens of URL and size is the payload (charset, content type, body) alone, so a
+payload that a `PayloadCache` has seen is not extracted again.
+"""
+
+import dataclasses
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
 
 from corpus.reasons import Reason
 from corpus.sources.records import Limits, Loss, Page
+from corpus.text.block_list import NOTHING_BLOCKED, BlockList
 from corpus.text.charset import decode_page
-from corpus.text.main_text import main_text
-from corpus.text.screens import PLAIN_TYPES, loss_of, screen
+from corpus.text.extractor_process import IN_PROCESS, Extractor, Failure
+from corpus.text.normalisation import DEFAULT, Normalisation, normalise
+from corpus.text.screens import PLAIN_TYPES, loss_of, opted_out, screen, too_much_markup
 
-VERSION = 2
+VERSION = 3
+
+CACHE_BYTES = 64 << 20
+#: What an entry costs beside its text.
+_ENTRY_BYTES = 300
 
 
-def extract_page(page: Page, limits: Limits) -> str | Loss:
+class PayloadCache:
+    """Answers for payloads seen before, the least recently used forgotten first; bounded in bytes of text."""
+
+    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
+        self.hits = 0
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._answers: OrderedDict[bytes, str | Failure] = OrderedDict()
+
+    @staticmethod
+    def key(page: Page) -> bytes:
+        digest = hashlib.blake2b(repr((page.charset, page.content_type)).encode(), digest_size=16)
+        digest.update(page.body)
+        return digest.digest()
+
+    def get(self, key: bytes) -> str | Failure | None:
+        found = self._answers.get(key)
+        if found is not None:
+            self.hits += 1
+            self._answers.move_to_end(key)
+        return found
+
+    def put(self, key: bytes, answer: str | Failure) -> None:
+        self._answers[key] = answer
+        self._bytes += _cost(answer)
+        while self._bytes > self._max_bytes:
+            _, forgotten = self._answers.popitem(last=False)
+            self._bytes -= _cost(forgotten)
+
+
+def _cost(answer: str | Failure) -> int:
+    return _ENTRY_BYTES + (4 * len(answer) if isinstance(answer, str) else 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class PageWork:
+    """How pages of one source are extracted, and what keeps them from it. None is off."""
+
+    extractor: Extractor = IN_PROCESS
+    blocked: BlockList = NOTHING_BLOCKED
+    respect: tuple[str, ...] = ()
+    max_nodes: int | None = None
+    max_depth: int | None = None
+    #: Plain text of a page → why its language is not wanted, or None.
+    language_screen: Callable[[str], str | None] | None = None
+    cache: PayloadCache | None = None
+    normalisation: Normalisation = DEFAULT
+
+
+EVERYTHING = PageWork()
+
+
+def extract_page(page: Page, limits: Limits, work: PageWork = EVERYTHING) -> str | Loss:
     """The page's main text, or why there is none."""
-    screened = screen(page, limits)
+    screened = screen(page, limits, work.blocked)
     if screened is not None:
         return screened
+    key = work.cache.key(page) if work.cache is not None else b""
+    found = work.cache.get(key) if work.cache is not None else None
+    if found is None:
+        found = _extract(page, work)
+        if work.cache is not None:
+            work.cache.put(key, found)
+    return loss_of(page, found.reason, found.detail) if isinstance(found, Failure) else found
+
+
+def _extract(page: Page, work: PageWork) -> str | Failure:
+    """A function of the payload alone."""
     html, _ = decode_page(page.body, page.charset)
-    if page.content_type in PLAIN_TYPES:
-        text: str | None = html
-    else:
-        try:
-            text = main_text(html)
-        except (Exception, RecursionError) as error:  # whatever a page does to a parser is that page's loss alone
-            line = str(error).partition("\n")[0][:150]
-            return loss_of(page, Reason.EXTRACTION_ERROR, f"{type(error).__name__}: {line}")
-    return clean(text or "") or loss_of(page, Reason.NO_TEXT, "nothing but boilerplate")
+    text: str | Failure | None
+    text = html if page.content_type in PLAIN_TYPES else _screened(html, work) or work.extractor.main_text(html)
+    if isinstance(text, Failure):
+        return text
+    return clean(text or "", work.normalisation) or Failure(Reason.NO_TEXT, "nothing but boilerplate")
 
 
-def clean(text: str) -> str:
-    """Text that UTF-8 can hold, without white space at its ends."""
+def _screened(html: str, work: PageWork) -> Failure | None:
+    wish = opted_out(html, work.respect)
+    if wish is not None:
+        return Failure(Reason.OPT_OUT, f"robots meta element: {wish}")
+    if work.max_nodes is not None and work.max_depth is not None:
+        much = too_much_markup(html, max_nodes=work.max_nodes, max_depth=work.max_depth)
+        if much is not None:
+            return Failure(*much)
+    if work.language_screen is not None:
+        plain = work.extractor.plain_text(html)
+        # A page that the cheap parser cannot read is for the other one to judge.
+        why = work.language_screen(plain) if isinstance(plain, str) else None
+        if why is not None:
+            return Failure(Reason.LANGUAGE_SCREENED, why)
+    return None
+
+
+def clean(text: str, normalisation: Normalisation = DEFAULT) -> str:
+    """Text that UTF-8 can hold, in normal form."""
     if not text.isascii():
         # A lone surrogate, which an escape in HTML or JSON can make, is no UTF-8.
         text = text.encode("utf-8", "replace").decode("utf-8")
-    return text.replace("\r\n", "\n").replace("\0", "").strip()
+    return normalise(text, normalisation)

@@ -1,7 +1,8 @@
 """What `corpus measure` and `corpus extract` share: files given on the command line, read as a source would read them."""
 
 import dataclasses
-import zlib
+import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -11,16 +12,27 @@ from corpus.errors import InputError
 from corpus.reasons import BYTE_LOSSES
 from corpus.recipe import Extract
 from corpus.report.plain import one_line
+from corpus.sources.arc import ArcGrammar
+from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
 from corpus.sources.read import READERS
 from corpus.sources.records import Limits, Loss, Other, Split
-from corpus.sources.stored_bytes import GZIP_MAGIC
+from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
 from pipelines.extraction import Row, documents_of
 
 FORMATS = ("auto", *READERS)
 HEAD_BYTES = 1 << 16
 
-_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".warc": "warc", ".arc": "warc"}
+_SUFFIXES = {
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+    **dict.fromkeys((".warc", ".wet"), "warc"),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
+    **dict.fromkeys((".txt", ".text", ".md"), "text"),
+    ".arc": "arc",
+    ".parquet": "parquet",
+}
+_PACKED_SUFFIX = re.compile(r"\.(gz|zst|zstd|lz4)$")
+_HTML = re.compile(rb"(<\?xml[^>]{0,200}>\s*)?<(!doctype\s+html|html|head|body)\b", re.I)
 
 
 def splits_of(paths: Sequence[str], *, format: str, source: str) -> list[Split]:
@@ -37,26 +49,53 @@ def _split(number: int, path: str, format: str, source: str) -> Split:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise InputError(f"{path}: cannot be read: {reason}") from error
     named = format if format != "auto" else format_of(head, path)
-    return Split(split=number, source=source, format=named, file=path, begin=0, end=size, file_bytes=size)
+    return Split(
+        split=number,
+        source=source,
+        format=named,
+        file=path,
+        begin=0,
+        end=size,
+        file_bytes=size,
+        name=files.base_name(path),
+    )
 
 
 def format_of(head: bytes, name: str) -> str:
-    """warc or jsonl, by what a file begins with; by its name where that says nothing; else warc.
+    """A format by what a file begins with; by its name where that says nothing; else warc.
 
     The reader of archives reports what is none as a lost range of bytes, and looks for records behind it.
     """
-    if head.startswith(GZIP_MAGIC):
-        try:
-            head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
-        except zlib.error:
-            head = b""
+    stored = StoredBytes(io.BytesIO(head), size=len(head))
+    codec = codec_of(stored)
+    if codec is not None:
+        head = _first_content(Inflated(stored, codec))
+    if head.startswith(b"PAR1"):
+        return "parquet"
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"WARC/"):
         return "warc"
+    if ArcGrammar().starts(head):
+        return "arc"
     if head.startswith(b"{"):
         return "jsonl"
-    stem = name.lower().removesuffix(".gz")
-    return next((format for suffix, format in _SUFFIXES.items() if stem.endswith(suffix)), "warc")
+    stem = _PACKED_SUFFIX.sub("", name.lower())
+    named = next((format for suffix, format in _SUFFIXES.items() if stem.endswith(suffix)), None)
+    if named is None and _HTML.match(head):
+        return "html"
+    return named or "warc"
+
+
+def _first_content(inflated: Inflated) -> bytes:
+    """The content's first bytes, as far as the head of a file gives them."""
+    content = bytearray()
+    buffer = bytearray(1 << 12)
+    try:
+        while len(content) < HEAD_BYTES and (size := inflated.readinto(buffer)):
+            content += buffer[:size]
+    except (DamagedMemberError, EOFError):
+        pass
+    return bytes(content)
 
 
 def default_limits() -> Limits:

@@ -1,0 +1,154 @@
+"""The helper process: equal texts, and one failed page whatever a page does to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from corpus.errors import BuildError
+from corpus.reasons import Outcome, Reason
+from corpus.text.extractor_process import IN_PROCESS, ExtractorProcess, Failure
+
+HERE = Path(__file__).resolve().parent
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[ExtractorProcess]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(HERE))
+        process = ExtractorProcess(
+            page_seconds=1.0,
+            page_memory_bytes=512 * MIB,
+            main="hostile_extractors:main_text",
+            plain="hostile_extractors:plain_text",
+        )
+        yield process
+        process.close()
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[ExtractorProcess]:
+    process = ExtractorProcess(page_seconds=60, page_memory_bytes=4 << 30)
+    yield process
+    process.close()
+
+
+@pytest.mark.parametrize(
+    ("page", "expected", "detail", "ended"),
+    [
+        ("EXIT", Reason.EXTRACTION_CRASH, "exit code 7", 2),
+        ("SEGFAULT", Reason.EXTRACTION_CRASH, "SIGSEGV", 2),
+        ("HANG", Reason.EXTRACTION_TIMEOUT, "over 1 s", 1),
+        ("EAT", Reason.EXTRACTION_MEMORY, "536870912 bytes", 2),
+        ("RAISE", Reason.EXTRACTION_ERROR, "ValueError: of the page", 0),
+    ],
+)
+def test_what_a_page_does_is_its_own_failure(
+    hostile: ExtractorProcess, page: str, expected: Reason, detail: str, ended: int
+) -> None:
+    before = hostile.restarts
+    assert hostile.main_text("before") == "erofeb"
+    failure = hostile.main_text(page)
+    assert isinstance(failure, Failure)
+    assert failure.reason is expected
+    assert expected.outcome is Outcome.FAILED
+    assert detail in failure.detail
+    assert "\n" not in failure.detail
+    assert hostile.restarts - before == ended
+    assert hostile.main_text("after") == "retfa"
+    assert hostile.plain_text("after") == "retfa"
+
+
+def test_one_child_serves_all_pages(hostile: ExtractorProcess) -> None:
+    hostile.main_text("a")
+    pid = hostile.pid
+    assert pid is not None
+    assert [hostile.main_text(f"{number}") for number in range(10, 60)] == [f"{n}"[::-1] for n in range(10, 60)]
+    assert hostile.pid == pid
+
+
+def test_a_child_that_dies_between_pages_costs_no_page(hostile: ExtractorProcess) -> None:
+    hostile.main_text("a")
+    assert hostile.pid is not None
+    os.kill(hostile.pid, signal.SIGKILL)
+    assert hostile.main_text("ab") == "ba"
+
+
+def test_an_accident_costs_no_page(hostile: ExtractorProcess, tmp_path: Path) -> None:
+    page = f"ONCE {tmp_path / 'mark'}"
+    assert hostile.main_text(page) == page[::-1]
+
+
+def test_what_is_printed_is_no_answer(hostile: ExtractorProcess) -> None:
+    assert hostile.main_text("PRINT") == "TNIRP"
+    assert hostile.main_text("NONE") is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 4 * MIB, 30 * MIB])
+def test_pages_of_any_size(hostile: ExtractorProcess, size: int) -> None:
+    assert hostile.main_text("x" * size) == "x" * size
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(html=st.text(st.characters(codec=None)).filter(lambda text: not text.isupper()))
+def test_any_text_comes_through(hostile: ExtractorProcess, html: str) -> None:
+    assert hostile.main_text(html) == html[::-1]
+
+
+def test_texts_are_those_of_the_process_itself(real: ExtractorProcess) -> None:
+    pages = [
+        "<html><body><article><h1>T</h1><p>" + "A sentence of the page, long enough. " * 8 + "</p></article></html>",
+        "<p>文" * 400,
+        "<p>\ud800" + "words and words " * 30,
+        "",
+        "<html></html>",
+    ]
+    assert [real.main_text(page) for page in pages] == [IN_PROCESS.main_text(page) for page in pages]
+    assert [real.plain_text(page) for page in pages] == [IN_PROCESS.plain_text(page) for page in pages]
+    assert real.restarts == 0
+
+
+def test_a_helper_that_cannot_start_says_so() -> None:
+    process = ExtractorProcess(page_seconds=1, page_memory_bytes=512 * MIB, main="no_such_module:f")
+    with pytest.raises(BuildError, match="no_such_module"):
+        process.main_text("a")
+    process.close()
+
+
+@pytest.mark.parametrize("page", ["idle", "HANG"])
+def test_the_child_dies_with_its_parent(page: str) -> None:
+    script = (
+        "import sys, threading, time; sys.path.insert(0, sys.argv[1])\n"
+        "from corpus.text.extractor_process import ExtractorProcess\n"
+        "p = ExtractorProcess(page_seconds=300, page_memory_bytes=1 << 30, main='hostile_extractors:main_text')\n"
+        "p.main_text('a'); print(p.pid, flush=True)\n"
+        "p.main_text(sys.argv[2]); time.sleep(300)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script, str(HERE), page], stdout=subprocess.PIPE, cwd=HERE.parent)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    time.sleep(0.3)
+    assert alive(child)
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 10
+    while alive(child) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not alive(child)
+
+
+def alive(pid: int) -> bool:
+    """Running, and not merely waiting to be reaped."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in ("Z", "X")

@@ -1,0 +1,229 @@
+"""Screens before extraction: block lists, opt-outs, limits of work, languages, payloads seen before."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.errors import InputError
+from corpus.reasons import Outcome, Reason
+from corpus.recipe import parse_recipe
+from corpus.sources.records import Limits, Loss, Page
+from corpus.text.block_files import read_block_files
+from corpus.text.block_list import NOTHING_BLOCKED, BlockList, read_block_list
+from corpus.text.extraction import PageWork, PayloadCache, extract_page
+from corpus.text.extractor_process import Failure
+from corpus.text.screens import opted_out, too_much_markup
+from filters.language import default_model_path
+from filters.language_screen import LanguageScreen
+from pipelines.extraction import ExtractSettings, extract_fingerprint
+
+LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
+
+
+def page(body: str, url: str = "http://a.example/", charset: str | None = None) -> Page:
+    return Page(5, 99, "<urn:1>", url, "2024-01-01T00:00:00Z", 200, "text/html", charset, body.encode())
+
+
+class Counting:
+    """An extractor that says how often it was asked."""
+
+    restarts = 0
+
+    def __init__(self) -> None:
+        self.main: list[str] = []
+        self.plain: list[str] = []
+
+    def main_text(self, html: str) -> str | Failure | None:
+        self.main.append(html)
+        return html
+
+    def plain_text(self, html: str) -> str | Failure | None:
+        self.plain.append(html)
+        return html
+
+
+BLOCKS = BlockList.of(
+    [b"# a comment\n", b"\n", b"Bad.Example\r\n", b"192.0.2.7\n", b"xn--bcher-kva.example\n"],
+    [b"www.news.example/adult/\n", b"pages.example/~a\n", b"http://shop.example/?id=7\n", b"whole.example\n"],
+)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://bad.example/",
+        "https://a.b.BAD.example:8080/x?y#z",
+        "http://user:pass@bad.example./",
+        "http://192.0.2.7/x",
+        "http://bücher.example/",
+        "http://news.example/adult/1.html",
+        "http://www.news.example/ADULT",
+        "https://news.example/adult?page=2",
+        "http://pages.example/~a/index.html",
+        "http://shop.example/?id=7",
+        "http://whole.example/any/where",
+    ],
+)
+def test_urls_that_are_blocked(url: str) -> None:
+    assert BLOCKS.blocks(url) is not None
+    loss = extract_page(page("<p>x", url), LIMITS, PageWork(Counting(), blocked=BLOCKS))
+    assert isinstance(loss, Loss)
+    assert loss.reason is Reason.BLOCKED_URL
+    assert loss.reason.outcome is Outcome.DROPPED
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        "http://notbad.example/",
+        "http://bad.example.org/",
+        "http://example/",
+        "http://1.192.0.2.7/",
+        "http://news.example/adults/",
+        "http://a.news.example/adult/",
+        "http://pages.example/~ab",
+        "http://shop.example/?id=71",
+        "http://[::1/",
+    ],
+)
+def test_urls_that_are_not(url: str | None) -> None:
+    assert BLOCKS.blocks(url) is None
+
+
+@given(url=st.text(max_size=60))
+def test_no_url_raises(url: str) -> None:
+    BLOCKS.blocks(url)
+    BLOCKS.blocks("http://" + url)
+    assert NOTHING_BLOCKED.blocks(url) is None
+
+
+def test_a_block_list_is_read_by_workers_as_the_recipe_names_it(tmp_path: Path) -> None:
+    for name, lines in (("domains", "b.example\na.example\n"), ("urls", "c.example/x\n")):
+        (tmp_path / "ut1").mkdir(exist_ok=True)
+        (tmp_path / "ut1" / name).write_text(lines)
+    source = {"name": "web", "inputs": ["*"], "block_domains": ["ut1/dom*"], "block_urls": ["ut1/urls"]}
+    recipe = parse_recipe({"run": {"name": "r"}, "source": [source, {"name": "free", "inputs": ["*"]}]}, "r")
+    lists = read_block_files(recipe, tmp_path, where="r")
+    assert lists.keys() == {"web"}
+    lists["web"].write(str(tmp_path / "stored.arrow"))
+    stored = read_block_list(str(tmp_path / "stored.arrow"))
+    assert stored.digest == lists["web"].digest
+    assert stored.blocks("http://sub.b.example/") == "b.example"
+    assert stored.blocks("http://c.example/x/y") == "c.example/x"
+    assert BlockList.of([b"a.example", b"b.example", b"a.example"], [b"c.example/x"]).digest == stored.digest
+    source["block_urls"] = ["none/*"]
+    broken = parse_recipe({"run": {"name": "r"}, "source": [source]}, "r")
+    with pytest.raises(InputError, match="matches no file"):
+        read_block_files(broken, tmp_path, where="r")
+
+
+@pytest.mark.parametrize(
+    ("html", "respect", "expected"),
+    [
+        ('<meta name="robots" content="noindex, nofollow">', ("noindex",), "noindex"),
+        ("<META CONTENT='NOAI' NAME=ROBOTS>", ("noindex", "noai"), "noai"),
+        ("<meta name=robots content=none />", ("noindex",), "noindex"),
+        ("<meta name=robots content=noai>", ("noindex",), None),
+        ("<meta name=robots content=noindex>", (), None),
+        ("<meta name=robots content=index>", ("noindex",), None),
+        ("<meta name=robots content=noimageindex>", ("noindex",), None),
+        ("<meta name=description content=noindex>", ("noindex",), None),
+        ("<!-- <meta name=robots content=noindex> -->", ("noindex",), None),
+        ("<meta name=robots content=all><meta name=robots content=noindex>", ("noindex",), "noindex"),
+    ],
+)
+def test_opt_outs(html: str, respect: tuple[str, ...], expected: str | None) -> None:
+    assert opted_out(html, respect) == expected
+    found = extract_page(page(html), LIMITS, PageWork(Counting(), respect=respect))
+    assert (isinstance(found, Loss) and found.reason is Reason.OPT_OUT) == (expected is not None)
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<b>" * 51, Reason.PAGE_TOO_MANY_NODES),
+        ("<b></b>" * 50, None),
+        ("<div>" * 21, Reason.PAGE_TOO_DEEP),
+        ("<div>" * 20 + "</div>" * 20, None),
+        ("<p>" * 50, None),
+        ("</div>" * 50 + "<div>" * 21, Reason.PAGE_TOO_DEEP),
+        ("<" * 1000, None),
+    ],
+)
+def test_limits_of_work(html: str, expected: Reason | None) -> None:
+    found = too_much_markup(html, max_nodes=50, max_depth=20)
+    assert (found[0] if found else None) is expected
+    counting = Counting()
+    extract_page(page(html), LIMITS, PageWork(counting, max_nodes=50, max_depth=20))
+    assert len(counting.main) == (expected is None)
+    assert expected is None or expected.outcome is Outcome.FAILED
+
+
+ENGLISH = "This page is written in English, and nobody who reads it would say that it is anything else. " * 5
+RUSSIAN = "Эта страница написана по-русски, и никто из её читателей не сказал бы ничего другого. " * 5
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "screened"),
+    [
+        (ENGLISH, {"ru"}, True),
+        (RUSSIAN, {"ru"}, False),
+        (ENGLISH, {"ru", "en"}, False),
+        (ENGLISH + RUSSIAN, {"ru"}, False),
+        (ENGLISH + RUSSIAN, {"en"}, False),
+        ("1234 5678 ---", {"ru"}, False),
+        ("", {"ru"}, False),
+    ],
+)
+def test_language_screen(text: str, wanted: set[str], screened: bool) -> None:
+    screen = LanguageScreen(default_model_path(), frozenset(wanted), 0.9, 5, 300)
+    counting = Counting()
+    found = extract_page(page(text or " x"), LIMITS, PageWork(counting, language_screen=screen))
+    assert (isinstance(found, Loss) and found.reason is Reason.LANGUAGE_SCREENED) == screened
+    assert len(counting.main) == (not screened)
+
+
+def test_languages_are_part_of_the_fingerprint_where_pages_are_screened() -> None:
+    def mark(languages: list[str], screen: bool) -> str:
+        table = {"run": {"name": "r", "languages": languages}, "source": [{"name": "a", "inputs": ["*"]}]}
+        recipe = parse_recipe({**table, "extract": {"language_screen": screen}}, "r")
+        expected = frozenset(languages) if screen and "*" not in languages else None
+        assert ExtractSettings.of(recipe, splits="", model=Path()).screened_for == expected
+        return extract_fingerprint(recipe, plan="p", model_digest="m")
+
+    assert mark(["zh"], True) != mark(["en"], True)
+    assert mark(["zh"], False) == mark(["en"], False)
+    assert mark(["zh", "en"], True) == mark(["en", "zh"], True)
+
+
+def test_a_payload_seen_before_is_not_extracted_again() -> None:
+    counting, cache = Counting(), PayloadCache()
+    work = PageWork(counting, cache=cache)
+    found = [extract_page(page("<p>a", url), LIMITS, work) for url in ("http://a.example/", "http://b.example/")]
+    assert found[0] == found[1]
+    assert (len(counting.main), cache.hits) == (1, 1)
+    extract_page(page("<p>a", charset="latin-1"), LIMITS, work)
+    extract_page(dataclasses.replace(page("<p>a"), content_type="text/plain"), LIMITS, work)
+    assert (len(counting.main), cache.hits) == (2, 1)
+
+
+def test_a_reused_failure_is_of_its_own_page() -> None:
+    work = PageWork(Counting(), max_nodes=1, max_depth=10, cache=PayloadCache())
+    losses = [extract_page(page("<b><b>", url), LIMITS, work) for url in ("http://a.example/", "http://b.example/")]
+    assert [loss.url for loss in losses if isinstance(loss, Loss)] == ["http://a.example/", "http://b.example/"]
+
+
+def test_the_cache_is_bounded() -> None:
+    cache = PayloadCache(max_bytes=2000)
+    for number in range(20):
+        cache.put(bytes([number]), "x" * 100)
+    assert cache.get(bytes([19])) == "x" * 100
+    assert cache.get(bytes([0])) is None
+    assert sum(cache.get(bytes([number])) is not None for number in range(20)) == 2
+    cache.put(b"large", "x" * 10_000)
+    assert cache.get(b"large") is None

@@ -49,6 +49,7 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/bench_signature.py
 	$(BIN)/python benchmarks/bench_signals.py
 	$(BIN)/python benchmarks/bench_extract.py
+	$(BIN)/python benchmarks/bench_helper.py
 	$(BIN)/python benchmarks/bench_feed.py
 	$(BIN)/python benchmarks/bench_memory.py
 

@@ -101,6 +101,19 @@ _FAILURES = frozenset(
     }
 )
 
+#: Reasons of the screens before extraction; no rule on signals gives them.
+SCREENS = frozenset(
+    {
+        Reason.HTTP_STATUS,
+        Reason.MIME_TYPE,
+        Reason.EMPTY_BODY,
+        Reason.NO_TEXT,
+        Reason.BLOCKED_URL,
+        Reason.OPT_OUT,
+        Reason.LANGUAGE_SCREENED,
+    }
+)
+
 #: Failures that lose a range of input bytes, not a record that was read.
 BYTE_LOSSES = frozenset(
     {

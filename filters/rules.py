@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from corpus import recipe as settings
 from corpus.columns import numbers
 from corpus.errors import RecipeError
-from corpus.reasons import Outcome, Reason
+from corpus.reasons import SCREENS, Outcome, Reason
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
 from filters.profiles import shipped_profiles
 
@@ -35,7 +35,7 @@ SIGNALS = ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS)
 RULE_REASONS = tuple(
     reason
     for reason in Reason
-    if reason.outcome is Outcome.DROPPED and reason not in (Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
+    if reason.outcome is Outcome.DROPPED and reason not in (*SCREENS, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
 )
 
 

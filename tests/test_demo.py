@@ -12,8 +12,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 564, 224, 12, 1
-DECISIONS_SHA256 = "d22810b6fb6ce543868813cd4864f135cfeb8aa63ddb23ec1088a0d9594d7df7"
+DOCUMENTS, KEPT, EXACT, NEAR = 519, 224, 12, 1
+DECISIONS_SHA256 = "c6a760a2f2c298b9c7dace9e9defec0951c3b64cca50e3b960e623606f2d25f0"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

@@ -117,8 +117,8 @@ def _screened(html: str, work: PageWork) -> Failure | None:
 
 
 def clean(text: str, normalisation: Normalisation = DEFAULT) -> str:
-    """Text that UTF-8 can hold, in normal form."""
+    """Text that UTF-8 can hold, in normal form; without NUL whatever that form is, since no tokenizer holds it."""
     if not text.isascii():
         # A lone surrogate, which an escape in HTML or JSON can make, is no UTF-8.
         text = text.encode("utf-8", "replace").decode("utf-8")
-    return normalise(text, normalisation)
+    return normalise(text.replace("\0", ""), normalisation)

@@ -238,62 +238,29 @@ BASE: dict[str, Any] = {
         "own": {"base": "web", "rules": [{"signal": "words", "min": 40, "max": 50, "reason": "too_few_words"}]}
     },
 }
+# fmt: off
 CHANGED: dict[str, dict[str, Any]] = {
     "`[run]`": {"name": "b", "seed": 1, "languages": ["zh"], "work_item_bytes": MIB, "max_failed_fraction": 0.5},
-    "`[[source]]`": {
-        "name": "books",
-        "kind": "books",
-        "format": "jsonl",
-        "inputs": ["x"],
-        "prefix": "x",
-        "fields": {"text": "content"},
-        "profile": "none",
-        "licence": "MIT",
-        "block_domains": ["x"],
-        "block_urls": ["x"],
-        "respect": ["noai"],
-    },
+    "`[[source]]`": {"name": "books", "kind": "books", "format": "jsonl", "inputs": ["x"], "prefix": "x",
+        "fields": {"text": "content"}, "profile": "none", "licence": "MIT", "block_domains": ["x"],
+        "block_urls": ["x"], "respect": ["noai"]},
     "Fields": {"text": "t", "id": "i", "url": "u", "date": "d"},
-    "`[extract]`": {
-        "max_record_bytes": MIB,
-        "max_page_bytes": MIB,
-        "max_nodes": 1000,
-        "max_depth": 100,
-        "page_seconds": 1.0,
-        "page_memory_bytes": 1024 * MIB,
-        "language_screen": False,
-        "language_screen_confidence": 0.8,
-    },
-    "`[normalise]`": {
-        "nfc": False,
-        "control_characters": False,
-        "white_space": False,
-        "collapse_spaces": True,
-        "invisible": False,
-        "half_width": "all",
-    },
+    "`[extract]`": {"max_record_bytes": MIB, "max_page_bytes": MIB, "max_nodes": 1000, "max_depth": 100,
+        "page_seconds": 1.0, "page_memory_bytes": 1024 * MIB, "language_screen": False,
+        "language_screen_confidence": 0.8},
+    "`[normalise]`": {"nfc": False, "control_characters": False, "white_space": False, "collapse_spaces": True,
+        "invisible": False, "half_width": "all"},
     "`[language]`": {"model": "x", "windows": 6, "window_characters": 60},
     "`[dedup]`": {"exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5},
-    "`[tokenizer]`": {
-        "model": "x",
-        "vocab_size": 500,
-        "model_type": "bpe",
-        "sample_bytes": MIB,
-        "weights": {"zh": 1.0},
-        "num_threads": 1,
-    },
+    "`[tokenizer]`": {"model": "x", "vocab_size": 500, "model_type": "bpe", "sample_bytes": MIB,
+        "weights": {"zh": 1.0}, "num_threads": 1},
     "`[shards]`": {"target_bytes": MIB},
-    "`[[phase]]`": {
-        "name": "q",
-        "tokens": 2_000_000,
-        "sequence_length": 32,
-        "batch_size": 4,
-        "weights": {"web.zh": 1.0},
-        "max_epochs": {"web.zh": 2.0},
-    },
+    "`[[phase]]`": {"name": "q", "tokens": 2000000, "sequence_length": 32, "batch_size": 4,
+        "weights": {"web.zh": 1.0}, "max_epochs": {"web.zh": 2.0}},
     "`[profiles.NAME]`": {"base": "none", "languages": ["zh"], "rules": []},
     "A rule": {"signal": "lines", "min": 3.0, "max": 60.0, "reason": "too_many_words", "source": "x"},
 }
+# fmt: on
 
 
 def place_of(table: dict[str, Any], heading: str) -> dict[str, Any]:

@@ -13,8 +13,6 @@ import uuid
 import zlib
 from pathlib import Path
 
-from corpus.sources.stored_bytes import GzipMember, StoredBytes
-
 DEMO = sorted((Path(__file__).parents[1] / "examples" / "demo").glob("docs-*.warc.gz"))
 
 RECIPE = """
@@ -42,13 +40,11 @@ sequence_length = 512
 
 def members(path: Path) -> list[bytes]:
     """The content of each gzip member."""
-    found = []
-    with path.open("rb") as stream:
-        stored, offset = StoredBytes(stream, size=path.stat().st_size), 0
-        while offset < stored.size:
-            member = GzipMember(stored, offset)
-            found.append(b"".join(iter(lambda member=member: member.read(1 << 20), b"")))
-            offset = member.position
+    found, rest = [], path.read_bytes()
+    while rest:
+        inflater = zlib.decompressobj(wbits=31)
+        found.append(inflater.decompress(rest))
+        rest = inflater.unused_data
     return found
 
 

@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+import shutil
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +78,28 @@ def test_every_sequence_is_text_of_its_domain(demo_run: Path) -> None:
     with corpus.feed.open(demo_run, phase="foundation") as feed:
         for batch in feed.iter_from(len(feed) - 3):
             assert {bytes(key).hex() for key in feed.keys(batch)} <= kept
+
+
+def test_the_second_crawl_is_made_by_the_script_beside_it(repository: Path, tmp_path: Path) -> None:
+    demo = repository / "examples" / "demo"
+    for name in ("docs-0.warc.gz", "make_recrawl.py"):
+        shutil.copyfile(demo / name, tmp_path / name)
+    subprocess.run([sys.executable, "make_recrawl.py"], cwd=tmp_path, check=True)
+    made = gzip_content(tmp_path / "recrawl.warc.gz")
+    assert made == gzip_content(demo / "recrawl.warc.gz")
+
+
+def gzip_content(path: Path) -> bytes:
+    """What a cut gzip file holds; its compressed bytes are another zlib's affair."""
+    parts, rest = [], path.read_bytes()
+    while rest:
+        inflater = zlib.decompressobj(wbits=31)
+        parts.append(inflater.decompress(rest))
+        rest = inflater.unused_data
+    return b"".join(parts[:-1])  # the last is cut where its compressed half ends
+
+
+def test_every_benchmark_and_script_starts(repository: Path) -> None:
+    for script in sorted((repository / "benchmarks").glob("*.py")):
+        done = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{script.name}: {done.stderr}"

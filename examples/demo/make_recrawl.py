@@ -10,23 +10,17 @@ import uuid
 import zlib
 from pathlib import Path
 
-from corpus.sources.stored_bytes import GzipMember, StoredBytes
-
 FOLDER = Path(__file__).parent
 EVERY = 12
 
 
 def members(path: Path) -> list[bytes]:
     """The content of each gzip member."""
-    found = []
-    with path.open("rb") as stream:
-        stored = StoredBytes(stream, size=path.stat().st_size)
-        offset = 0
-        while offset < stored.size:
-            member = GzipMember(stored, offset)
-            parts = iter(lambda member=member: member.read(1 << 20), b"")
-            found.append(b"".join(parts))
-            offset = member.position
+    found, rest = [], path.read_bytes()
+    while rest:
+        inflater = zlib.decompressobj(wbits=31)
+        found.append(inflater.decompress(rest))
+        rest = inflater.unused_data
     return found
 
 

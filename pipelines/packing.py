@@ -62,20 +62,16 @@ def plan_shards(
             order = derive_seed(seed, "pack", domain, record.item)
             blocks.setdefault(domain, []).append((order, record.item, block, of_domain[domain]))
     rows: list[tuple[int, str, int, int, int]] = []
-    shard_item = 0
+    shard_item = -1
     for domain in sorted(blocks):
         total = sum(tokens for *_, tokens in blocks[domain])
         shards = max(1, -(-total * token_bytes // target_bytes))
-        before, used = 0, -1
+        before, used, number = 0, -1, -1
         for _, item, block, tokens in sorted(blocks[domain]):
             shard = min(shards - 1, (before + tokens // 2) * shards // max(1, total))
             if shard != used:
                 # Numbers without gaps, however uneven the blocks are.
-                shard_item, used, number = (
-                    len({row[0] for row in rows}),
-                    shard,
-                    len({r[2] for r in rows if r[1] == domain}),
-                )
+                shard_item, used, number = shard_item + 1, shard, number + 1
             rows.append((shard_item, domain, number, item, block))
             before += tokens
     return rows

@@ -279,15 +279,15 @@ def _divide(block: pa.RecordBatch, group: NDArray[Any]) -> Iterator[Keyed]:
 class _OnSignals(beam.DoFn):
     """What the DoFns that read `signals/` share: a work item's table and the verdicts of its rules."""
 
-    columns: tuple[str, ...] = ()
-
     def __init__(self, settings: SelectSettings) -> None:
         self._settings = settings
 
-    def judged(self, item: int, *columns: str) -> tuple[pa.Table, pa.Array]:
+    def judged(self, item: int, *, signatures: bool = False) -> tuple[pa.Table, pa.Array]:
+        """(signals, reasons). Signatures, most of a row's bytes, are left in the file unless asked for."""
         settings = self._settings
-        signals = ipc.open_table(settings.signals.output("signals", item), settings.signals_schema)
-        signals = signals.combine_chunks()
+        of = settings.signals_schema
+        columns = [name for name in of.names if signatures or name not in ("signature", "bands")]
+        signals = ipc.open_table(settings.signals.output("signals", item), of, columns=columns).combine_chunks()
         return signals, judge(signals, settings.profiles, settings.recipe.run.wants)
 
 
@@ -312,7 +312,7 @@ class _BandBlocks(_OnSignals):
         item, removed = element
         dedup = self._settings.recipe.dedup
         if dedup.near:
-            signals, reasons = self.judged(item)
+            signals, reasons = self.judged(item, signatures=True)
             passed = _passed(reasons)
             ids = numbers(signals["doc_id"])
             for batch in removed:

@@ -52,7 +52,7 @@ def test_every_module_opens_with_its_contract(repository: Path) -> None:
 
 
 def test_locks_name_no_index(repository: Path) -> None:
-    for lock in sorted((repository / "locks").glob("*.txt")):
+    for lock in sorted([*(repository / "locks").glob("*.txt"), *(repository / "benchmarks" / "peers").glob("*.txt")]):
         text = lock.read_text()
         assert not re.search(r"https?://|--index|--find-links", text)
         assert "fasttext-predict" not in text

@@ -168,12 +168,24 @@ class Rule(_Settings):
     source: str = ""
 
 
+class Variant(_Settings):
+    """What a profile's rules are for some languages, laid over the rules that stand before it."""
+
+    languages: Annotated[list[Language], Field(min_length=1)]
+    rules: list[Rule] = []
+    min: dict[str, float] = {}  # signal → another number for a rule that is there
+    max: dict[str, float] = {}
+    off: list[str] = []  # SIGNAL, SIGNAL.min, SIGNAL.max: rules that are there and not wanted
+    source: str = ""  # of numbers that name none of their own
+
+
 class Profile(_Settings):
     """Rules of the recipe's own, laid over the shipped profile of the same name: same signal replaces, else adds."""
 
     base: Name | None = None
     languages: Annotated[list[Language], Field(min_length=1)] = ["*"]
     rules: list[Rule] = []
+    variant: list[Variant] = []  # in order, each over what stands before it
 
 
 class Recipe(_Settings):

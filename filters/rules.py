@@ -11,9 +11,9 @@ Cost: one comparison of a column per rule and (source, language) in the batch; n
 million rows in 40 languages: 0.5 s, one core.
 """
 
+import dataclasses
 import difflib
 import functools
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from corpus.columns import numbers
 from corpus.errors import RecipeError
 from corpus.reasons import SCREENS, Outcome, Reason
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
-from filters.profiles import shipped_profiles
+from filters.profile_files import ProfileFile, profile_files
 
 ANY_LANGUAGE = "*"
 SIGNALS = ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS)
@@ -94,9 +94,9 @@ class Profiles:
 def load_profiles(recipe: settings.Recipe) -> Profiles:
     """The shipped profiles with the recipe's [profiles.NAME] tables laid over them.
 
-    A table starts from the shipped profile `base`, or from that of its own name, or from nothing, and holds for its
-    `languages`. Its rules replace the shipped limit on the same side of the same signal, in that limit's place, or come
-    after all others; a rule with neither min nor max removes the signal's limits.
+    A table starts from the shipped profile `base`, or from that of its own name, or from nothing. Its rules hold for its
+    `languages`, then those of its variants for theirs, in order. A rule replaces the limit on the same side of the same
+    signal, in that limit's place, or comes after all others; a rule with neither min nor max removes the signal's limits.
     Raises RecipeError for a signal, reason, base or source's profile that does not exist, naming those that do.
     """
     rule_sets = dict(_shipped())
@@ -106,21 +106,21 @@ def load_profiles(recipe: settings.Recipe) -> Profiles:
         if profile.base is not None and base not in _shipped():
             raise RecipeError(f"{where}: {_unknown('base', base, _shipped())}")
         below = _shipped().get(base, {ANY_LANGUAGE: RuleSet(name, ANY_LANGUAGE, ())})
-        languages = {*below, *profile.languages}
+        variants = (settings.Variant(languages=profile.languages, rules=profile.rules), *profile.variant)
+        languages = {*below, *(language for variant in variants for language in variant.languages)}
         rule_sets[name] = {
-            language: RuleSet(
-                name,
-                language,
-                _overlaid(below.get(language, below[ANY_LANGUAGE]).limits, profile.rules, where)
-                if language in profile.languages or ANY_LANGUAGE in profile.languages
-                else below[language].limits,
-            )
+            language: RuleSet(name, language, _for_language(language, below, variants, where))
             for language in sorted(languages)
         }
     for source in recipe.source:
         if source.profile not in rule_sets:
             raise RecipeError(f"source {source.name!r}: {_unknown('profile', source.profile, rule_sets)}")
     return Profiles(rule_sets, {source.name: source.profile for source in recipe.source})
+
+
+def shipped_rules() -> Mapping[str, Mapping[str, RuleSet]]:
+    """profile → language, or "*" → rules, as they are shipped."""
+    return _shipped()
 
 
 def judge(signals: pa.RecordBatch | pa.Table, profiles: Profiles, wants: Callable[[str], bool]) -> pa.StringArray:
@@ -169,38 +169,70 @@ _CODES = {reason: number for number, reason in enumerate(_REASONS, start=1)}
 @functools.cache
 def _shipped() -> Mapping[str, Mapping[str, RuleSet]]:
     """profile → language or "*" → rules, of the files in filters/profiles."""
-    return {name: _rule_sets(name, tomllib.loads(text)) for name, text in shipped_profiles().items()}
+    return {name: _rule_sets(name, file) for name, file in profile_files().items()}
 
 
-def _rule_sets(profile: str, table: Mapping[str, Any]) -> Mapping[str, RuleSet]:
+def _rule_sets(profile: str, file: ProfileFile) -> Mapping[str, RuleSet]:
     """The rule sets of a profile's file: variants by name, each laid over its `base`, for its `languages`."""
     variants: dict[str, tuple[Limit, ...]] = {}
     rule_sets: dict[str, RuleSet] = {}
-    for variant in table["variant"]:
-        rules = [settings.Rule.model_validate(row) for row in variant["rules"]]
-        below = variants[variant["base"]] if "base" in variant else ()
-        variants[variant["name"]] = limits = _overlaid(below, rules, f"profiles/{profile}.toml")
-        for language in variant["languages"]:
+    for variant in file.variant:
+        below = variants[variant.base] if variant.base is not None else ()
+        variants[variant.name] = limits = _overlaid(below, variant, f"profiles/{profile}.toml")
+        for language in variant.languages:
             rule_sets[language] = RuleSet(profile, language, limits)
     return rule_sets
 
 
-def _overlaid(below: Iterable[Limit], rules: Iterable[settings.Rule], where: str) -> tuple[Limit, ...]:
-    """Limits with rules laid over them: the same side of the same signal is replaced in place, new ones are added."""
+def _for_language(
+    language: str, below: Mapping[str, RuleSet], variants: Iterable[settings.Variant], where: str
+) -> tuple[Limit, ...]:
+    """A language's limits in a recipe's profile: those below it, then every variant that is for the language or for all."""
+    limits = below.get(language, below[ANY_LANGUAGE]).limits
+    for variant in variants:
+        if language in variant.languages or ANY_LANGUAGE in variant.languages:
+            limits = _overlaid(limits, variant, where)
+    return limits
+
+
+def _overlaid(below: Iterable[Limit], variant: settings.Variant, where: str) -> tuple[Limit, ...]:
+    """Limits with a variant laid over them: what is off goes, the same side of the same signal is replaced in place."""
     limits = {(limit.signal, limit.side): limit for limit in below}
-    for rule in rules:
-        if rule.signal not in SIGNALS:
-            raise RecipeError(f"{where}: {_unknown('signal', rule.signal, SIGNALS)}")
-        if rule.reason not in RULE_REASONS:
-            raise RecipeError(f"{where}: {_unknown('reason', rule.reason, RULE_REASONS)}")
+    for entry in variant.off:
+        signal, _, side = entry.partition(".")
+        _known("signal", signal, SIGNALS, where)
+        if side:
+            _known("side", side, _SIDES, where)
+        for of_side in _SIDES:
+            if side in ("", of_side):
+                limits.pop((signal, of_side), None)
+    for rule in variant.rules:
+        _known("signal", rule.signal, SIGNALS, where)
+        _known("reason", rule.reason, RULE_REASONS, where)
         if rule.min is None and rule.max is None:
-            for side in _SIDES:
-                limits.pop((rule.signal, side), None)
-        for side in _SIDES:
-            value = rule.min if side == "min" else rule.max
+            for of_side in _SIDES:
+                limits.pop((rule.signal, of_side), None)
+        source = rule.source or variant.source or where
+        for of_side, value in (("min", rule.min), ("max", rule.max)):
             if value is not None:
-                limits[rule.signal, side] = Limit(rule.signal, side, value, Reason(rule.reason), rule.source or where)
+                limits[rule.signal, of_side] = Limit(rule.signal, of_side, value, Reason(rule.reason), source)
+    for of_side, numbers_of in (("min", variant.min), ("max", variant.max)):
+        for signal, value in numbers_of.items():
+            _known("signal", signal, SIGNALS, where)
+            if (signal, of_side) not in limits:
+                raise RecipeError(
+                    f"{where}: {of_side}.{signal}: no rule on this side of the signal to give another number; "
+                    "write it in `rules`, with its reason"
+                )
+            limits[signal, of_side] = dataclasses.replace(
+                limits[signal, of_side], value=value, source=variant.source or where
+            )
     return tuple(limits.values())
+
+
+def _known(what: str, name: str, known: Iterable[str], where: str) -> None:
+    if name not in known:
+        raise RecipeError(f"{where}: {_unknown(what, name, known)}")
 
 
 _SIDES: tuple[Literal["min"], Literal["max"]] = ("min", "max")

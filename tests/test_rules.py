@@ -1,8 +1,9 @@
 """Rules: every shipped rule fires beyond its limit and not at it; recipes lay theirs over; batches judge as rows do."""
 
 import itertools
+import math
 import re
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -12,22 +13,34 @@ from hypothesis import strategies as st
 
 from corpus.errors import RecipeError
 from corpus.reasons import Outcome, Reason
-from corpus.recipe import Recipe, parse_recipe
+from corpus.recipe import Kind, Recipe, parse_recipe
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS, signals_schema
+from filters.profile_files import parse_profile, profile_files
 from filters.profiles import shipped_profiles
-from filters.rules import RULE_REASONS, SIGNALS, Limit, Profiles, RuleSet, all_reasons, judge, load_profiles
+from filters.rules import (
+    RULE_REASONS,
+    SIGNALS,
+    Limit,
+    Profiles,
+    RuleSet,
+    all_reasons,
+    judge,
+    load_profiles,
+    shipped_rules,
+)
 from filters.signals import STOP_WORDS, measure
 
 # Values that every rule of every shipped profile passes.
 GOOD: dict[str, float] = {
     "language_score": 0.99,
-    "characters": 3000,
-    "words": 600,
+    "characters": 20_000,
+    "words": 4000,
+    "lines": 100,
     "sentences": 20,
     "stop_words": 6,
     "mean_word_length": 4.5,
     "mean_line_length": 80.0,
-    "alphabetic_word_ratio": 0.9,
+    "alphabetic_word_ratio": 0.99,
     "line_end_punctuation_ratio": 0.8,
     "cjk_ratio": 0.5,
 }
@@ -67,10 +80,12 @@ def reasons(rows: list[dict[str, Any]], profiles: Profiles, recipe: Recipe) -> l
     return found
 
 
+def shipped_sets() -> list[RuleSet]:
+    return [rules for by_language in shipped_rules().values() for rules in by_language.values()]
+
+
 def shipped_limits() -> list[tuple[RuleSet, Limit]]:
-    profiles = load_profiles(recipe_of())
-    sets = [rules for by_language in profiles.rule_sets.values() for rules in by_language.values()]
-    return [(rules, limit) for rules in sets for limit in rules.limits]
+    return [(rules, limit) for rules in shipped_sets() for limit in rules.limits]
 
 
 def test_the_schemas_signals_are_those_that_rules_may_use() -> None:
@@ -79,18 +94,26 @@ def test_the_schemas_signals_are_those_that_rules_may_use() -> None:
 
 
 def test_profiles_are_shipped() -> None:
-    assert set(shipped_profiles()) == {"none", "web"}
+    assert {"none", "web", "encyclopedia", "books", "papers", "code", "fineweb2"} <= set(shipped_profiles())
     profiles = load_profiles(recipe_of())
     assert not profiles.for_domain("none", "en").limits
     languages = {"*", "en", "de", "fr", "ru", "ko", "zh", "yue", "wuu", "ja", "th", "lo", "km", "my", "bo", "dz"}
     assert set(profiles.rule_sets["web"]) == languages
     assert profiles.for_domain("web", "sw") is profiles.for_domain("web", "*")
+    assert all("*" in by_language for by_language in profiles.rule_sets.values())
+    assert all(file.about for file in profile_files().values())
+
+
+def test_every_kind_of_source_has_a_profile() -> None:
+    assert {*get_args(Kind)} - {"other"} <= set(shipped_profiles())
 
 
 def test_every_shipped_rule_names_its_source_and_the_language_score_comes_first() -> None:
     assert all(limit.source and not limit.source.startswith("profiles/") for _, limit in shipped_limits())
     assert all(limit.reason in RULE_REASONS for _, limit in shipped_limits())
-    assert {rules.limits[0].signal for rules, _ in shipped_limits()} == {"language_score"}
+    silent = {"none", "code"}  # the language of code is nobody's
+    firsts = {rules.limits[0].signal for rules in shipped_sets() if rules.profile not in silent}
+    assert firsts == {"language_score"}
 
 
 def test_stop_words_are_asked_for_only_where_there_is_a_list() -> None:
@@ -100,10 +123,13 @@ def test_stop_words_are_asked_for_only_where_there_is_a_list() -> None:
 
 
 def test_languages_without_spaces_have_no_rule_on_words_of_a_dictionary() -> None:
-    profiles = load_profiles(recipe_of())
-    for language in ("zh", "ja", "th", "km", "lo", "my"):
-        signals = {limit.signal for limit in profiles.for_domain("web", language).limits}
-        assert not [name for name in signals if "gram" in name or name in ("mean_word_length", "newline_word_ratio")]
+    for rules in shipped_sets():
+        if rules.language not in ("zh", "ja", "th", "km", "lo", "my", "bo"):
+            continue
+        signals = {limit.signal for limit in rules.limits}
+        # fineweb2 lays limits on words on characters, where a segmenter was at hand to say how many.
+        own = () if rules.profile == "fineweb2" else ("gram", "newline_word_ratio")
+        assert not [name for name in signals if any(part in name for part in ("mean_word_length", *own))], rules
 
 
 @pytest.mark.parametrize(
@@ -115,31 +141,23 @@ def test_language_scores(language: str, score: float) -> None:
     assert reasons(rows, load_profiles(recipe), recipe) == ["", "language_uncertain"]
 
 
-@pytest.mark.parametrize(
-    ("rules", "limit"), shipped_limits(), ids=lambda value: getattr(value, "signal", getattr(value, "language", None))
-)
-def test_a_rule_fires_beyond_its_limit_and_not_at_it(rules: RuleSet, limit: Limit) -> None:
-    """At the limit, and at the column's next value on either side of it."""
-    recipe = recipe_of()
-    profiles = load_profiles(recipe)
+@pytest.mark.parametrize("rules", shipped_sets(), ids=lambda rules: f"{rules.profile}-{rules.language}")
+def test_a_rule_fires_beyond_its_limit_and_not_at_it(rules: RuleSet) -> None:
+    """At each limit, and at the column's next value on either side of it."""
+    recipe = recipe_of(profile=rules.profile)
     language = "xx" if rules.language == "*" else rules.language
-    outwards = -1 if limit.side == "min" else 1
-    if limit.signal in COUNT_SIGNALS:
-        values: list[Any] = [limit.value, limit.value + outwards, limit.value - outwards]
-    else:
+    rows, expected = [], []
+    for limit in rules.limits:
+        outwards = -1 if limit.side == "min" else 1
         at = np.float32(limit.value)
-        values = [at, np.nextafter(at, np.float32(outwards * np.inf)), np.nextafter(at, np.float32(-outwards * np.inf))]
-    if min(values) < 0:  # a limit of 0 on a count or a ratio
-        values = [value for value in values if value >= 0] or values
-        assert limit.side == "max" or len(values) < 3
-    rows = [row_of(language=language) | {limit.signal: value} for value in values]
-    expected = [
-        str(limit.reason)
-        if (value < np.float32(limit.value) if outwards < 0 else value > np.float32(limit.value))
-        else ""
-        for value in values
-    ]
-    assert reasons(rows, profiles, recipe) == expected
+        values: list[Any] = [limit.value, limit.value + outwards, limit.value - outwards]
+        if limit.signal not in COUNT_SIGNALS:
+            values = [at, *(np.nextafter(at, np.float32(side * np.inf)) for side in (outwards, -outwards))]
+        values = [value for value in values if value >= 0]  # beyond a limit of 0 there is nothing
+        rows += [row_of(language=language) | {limit.signal: value} for value in values]
+        expected += [str(limit.reason) if (value < at if outwards < 0 else value > at) else "" for value in values]
+        assert limit.side == "max" or limit.value > 0 or len(values) < 3
+    assert reasons(rows, load_profiles(recipe), recipe) == expected
     assert [[str(failure.reason) for failure in all_reasons(row, rules, recipe.run.wants)] for row in rows] == [
         [reason] if reason else [] for reason in expected
     ]
@@ -281,8 +299,8 @@ def test_a_recipes_own_profile_starts_from_its_base_or_from_nothing() -> None:
 @pytest.mark.parametrize(
     ("profiles", "profile", "message"),
     [
-        ({}, "wbe", r"source 'crawl': profile 'wbe' is unknown \(did you mean 'web'\?\); known are none, web"),
-        ({"x": {"base": "wev"}}, "web", r"profiles.x: base 'wev' is unknown \(did you mean 'web'\?\); known are none"),
+        ({}, "wbe", r"source 'crawl': profile 'wbe' is unknown \(did you mean 'web'\?\); known are books, code, "),
+        ({"x": {"base": "wev"}}, "web", r"profiles.x: base 'wev' is unknown \(did you mean 'web'\?\); known are books, code, "),
         (
             {"web": {"rules": [{"signal": "word", "min": 1.0, "reason": "too_few_words"}]}},
             "web",
@@ -315,3 +333,126 @@ def test_every_pair_of_side_and_signal_stands_once() -> None:
     for rules, group in itertools.groupby(shipped_limits(), key=lambda pair: pair[0]):
         keys = [(limit.signal, limit.side) for _, limit in group]
         assert len(keys) == len(set(keys)), rules
+
+
+# ------------------------------------------------------------------------------------------------ variants
+
+
+def test_variants_of_a_recipe_give_other_numbers_in_place_for_their_languages() -> None:
+    table = {
+        "base": "web",
+        "variant": [
+            {"languages": ["zh"], "min": {"characters": 20.0}, "source": "ours", "off": ["cjk_ratio"]},
+            {"languages": ["ja", "zh"], "max": {"duplicate_line_ratio": 0.5}},
+            {"languages": ["*"], "off": ["words.max"]},
+        ],
+    }
+    plain, changed = load_profiles(recipe_of()), load_profiles(recipe_of({"mine": table}, "mine"))
+    before, after = limits_of(plain, "web", "zh"), limits_of(changed, "mine", "zh")
+    expected = before | {("characters", "min"): 20, ("duplicate_line_ratio", "max"): 0.5}
+    del expected["cjk_ratio", "min"], expected["words", "max"]
+    assert after == expected
+    assert list(after) == [key for key in before if key in after]
+    sources = {limit.signal: limit.source for limit in changed.for_domain("mine", "zh").limits}
+    assert (sources["characters"], sources["duplicate_line_ratio"]) == ("ours", "profiles.mine")
+    of_english = limits_of(plain, "web", "en")
+    del of_english["words", "max"]
+    assert limits_of(changed, "mine", "en") == of_english
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ({"min": {"digit_ratio": 0.1}}, r"profiles.web: min.digit_ratio: no rule on this side of the signal to give"),
+        ({"max": {"word": 1.0}}, r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); known are"),
+        ({"off": ["word"]}, r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); known are"),
+        ({"off": ["words.mix"]}, r"profiles.web: side 'mix' is unknown \(did you mean 'min'\?\); known are max, min"),
+    ],
+)
+def test_a_variant_that_gives_a_number_to_nothing_is_an_error(variant: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_profiles(recipe_of({"web": {"variant": [{"languages": ["zh"], **variant}]}}))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[variant]]\nname = "a"\nlanguages = ["*"]\nrule = []', "Extra inputs are not permitted"),
+        ('[[variant]]\nname = "a"\nbase = "b"\nlanguages = ["*"]', "base 'b' does not stand above it"),
+        ("[[variant", "profiles/x.toml: "),
+    ],
+)
+def test_a_profiles_file_of_another_form_is_an_error_of_one_line(text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        parse_profile(text, "profiles/x.toml")
+    assert "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------ fineweb2
+
+
+def test_fineweb2_has_the_published_numbers() -> None:
+    """configs/rus_Cyrl.yml: where the unit is ours, as they are."""
+    assert limits_of(load_profiles(recipe_of()), "fineweb2", "ru") == {
+        ("language_score", "min"): 0.9,
+        ("duplicate_line_ratio", "max"): 0.322,
+        ("top_2_gram_character_ratio", "max"): 0.184,
+        ("top_3_gram_character_ratio", "max"): 0.164,
+        ("top_4_gram_character_ratio", "max"): 0.146,
+        ("duplicate_5_gram_character_ratio", "max"): 0.168,
+        ("duplicate_6_gram_character_ratio", "max"): 0.156,
+        ("duplicate_7_gram_character_ratio", "max"): 0.145,
+        ("duplicate_8_gram_character_ratio", "max"): 0.133,
+        ("duplicate_9_gram_character_ratio", "max"): 0.121,
+        ("duplicate_10_gram_character_ratio", "max"): 0.109,
+        ("line_end_punctuation_ratio", "min"): 0.231,
+        ("fineweb_duplicate_line_character_ratio", "max"): 0.1,
+        ("newline_word_ratio", "max"): 0.139,
+        ("words", "min"): 50,
+        ("words", "max"): 100_000,
+        ("mean_word_length", "min"): 3,
+        ("mean_word_length", "max"): 11,
+        ("hash_mark_ratio", "max"): 0.1,
+        ("ellipsis_ratio", "max"): 0.1,
+        ("bullet_line_ratio", "max"): 0.9,
+        ("ellipsis_line_ratio", "max"): 0.3,
+        ("alphabetic_word_ratio", "min"): 0.713,
+    }
+
+
+@pytest.mark.parametrize(("language", "ours_a_word"), [("zh", 1.7), ("ja", 1.7), ("th", 3.7), ("ko", 0.5), ("vi", 1.3)])
+def test_fineweb2_converts_what_is_counted_in_other_words(language: str, ours_a_word: float) -> None:
+    """Each converted number follows from the published one in its source by the formula that the file states."""
+    checked = 0
+    for limit in load_profiles(recipe_of()).for_domain("fineweb2", language).limits:
+        rule = limit.source.partition(": ")[2]
+        if number := re.fullmatch(r"([\d.]+) / r", rule):
+            expected = float(number[1]) / ours_a_word
+        elif number := re.fullmatch(r"(\d+) r", rule):
+            expected = float(number[1]) * ours_a_word
+        elif number := re.fullmatch(r"a = ([\d.]+), a r .*", rule):
+            share = float(number[1])
+            expected = share * ours_a_word / (share * ours_a_word + 1 - share)
+        elif number := re.fullmatch(r"of (\d+) words, .* = ([\d.]+)", rule):
+            assert float(number[2]) == pytest.approx(int(number[1]) * ours_a_word)
+            assert f"_{math.ceil(float(number[2]) - 0.5)}_gram" in limit.signal
+            expected = limit.value
+        else:
+            continue
+        checked += 1
+        assert limit.value == pytest.approx(expected, abs=6e-5), limit
+    assert checked >= 6
+
+
+def test_a_language_without_a_file_is_dropped_by_no_number_of_another() -> None:
+    profiles = load_profiles(recipe_of())
+    spaced = [variant for variant in profile_files()["fineweb2"].variant if variant.base == "others"]
+    assert len(spaced) >= 30
+    for limit in profiles.for_domain("fineweb2", "*").limits:
+        given = [
+            of_variant[limit.signal]
+            for variant in spaced
+            if variant.name != "en" and limit.signal in (of_variant := getattr(variant, limit.side))
+        ]
+        if given and limit.signal != "language_score":
+            assert limit.value == (min if limit.side == "min" else max)(given), limit

@@ -1,13 +1,4 @@
-"""Profiles of rules as data: one TOML file a profile, read by filters.rules.
-
-[[variant]]
-name = "zh"                  # how other variants of the file name it as their base
-base = "characters"          # optional: the variant it is laid over, which stands above it
-languages = ["zh", "yue"]    # whom it judges; "*" is every language that no variant names; [] is a base only
-rules = [                    # in order; a rule with neither min nor max removes the base's limits on the signal
-  { signal = "characters", min = 200, reason = "too_few_characters", source = "paper or file of the number" },
-]
-"""
+"""Profiles of rules as data: one TOML file a profile; filters.profile_files says what stands in it."""
 
 from importlib import resources
 

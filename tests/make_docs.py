@@ -1,25 +1,28 @@
 """Writes the parts of docs/ that are made from the code: `python tests/make_docs.py`; tests/test_docs.py compares.
 
 docs/cli.md      after each `<!-- corpus … --help -->` a block with what the command prints
-docs/signals.md  between `<!-- generated: rules of web -->` and `<!-- end -->` the limits of the shipped profile
+docs/*.md        between `<!-- generated: rules of PROFILE -->` and `<!-- end -->` the limits of a shipped profile, by variant;
+                 of `numbers of PROFILE` by language
 """
 
 import re
-import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 from click.testing import CliRunner
 
-from filters.profiles import shipped_profiles
-from filters.rules import load_profiles
+from filters.profile_files import profile_files
+from filters.rules import Limit, RuleSet, shipped_rules
 from pipelines.cli import main
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 WIDTH = 80
 
 _HELP = re.compile(r"<!-- corpus (?P<command>[a-z -]*?)\s*--help -->\n```text\n.*?```\n", re.DOTALL)
-_RULES = re.compile(r"(<!-- generated: rules of web -->\n).*?(<!-- end -->)", re.DOTALL)
+_GENERATED = re.compile(
+    r"(<!-- generated: (?P<what>rules|numbers) of (?P<profile>\w+) -->\n).*?(<!-- end -->)", re.DOTALL
+)
 
 
 def command_paths() -> list[tuple[str, ...]]:
@@ -56,38 +59,63 @@ def with_help(page: str) -> str:
     return _HELP.sub(block, page)
 
 
-def rules_table() -> str:
-    """A row for each side of a signal that the profile `web` limits, a column for each of its variants."""
-    from corpus.recipe import parse_recipe
+Sides = dict[tuple[str, str], Limit]
 
-    variants = tomllib.loads(shipped_profiles()["web"])["variant"]
-    recipe = parse_recipe({"run": {"name": "docs"}, "source": [{"name": "web", "inputs": ["-"]}]}, "docs")
-    of_language = load_profiles(recipe).rule_sets["web"]
-    limits = {
-        variant["name"]: {(limit.signal, limit.side): limit for limit in of_language[variant["languages"][0]].limits}
-        for variant in variants
-    }
-    sides = list(dict.fromkeys(side for of_variant in limits.values() for side in of_variant))
-    heads = [
-        f"`{variant['name']}`<br>" + " ".join(variant["languages"]).replace("*", "all others") for variant in variants
-    ]
+
+def _sides(rules: RuleSet) -> Sides:
+    return {(limit.signal, limit.side): limit for limit in rules.limits}
+
+
+def _cell(limit: Limit | None) -> str:
+    return "" if limit is None else f"{'≥' if limit.side == 'min' else '≤'} {limit.value:.10g}"
+
+
+def rules_table(profile: str) -> str:
+    """A row for each side of a signal that a profile limits, a column for each of its variants that judge a language."""
+    variants = [variant for variant in profile_files()[profile].variant if variant.languages]
+    of_language = shipped_rules()[profile]
+    limits = [_sides(of_language[variant.languages[0]]) for variant in variants]
+    sides = list(dict.fromkeys(side for of_variant in limits for side in of_variant))
+    heads = [f"`{variant.name}`<br>" + " ".join(variant.languages).replace("*", "all others") for variant in variants]
     lines = ["| signal | reason | " + " | ".join(heads) + " |", "| --- " * (2 + len(heads)) + "|"]
     for signal, side in sides:
-        mark = "≥" if side == "min" else "≤"
-        found = [of_variant.get((signal, side)) for of_variant in limits.values()]
+        found = [of_variant.get((signal, side)) for of_variant in limits]
         reasons = " ".join(dict.fromkeys(f"`{limit.reason}`" for limit in found if limit))
-        cells = [f"{mark} {limit.value:g}" if limit else "" for limit in found]
-        lines.append(f"| `{signal}` | {reasons} | " + " | ".join(cells) + " |")
+        lines.append(f"| `{signal}` | {reasons} | " + " | ".join(map(_cell, found)) + " |")
     return "\n".join(lines) + "\n"
 
 
+def numbers_table(profile: str) -> str:
+    """A row for each variant of a profile with many, a column for each side of a signal that at least three of them limit
+    differently; what is the same for all of them stands in its file."""
+    variants = [variant for variant in profile_files()[profile].variant if variant.languages]
+    limits = [_sides(shipped_rules()[profile][variant.languages[0]]) for variant in variants]
+    sides = [
+        side
+        for side in dict.fromkeys(side for of_variant in limits for side in of_variant)
+        if len({of_variant[side].value for of_variant in limits if side in of_variant}) > 2
+    ]
+    heads = [f"`{signal}`".replace("_character_ratio", "…").replace("_ratio", "…") for signal, _ in sides]
+    lines = ["| languages | variant | " + " | ".join(heads) + " |", "| --- " * (2 + len(heads)) + "|"]
+    for variant, of_variant in zip(variants, limits, strict=True):
+        languages = " ".join(variant.languages).replace("*", "all others")
+        cells = [_cell(of_variant.get(side)) for side in sides]
+        lines.append(f"| {languages} | `{variant.name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+_TABLES: dict[str, Callable[[str], str]] = {"rules": rules_table, "numbers": numbers_table}
+
+
 def with_rules(page: str) -> str:
-    """A page with its table of rules as the profile has them now."""
-    return _RULES.sub(lambda match: match[1] + "\n" + rules_table() + "\n" + match[2], page)
+    """A page with its tables of rules as the profiles have them now."""
+    return _GENERATED.sub(
+        lambda match: match[1] + "\n" + _TABLES[match["what"]](match["profile"]) + "\n" + match[4], page
+    )
 
 
 #: Page → what makes it current.
-GENERATED = {"cli.md": with_help, "signals.md": with_rules}
+GENERATED = {"cli.md": with_help, "profiles.md": with_rules, "signals.md": with_rules}
 
 
 if __name__ == "__main__":

@@ -145,6 +145,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[[phase]]`": settings.Phase,
     "`[profiles.NAME]`": settings.Profile,
     "A rule": settings.Rule,
+    "A variant": settings.Variant,
 }
 
 
@@ -206,7 +207,7 @@ def shown_bound(key: str, bound: float) -> str:
 def test_recipe_page_has_a_table_for_every_table() -> None:
     assert set(RECIPE_TABLES.values()) == models_of(Recipe) - {Recipe}
     assert set(Recipe.model_fields) == {
-        re.sub(r"\W|NAME", "", heading) for heading in RECIPE_TABLES if heading not in ("A rule", "Fields")
+        re.sub(r"\W|NAME", "", heading) for heading in RECIPE_TABLES if heading not in ("A rule", "A variant", "Fields")
     }
 
 
@@ -235,7 +236,11 @@ BASE: dict[str, Any] = {
     "source": [{"name": "web", "inputs": ["*"], "profile": "own"}],
     "phase": [{"name": "p", "tokens": 1_000_000, "sequence_length": 16}],
     "profiles": {
-        "own": {"base": "web", "rules": [{"signal": "words", "min": 40, "max": 50, "reason": "too_few_words"}]}
+        "own": {
+            "base": "web",
+            "rules": [{"signal": "words", "min": 40, "max": 50, "reason": "too_few_words"}],
+            "variant": [{"languages": ["en"], "max": {"words": 45}}],
+        }
     },
 }
 # fmt: off
@@ -257,7 +262,9 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[shards]`": {"target_bytes": MIB},
     "`[[phase]]`": {"name": "q", "tokens": 2000000, "sequence_length": 32, "batch_size": 4,
         "weights": {"web.zh": 1.0}, "max_epochs": {"web.zh": 2.0}},
-    "`[profiles.NAME]`": {"base": "none", "languages": ["zh"], "rules": []},
+    "`[profiles.NAME]`": {"base": "none", "languages": ["zh"], "rules": [], "variant": []},
+    "A variant": {"languages": ["zh"], "rules": [{"signal": "lines", "min": 3, "reason": "too_few_words"}],
+        "min": {"words": 3}, "max": {"words": 60}, "off": ["lorem_ipsum"], "source": "x"},
     "A rule": {"signal": "lines", "min": 3.0, "max": 60.0, "reason": "too_many_words", "source": "x"},
 }
 # fmt: on
@@ -269,6 +276,8 @@ def place_of(table: dict[str, Any], heading: str) -> dict[str, Any]:
         return table["profiles"]["own"]
     if heading == "A rule":
         return table["profiles"]["own"]["rules"][0]
+    if heading == "A variant":
+        return table["profiles"]["own"]["variant"][0]
     if heading == "Fields":
         return table["source"][0].setdefault("fields", {})
     key = heading.strip("`[]")

@@ -300,7 +300,11 @@ def test_a_recipes_own_profile_starts_from_its_base_or_from_nothing() -> None:
     ("profiles", "profile", "message"),
     [
         ({}, "wbe", r"source 'crawl': profile 'wbe' is unknown \(did you mean 'web'\?\); known are books, code, "),
-        ({"x": {"base": "wev"}}, "web", r"profiles.x: base 'wev' is unknown \(did you mean 'web'\?\); known are books, code, "),
+        (
+            {"x": {"base": "wev"}},
+            "web",
+            r"profiles.x: base 'wev' is unknown \(did you mean 'web'\?\); known are books, code, ",
+        ),
         (
             {"web": {"rules": [{"signal": "word", "min": 1.0, "reason": "too_few_words"}]}},
             "web",

@@ -1,0 +1,89 @@
+"""What each signal that a rule may use says of a document, and what each reason says of one that is dropped: a sentence each.
+
+For `corpus profiles explain` and docs/profiles.md; the formulas themselves stand in docs/signals.md. The tests hold the
+signals to the schema, and the reasons to docs/reasons.md, word for word.
+"""
+
+from collections.abc import Mapping
+
+from corpus.reasons import Reason
+
+SIGNAL_MEANINGS: Mapping[str, str] = {
+    "language_score": "probability that the language model gives the document's language, 0 to 1",
+    "characters": "code points",
+    "bytes": "bytes of UTF-8",
+    "words": "words that are not only symbols; single characters in scripts without spaces",
+    "lines": "lines that are not blank",
+    "paragraphs": "runs of lines between blank lines",
+    "sentences": "sentence ends of any script",
+    "stop_words": "distinct stop words of the document's language",
+    "curly_brackets": "occurrences of {",
+    "javascript_lines": "lines that contain javascript",
+    "policy_lines": "lines that contain a phrase of a privacy or cookie policy",
+    "lorem_ipsum": "occurrences of lorem ipsum",
+    "mean_word_length": "characters a word",
+    "mean_line_length": "characters a line that is not blank",
+    "hash_mark_ratio": "# a word",
+    "ellipsis_ratio": "ellipses a word",
+    "bullet_line_ratio": "share of lines that begin with a bullet",
+    "ellipsis_line_ratio": "share of lines that end in an ellipsis",
+    "alphabetic_word_ratio": "share of words, symbols counted, that have a letter",
+    "duplicate_line_ratio": "share of lines that are copies of earlier ones",
+    "duplicate_line_character_ratio": "share of the characters that stand in such copies",
+    "duplicate_paragraph_ratio": "share of paragraphs that are copies of earlier ones",
+    "duplicate_paragraph_character_ratio": "share of the characters that stand in such copies of paragraphs",
+    **{
+        f"top_{n}_gram_character_ratio": f"share of the characters in the commonest run of {n} words, if it occurs twice"
+        for n in (2, 3, 4)
+    },
+    **{
+        f"duplicate_{n}_gram_character_ratio": f"share of the characters in runs of {n} words that occurred before"
+        for n in range(5, 11)
+    },
+    "repeated_13_character_ratio": "share of windows of 13 characters that occurred before",
+    "line_end_punctuation_ratio": "share of lines that end in a sentence's end mark",
+    "short_line_ratio": "share of lines of at most 30 characters",
+    "short_word_line_ratio": "share of lines of fewer than 3 words",
+    "fineweb_duplicate_line_character_ratio": "characters of copied lines over all but newlines",
+    "newline_word_ratio": "newlines a word",
+    "cjk_ratio": "share of han, kana and hangul",
+    "digit_ratio": "share of decimal digits",
+    "punctuation_ratio": "share of punctuation and symbols",
+    "uppercase_ratio": "share of upper-case letters",
+}
+
+REASON_MEANINGS: Mapping[Reason, str] = {
+    Reason.LANGUAGE_NOT_WANTED: "The identified language is not in `run.languages`.",
+    Reason.LANGUAGE_UNCERTAIN: "`language_score` is below the least of its language: mixed pages, lists, code, names.",
+    Reason.TOO_FEW_WORDS: "Fewer words than the limit.",
+    Reason.TOO_MANY_WORDS: "More words than the limit: data dumps, word lists.",
+    Reason.TOO_FEW_CHARACTERS: "As `too_few_words`, for scripts without spaces.",
+    Reason.WORD_LENGTH: "The mean word is too short (spaced letters, numbers) or too long (URLs, identifiers).",
+    Reason.HASH_MARKS: "Too many `#` for its words.",
+    Reason.ELLIPSES: "Too many ellipses for its words: teasers.",
+    Reason.BULLET_LINES: "Nearly all lines begin with a bullet: menus.",
+    Reason.ELLIPSIS_LINES: "Many lines end in an ellipsis: teasers.",
+    Reason.NON_ALPHABETIC_WORDS: "Too few words with a letter: tables, logs, formulas.",
+    Reason.FEW_STOP_WORDS: "Fewer than two distinct stop words of the language: keyword lists, wrong language.",
+    Reason.DUPLICATE_LINES: "Too many lines are copies of earlier ones.",
+    Reason.DUPLICATE_LINE_CHARACTERS: "Too large a part of the text stands in such copies.",
+    Reason.DUPLICATE_PARAGRAPHS: "Too many paragraphs are copies of earlier ones.",
+    Reason.DUPLICATE_PARAGRAPH_CHARACTERS: "Too large a part of the text stands in such copies.",
+    Reason.TOP_NGRAM: "One run of 2, 3 or 4 words makes up too much of the text.",
+    Reason.DUPLICATE_NGRAMS: "Runs of 5 to 10 words that occurred before make up too much of the text.",
+    Reason.LINE_END_PUNCTUATION: "Too few lines end like a sentence: menus, tables, captions.",
+    Reason.SHORT_LINES: "Too many lines of at most 30 characters.",
+    Reason.LIST_LIKE: "Too many newlines for its words.",
+    Reason.TOO_FEW_SENTENCES: "Fewer sentence ends than the limit.",
+    Reason.TOO_FEW_PARAGRAPHS: "Fewer paragraphs than the limit.",
+    Reason.LOREM_IPSUM: "Placeholder text.",
+    Reason.CURLY_BRACKET: "Contains `{`: code or a template.",
+    Reason.JAVASCRIPT_LINES: "Lines that mention javascript. No shipped rule; a recipe can add one.",
+    Reason.POLICY_LINES: "Lines with a policy phrase. No shipped rule; a recipe can add one.",
+    Reason.MEAN_LINE_LENGTH: (
+        "Lines are too short on average, in scripts without spaces; or too long, in source code."
+    ),
+    Reason.SCRIPT_SHARE: "Too few characters are han, kana or hangul for a Chinese or Japanese page.",
+    Reason.SYMBOLS: "Too many characters are punctuation or symbols: data inside source code.",
+    Reason.REPEATED_CHARACTERS: "Too many windows of 13 characters occurred before.",
+}

@@ -228,8 +228,8 @@ def count_sentence_ends(points: UInt32s, flags: UInt16s, characters: int) -> int
     return ends
 
 
-_HASH_SEED = np.uint64(0x9E3779B97F4A7C15)
-_HASH_FACTOR = np.uint64(0xD6E8FEB86659FD93)
+HASH_SEED = np.uint64(0x9E3779B97F4A7C15)
+HASH_FACTOR = np.uint64(0xD6E8FEB86659FD93)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _SHIFT_27, _SHIFT_30, _SHIFT_31 = np.uint64(27), np.uint64(30), np.uint64(31)
@@ -248,7 +248,7 @@ def mix64(value: np.uint64) -> np.uint64:
 def hash_span(points: UInt32s, start: int, end: int) -> np.uint64:
     """A uint64 hash of points[start:end]: FNV-1a over code points with a 64-bit factor, then mixed. Not for
     adversaries."""
-    value = _HASH_SEED
+    value = HASH_SEED
     for i in range(start, end):
-        value = (value ^ np.uint64(points[i])) * _HASH_FACTOR
+        value = (value ^ np.uint64(points[i])) * HASH_FACTOR
     return mix64(value)

@@ -6,6 +6,7 @@ character's flags say how the tokenizer answers on short strings with that chara
 Apache-2.0. Flags and arrays: corpus/text/datatrove_words.py.
 """
 
+import itertools
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from spacy.lang.char_classes import LIST_UNITS
 from spacy.lang.lex_attrs import is_punct
 from spacy.lang.tokenizer_exceptions import URL_MATCH
 from spacy.pipeline import Sentencizer
+from spacy.tokenizer import Tokenizer
 
 OUT = Path(__file__).parents[2] / "corpus" / "text" / "datatrove_words.npz"
 CODE_POINTS = 0x110000
@@ -53,6 +55,11 @@ def flags_of(c: str) -> int:
     return sum(1 << bit for bit, answer in enumerate(answers) if answer)
 
 
+def ends_of(words: list[str]) -> int:
+    """Bit n is set where a word ends behind n + 1 characters."""
+    return sum(1 << (end - 1) for end in itertools.accumulate(map(len, words)))
+
+
 def main() -> None:
     surrogates = range(0xD800, 0xE000)
     classes = np.array(
@@ -66,9 +73,13 @@ def main() -> None:
         if not any(c.isspace() for c in text)
     }
     assert all(sum(lengths) == len(text) and len(lengths) <= 3 for text, lengths in cases.items())
-    affixed = [
-        bool(TOKENIZER.find_prefix(text) or TOKENIZER.find_infix(text) or TOKENIZER.find_suffix(text)) for text in cases
-    ]
+    plain = Tokenizer(
+        NLP.vocab,
+        prefix_search=TOKENIZER.prefix_search,
+        suffix_search=TOKENIZER.suffix_search,
+        infix_finditer=TOKENIZER.infix_finditer,
+        url_match=TOKENIZER.url_match,
+    )
     np.savez_compressed(
         OUT,
         spacy_version=np.array(spacy.__version__),
@@ -76,7 +87,7 @@ def main() -> None:
         class_values=classes[starts],
         case_points=np.array([ord(c) for text in cases for c in text], dtype=np.uint32),
         case_lengths=np.array([[*lengths, 0, 0][:3] for lengths in cases.values()], dtype=np.uint8),
-        case_affixed=np.array(affixed),
+        case_ends=np.array([ends_of([token.text for token in plain(text)]) for text in cases], dtype=np.uint16),
         unit_points=np.array([ord(c) for unit in sorted(set(LIST_UNITS)) for c in unit], dtype=np.uint32),
         unit_lengths=np.array([len(unit) for unit in sorted(set(LIST_UNITS))], dtype=np.uint8),
     )

@@ -28,6 +28,8 @@ import numpy as np
 from corpus.text import unicode_table
 from corpus.text.segmentation import (
     ALPHABETIC_WORD,
+    HASH_FACTOR,
+    HASH_SEED,
     SYMBOL_WORD,
     Int32s,
     UInt8s,
@@ -38,8 +40,6 @@ from corpus.text.segmentation import (
     kernel,
     mix64,
 )
-from corpus.text.segmentation import HASH_FACTOR as _HASH_FACTOR
-from corpus.text.segmentation import HASH_SEED as _HASH_SEED
 from corpus.text.unicode_table import DIGIT, LETTER, SPACE
 
 #: Raise it when a text gets other words: part of `filters.datatrove_signals`' values.
@@ -69,7 +69,7 @@ _LONGEST_CASE = 12
 _LONGEST_UNIT = 5
 _MOST_HOST_LABEL = 64
 _TABLE_SLOTS = 4096
-_AFFIXED = 1 << 24
+_ENDS = 12  # above this bit: bit n is set where the affix rules alone end a word behind n + 1 characters of the case
 _NONE = np.uint64(0)
 _ONE = np.uint64(1)
 
@@ -86,7 +86,7 @@ class WordTables:
 
     classes: UInt16s  # (CODE_POINTS,) the flags above
     keys: UInt64s  # (_TABLE_SLOTS,) hash of a special case or unit, 0 where empty
-    values: Int32s  # (_TABLE_SLOTS,) case: lengths of its words, 8 bits each, | _AFFIXED; unit: 0
+    values: Int32s  # (_TABLE_SLOTS,) case: lengths of its words, 4 bits each, | _ENDS; unit: 0
 
 
 @functools.cache
@@ -96,7 +96,7 @@ def load() -> WordTables:
         stops = np.append(data["class_starts"][1:], unicode_table.CODE_POINTS)
         classes = np.repeat(data["class_values"], stops - data["class_starts"])
         lengths = data["case_lengths"].astype(np.int32)  # (cases, 3)
-        values = lengths[:, 0] | lengths[:, 1] << 8 | lengths[:, 2] << 16 | np.where(data["case_affixed"], _AFFIXED, 0)
+        values = lengths[:, 0] | lengths[:, 1] << 4 | lengths[:, 2] << 8 | data["case_ends"].astype(np.int32) << _ENDS
         keys, slots = np.zeros(_TABLE_SLOTS, np.uint64), np.zeros(_TABLE_SLOTS, np.int32)
         _put(data["case_points"], lengths.sum(axis=1), values.astype(np.int32), keys, slots)
         # A unit is told from a case of the same letters by a first character that no text has.
@@ -222,9 +222,9 @@ def _suffix(points: UInt32s, begin: int, end: int, classes: UInt16s, keys: UInt6
     while size <= _LONGEST_UNIT and size < length and not _is_ascii_digit(points[end - 1 - size]):
         size += 1
     if 1 < size <= _LONGEST_UNIT and size < length:
-        value = (_HASH_SEED ^ np.uint64(_UNIT)) * _HASH_FACTOR
+        value = (HASH_SEED ^ np.uint64(_UNIT)) * HASH_FACTOR
         for i in range(end - size, end):
-            value = (value ^ np.uint64(points[i])) * _HASH_FACTOR
+            value = (value ^ np.uint64(points[i])) * HASH_FACTOR
         if _find(keys, mix64(value)) >= 0:
             return size
     return found
@@ -432,13 +432,18 @@ def _cut_piece(
 
 
 @kernel
+def _case_words(value: int) -> int:
+    return 1 + ((value >> 4 & 15) != 0) + ((value >> 8 & 15) != 0)
+
+
+@kernel
 def _write_case(value: int, begin: int, starts: Int32s, ends: Int32s, words: int) -> int:
-    lengths = value & 0xFFFFFF
+    lengths = value & ((1 << _ENDS) - 1)
     while lengths:
-        starts[words], ends[words] = begin, begin + (lengths & 0xFF)
-        begin += lengths & 0xFF
+        starts[words], ends[words] = begin, begin + (lengths & 15)
+        begin += lengths & 15
         words += 1
-        lengths >>= 8
+        lengths >>= 4
     return words
 
 
@@ -467,31 +472,57 @@ def _cut_infixes(
 
 
 @kernel
+def _affixed_case(
+    points: UInt32s, word: int, words: int, keys: UInt64s, values: Int32s, starts: Int32s, ends: Int32s
+) -> tuple[int, int]:
+    """(words, slot) of the longest special case that begins at a word and is cut as affix rules alone cut it; (0, -1) if
+    there is none of two words or more."""
+    best, best_slot = 0, -1
+    cuts = 0
+    value = HASH_SEED
+    for last in range(word, words):
+        if ends[last] - starts[word] > _LONGEST_CASE:
+            break
+        for i in range(starts[last], ends[last]):
+            value = (value ^ np.uint64(points[i])) * HASH_FACTOR
+        cuts |= 1 << (ends[last] - starts[word] - 1)
+        if last > word:
+            slot = _find(keys, mix64(value))
+            if slot >= 0 and values[slot] >> _ENDS == cuts:
+                best, best_slot = last - word + 1, slot
+    return best, best_slot
+
+
+@kernel
 def _join_cases(
     points: UInt32s, first: int, words: int, keys: UInt64s, values: Int32s, starts: Int32s, ends: Int32s
 ) -> int:
-    """Replaces runs of at least two of the words [first, words) that together are a special case with affixes."""
+    """Replaces runs of the words [first, words) by the special case that they are.
+
+    A case that overlaps an earlier one stays as it is, and so does one that overlaps that: spaCy's way.
+    """
     into = word = first
+    taken = first  # no case may begin before
     while word < words:
-        best, best_slot = 0, -1
-        value = _HASH_SEED
-        for last in range(word, words):
-            if ends[last] - starts[word] > _LONGEST_CASE:
-                break
-            for i in range(starts[last], ends[last]):
-                value = (value ^ np.uint64(points[i])) * _HASH_FACTOR
-            if last > word:
-                slot = _find(keys, mix64(value))
-                if slot >= 0 and values[slot] & _AFFIXED:
-                    best, best_slot = last - word + 1, slot
-        if best:
-            written = _write_case(values[best_slot], starts[word], starts, ends, into)
-            into = written
-            word += best
-        else:
+        size, slot = _affixed_case(points, word, words, keys, values, starts, ends)
+        if size == 0 or word < taken:
+            taken = max(taken, word + size)
             starts[into], ends[into] = starts[word], ends[word]
             into += 1
             word += 1
+            continue
+        begin, after = starts[word], word + size
+        for inside in range(word, after):
+            taken = max(taken, inside + _affixed_case(points, inside, words, keys, values, starts, ends)[0])
+        more = into + _case_words(values[slot]) - after
+        if more > 0:  # the case has more words than it had without: move on what they would overwrite
+            for i in range(words - 1, after - 1, -1):
+                starts[i + more], ends[i + more] = starts[i], ends[i]
+            after += more
+            taken += more
+            words += more
+        into = _write_case(values[slot], begin, starts, ends, into)
+        word = after
     return into
 
 
@@ -510,7 +541,7 @@ def cut_english(
 ) -> int:
     """Writes each word's [start, end) and kind of points[begin:end]; returns the number of words.
 
-    `starts` and `ends` hold at least end - begin.
+    `starts` and `ends` hold at least end - begin + 1.
     """
     words = 0
     i = begin

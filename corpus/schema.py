@@ -4,6 +4,8 @@
 order, so a join is opening two files. `doc_id` joins inside a run; `key` is identity across runs (ARCHITECTURE.md, 3).
 """
 
+from collections.abc import Collection, Mapping
+
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
@@ -94,6 +96,37 @@ RATIO_SIGNALS = (
     "uppercase_ratio",
 )
 
+#: Signals on datatrove's words and with its quirks (`filters.datatrove_signals`), measured only where a profile of the run
+#: has a rule on one of them. Counts, uint32, and ratios, float32.
+DATATROVE_COUNTS = (
+    "datatrove_words",
+    "datatrove_stop_words",
+    "datatrove_c4_sentences",  # in the lines that its C4 filter keeps
+    "datatrove_c4_lorem_ipsum",  # lines at which its C4 filter drops the document
+    "datatrove_c4_curly_brackets",
+)
+DATATROVE_RATIOS = (
+    "datatrove_mean_word_length",
+    "datatrove_hash_mark_ratio",
+    "datatrove_ellipsis_ratio",
+    "datatrove_bullet_line_ratio",
+    "datatrove_ellipsis_line_ratio",
+    "datatrove_alphabetic_word_ratio",
+    "datatrove_top_2_gram_character_ratio",
+    "datatrove_top_3_gram_character_ratio",
+    "datatrove_top_4_gram_character_ratio",
+    "datatrove_duplicate_5_gram_character_ratio",
+    "datatrove_duplicate_6_gram_character_ratio",
+    "datatrove_duplicate_7_gram_character_ratio",
+    "datatrove_duplicate_8_gram_character_ratio",
+    "datatrove_duplicate_9_gram_character_ratio",
+    "datatrove_duplicate_10_gram_character_ratio",
+    "datatrove_line_end_punctuation_ratio",
+    "datatrove_newline_word_ratio",
+)
+#: Group of signals that a run may have beside the others → its columns.
+SIGNAL_GROUPS: Mapping[str, tuple[str, ...]] = {"datatrove": DATATROVE_COUNTS + DATATROVE_RATIOS}
+
 SIGNALS_HEAD = [
     pa.field("doc_id", pa.uint64(), nullable=False),
     pa.field("key", KEY, nullable=False),
@@ -108,12 +141,25 @@ SIGNALS_HEAD = [
 ]
 
 
-def signals_schema(*, permutations: int, bands: int) -> pa.Schema:
-    """`signals/`: one row a document; signature (permutations,) uint32 and band hashes (bands,) uint64."""
+def signal_type(name: str) -> pa.DataType:
+    """uint32 of a count, float32 of a ratio."""
+    return pa.uint32() if name in COUNT_SIGNALS or name in DATATROVE_COUNTS else pa.float32()
+
+
+def groups_among(names: Collection[str]) -> tuple[str, ...]:
+    """The groups of SIGNAL_GROUPS whose columns are among these names."""
+    return tuple(group for group, columns in SIGNAL_GROUPS.items() if set(columns) <= set(names))
+
+
+def signals_schema(*, permutations: int, bands: int, groups: Collection[str] = ()) -> pa.Schema:
+    """`signals/`: one row a document; signature (permutations,) uint32 and band hashes (bands,) uint64.
+
+    `groups` are those of SIGNAL_GROUPS that the run measures.
+    """
+    optional = [name for group, names in SIGNAL_GROUPS.items() if group in groups for name in names]
     return pa.schema(
         SIGNALS_HEAD
-        + [pa.field(name, pa.uint32(), nullable=False) for name in COUNT_SIGNALS]
-        + [pa.field(name, pa.float32(), nullable=False) for name in RATIO_SIGNALS]
+        + [pa.field(name, signal_type(name), nullable=False) for name in (*COUNT_SIGNALS, *RATIO_SIGNALS, *optional)]
         + [
             pa.field("shingles", pa.uint32(), nullable=False),  # how many windows; 0: no token at all, never compared
             pa.field(

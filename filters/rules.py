@@ -26,11 +26,16 @@ from corpus import recipe as settings
 from corpus.columns import numbers
 from corpus.errors import RecipeError
 from corpus.reasons import SCREENS, Outcome, Reason
-from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
+from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type
 from filters.profile_files import ProfileFile, profile_files
 
 ANY_LANGUAGE = "*"
-SIGNALS = ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS)
+SIGNALS = (
+    "language_score",
+    *COUNT_SIGNALS,
+    *RATIO_SIGNALS,
+    *(name for group in SIGNAL_GROUPS.values() for name in group),
+)
 #: Reasons that a rule may give.
 RULE_REASONS = tuple(
     reason
@@ -82,6 +87,17 @@ class Profiles:
 
     rule_sets: Mapping[str, Mapping[str, RuleSet]]  # profile → language, or "*" → rules
     of_source: Mapping[str, str]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of corpus.schema.SIGNAL_GROUPS that a rule of some source's profile is about, in that order."""
+        used = {
+            limit.signal
+            for profile in set(self.of_source.values())
+            for rules in self.rule_sets[profile].values()
+            for limit in rules.limits
+        }
+        return tuple(group for group, names in SIGNAL_GROUPS.items() if not used.isdisjoint(names))
 
     def for_domain(self, profile: str, language: str) -> RuleSet:
         """The rules of a profile for documents of a language. Raises RecipeError for a profile that is not known."""
@@ -261,4 +277,4 @@ def _values(signals: pa.RecordBatch | pa.Table, name: str) -> NDArray[Any]:
 
 
 def _dtype(signal: str) -> np.dtype[Any]:
-    return np.dtype(np.uint32 if signal in COUNT_SIGNALS else np.float32)
+    return np.dtype(np.uint32 if signal_type(signal) == pa.uint32() else np.float32)

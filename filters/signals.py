@@ -51,6 +51,7 @@ from corpus.text.segmentation import (
     utf8_buffers,
 )
 from corpus.text.unicode_table import CJK, DIGIT, SPACE, TERMINAL, UPPERCASE
+from filters.phrases import JAVASCRIPT, LOREM_IPSUM, POLICY, count_phrases
 from filters.repetition import (
     LONGEST_N_GRAM,
     NEWLINE,
@@ -170,21 +171,6 @@ _UPPERCASE = _RAW.index("uppercase")
 
 _ELLIPSIS, _BULLET, _HYPHEN, _HASH, _DOT, _BRACE = (np.uint32(ord(c)) for c in "…•-#.{")
 _NONE = np.uint64(0)
-
-_PHRASES = (
-    "javascript",
-    "lorem ipsum",
-    "terms of use",
-    "privacy policy",
-    "cookie policy",
-    "uses cookies",
-    "use of cookies",
-    "use cookies",
-)  # lower case; the third and later are C4's policy phrases
-_JAVASCRIPT_PHRASE, _LOREM_PHRASE = 0, 1
-_PHRASE_POINTS = np.array([ord(c) for phrase in _PHRASES for c in phrase], dtype=np.uint32)
-_PHRASE_STARTS = np.cumsum([0, *map(len, _PHRASES)], dtype=np.int64)
-_BEGINS_PHRASE = np.isin(np.arange(128), [ord(phrase[0]) for phrase in _PHRASES])
 
 _STOP_WORD_SLOTS = 256
 
@@ -368,6 +354,7 @@ def _count_lines(
     row: Int64s,
 ) -> None:
     mask = clear(table, row[_NEWLINES] + 1)
+    phrases = np.zeros(3, np.int64)
     word = 0
     after_blank = True
     begin = 0
@@ -400,7 +387,10 @@ def _count_lines(
             row[_BULLET_LINES] += points[first] == _BULLET or points[first] == _HYPHEN
             row[_ELLIPSIS_LINES] += _ends_with_ellipsis(points, first, last)
             row[_FINEWEB_DUPLICATE_LINE_CHARACTERS] += end - begin if copied else 0
-            _count_phrases(points, first, last + 1, row)
+            count_phrases(points, first, last + 1, phrases)
+            row[_JAVASCRIPT] += phrases[JAVASCRIPT] > 0
+            row[_POLICY] += phrases[POLICY] > 0
+            row[_LOREM] += phrases[LOREM_IPSUM]
         after_blank = blank
         begin = end + 1
     # Splitting at runs of newlines gives an empty piece for a run at either end, and one piece for an empty text.
@@ -417,41 +407,6 @@ def _ends_with_ellipsis(points: UInt32s, first: int, last: int) -> bool:
     if points[last] == _ELLIPSIS:
         return True
     return last - first >= 2 and points[last] == _DOT and points[last - 1] == _DOT and points[last - 2] == _DOT
-
-
-@kernel
-def _ascii_lower(point: np.uint32) -> np.uint32:
-    return np.uint32(point + np.uint32(32)) if 65 <= point <= 90 else point
-
-
-@kernel
-def _has_phrase(points: UInt32s, begin: int, end: int, phrase: int) -> bool:
-    first, stop = _PHRASE_STARTS[phrase], _PHRASE_STARTS[phrase + 1]
-    if end - begin < stop - first:
-        return False
-    for k in range(stop - first):  # noqa: SIM110 - Numba has no generators in all()
-        if _ascii_lower(points[begin + k]) != _PHRASE_POINTS[first + k]:
-            return False
-    return True
-
-
-@kernel
-def _count_phrases(points: UInt32s, begin: int, end: int, row: Int64s) -> None:
-    javascript = policy = False
-    for i in range(begin, end):
-        point = _ascii_lower(points[i])
-        if point >= 128 or not _BEGINS_PHRASE[point]:
-            continue
-        for phrase in range(len(_PHRASE_STARTS) - 1):
-            if _has_phrase(points, i, end, phrase):
-                if phrase == _JAVASCRIPT_PHRASE:
-                    javascript = True
-                elif phrase == _LOREM_PHRASE:
-                    row[_LOREM] += 1
-                else:
-                    policy = True
-    row[_JAVASCRIPT] += javascript
-    row[_POLICY] += policy
 
 
 @kernel

@@ -49,11 +49,14 @@ class ExtractSettings:
     blocked: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → URL of its stored block list
     normalisation: Normalisation = DEFAULT
     helper: bool = True  # main text in a process of its own
+    groups: tuple[str, ...] = ()  # of schema.SIGNAL_GROUPS, beside the other signals
 
     @staticmethod
     def of(
         recipe: Recipe, *, splits: str, model: Path, blocked: Mapping[str, str] | None = None, helper: bool = True
     ) -> "ExtractSettings":
+        from filters.rules import load_profiles
+
         limits = Limits(recipe.extract.max_record_bytes, recipe.extract.max_page_bytes)
         return ExtractSettings(
             splits=splits,
@@ -67,11 +70,13 @@ class ExtractSettings:
             respect={source.name: tuple(source.respect) for source in recipe.source},
             blocked=blocked or {},
             helper=helper,
+            groups=load_profiles(recipe).groups,
         )
 
     @property
     def signals(self) -> pa.Schema:
-        return schema.signals_schema(permutations=self.dedup.permutations, bands=self.dedup.bands)
+        dedup = self.dedup
+        return schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=self.groups)
 
     def works(self) -> "Works":
         """How the pages of each source are extracted; its cache is for one work item."""
@@ -139,8 +144,12 @@ def extract_fingerprint(
 
     `blocked` are the digests of the sources' block lists. Wanted languages matter where pages are screened by them.
     """
-    from filters import minhash, signals
+    from filters import datatrove_signals, minhash, signals
+    from filters.rules import load_profiles
 
+    kernels = {"signals": signals.VERSION, "minhash": minhash.VERSION}
+    if "datatrove" in load_profiles(recipe).groups:
+        kernels["datatrove_signals"] = datatrove_signals.VERSION
     return fingerprint(
         "extract",
         schema.SCHEMA_VERSION,
@@ -153,7 +162,7 @@ def extract_fingerprint(
         recipe.language.model_dump(exclude={"model"}),
         model_digest,
         recipe.dedup.model_dump(include={"bands", "rows", "shingle"}),
-        {"signals": signals.VERSION, "minhash": minhash.VERSION},
+        kernels,
         library_versions(),
     )
 
@@ -252,7 +261,7 @@ def parse_date(date: str | None) -> datetime.datetime | None:
 
 def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
     """Everything that is measured on a batch of documents, row for row: schema.signals_schema."""
-    from filters import minhash, signals
+    from filters import datatrove_signals, minhash, signals
     from filters.language import LanguageModel
 
     texts = documents.column("text")
@@ -263,6 +272,8 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
     )
     languages = [each.language for each in found]
     measured = signals.measure(texts, languages)
+    if "datatrove" in settings.groups:
+        measured |= datatrove_signals.measure(texts)
     dedup = settings.dedup
     signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)
     bands = minhash.bands(signature, bands=dedup.bands, rows=dedup.rows)

@@ -88,7 +88,8 @@ class SelectSettings:
     @property
     def signals_schema(self) -> pa.Schema:
         dedup = self.recipe.dedup
-        return schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands)
+        groups = self.profiles.groups
+        return schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=groups)
 
     def partitions(self, rows_per_document: int) -> int:
         """From the number of documents alone: the same for any number of workers."""

@@ -32,7 +32,15 @@ from corpus.storage.run_directory import RunDirectory
 PARTITION_DOCUMENTS = 1 << 19
 MAX_EXAMPLES = 1000
 
-_COMPARED_SIGNALS = ("language", "language_score", "script", "text_hash", *schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS)
+_COMPARED_SIGNALS = (
+    "language",
+    "language_score",
+    "script",
+    "text_hash",
+    *schema.COUNT_SIGNALS,
+    *schema.RATIO_SIGNALS,
+    *(name for group in schema.SIGNAL_GROUPS.values() for name in group),
+)
 _DECISION = ("kept", "reason", "representative_key", "similarity")
 
 Progress = Callable[[int, int], None]

@@ -84,11 +84,12 @@ class RunDocuments:
     def columns(self, item: int, names: Sequence[str]) -> pa.Table:
         """Columns of a work item's documents, row for row, from whichever of the three files has them.
 
-        A column of decisions/ is null in a run that has none. Raises DamageError where the files differ in rows, and
-        KeyError for a name that no file has.
+        A column of decisions/ is null in a run that has none, one of an optional group of signals in a run that measured
+        none. Raises DamageError where the files differ in rows, and KeyError for a name that no file has.
         """
         in_signals = ipc.open_reader(self.extract.output("signals", item)).schema.names
         homes = {
+            **dict.fromkeys((name for group in schema.SIGNAL_GROUPS.values() for name in group), ""),
             **dict.fromkeys(schema.DECISIONS.names, "decisions"),
             **dict.fromkeys(in_signals, "signals"),
             **dict.fromkeys(schema.DOCUMENTS.names, "documents"),
@@ -104,6 +105,7 @@ class RunDocuments:
                 found.update((name, table[name]) for name in wanted)
             elif wanted:
                 found.update((name, pa.nulls(len(ids), schema.DECISIONS.field(name).type)) for name in wanted)
+        found.update((name, pa.nulls(len(ids), schema.signal_type(name))) for name in names if not homes[name])
         return pa.table({name: found[name] for name in names})
 
     def row_of(self, doc_id: int) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ Cost    every byte is read twice: once for its digest, once for what it means
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
     steps = sum(len(stage.finished()) for stage in stages) + 1
     done = 0
     seen = _Seen(run, recipe, *_manifest(run))
-    schemas = _schemas(recipe, seen.metadata)
+    schemas = _schemas(recipe, seen.metadata, _groups(run))
     for stage in stages:
         totals: Counter[str] = Counter()
         records = 0
@@ -104,12 +104,23 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
 # ------------------------------------------------------------------------------------------------ files and records
 
 
-def _schemas(recipe: Recipe, metadata: Mapping[str, str]) -> dict[str, pa.Schema]:
+def _groups(run: RunDirectory) -> tuple[str, ...]:
+    """The optional groups of signals that the run's first readable file of signals has, so all of them must have."""
+    stage = run.current_stage("extract") if run.has_stage("extract") else None
+    for item in stage.finished() if stage is not None else ():
+        try:
+            return schema.groups_among(ipc.open_reader(stage.output("signals", item)).schema.names)
+        except CorpusError:
+            continue
+    return ()
+
+
+def _schemas(recipe: Recipe, metadata: Mapping[str, str], groups: Sequence[str]) -> dict[str, pa.Schema]:
     """Kind of output → its schema; a kind that is not here is checked for its rows alone."""
     dedup = recipe.dedup
     found = {
         "documents": schema.DOCUMENTS,
-        "signals": schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands),
+        "signals": schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=groups),
         "failed": schema.FAILED,
         "decisions": schema.DECISIONS,
     }

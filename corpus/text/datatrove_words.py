@@ -161,7 +161,7 @@ def _prefix(points: UInt32s, begin: int, end: int, classes: UInt16s) -> int:
         return dots if dots > 1 else 0
     if first == _U:
         return 3 if begin + 2 < end and points[begin + 1] == _S and points[begin + 2] == _DOLLAR else 0
-    if first == _C or first == _A:
+    if first in (_C, _A):
         return 2 if begin + 1 < end and points[begin + 1] == _DOLLAR else 0
     return 0
 
@@ -207,13 +207,12 @@ def _suffix(points: UInt32s, begin: int, end: int, classes: UInt16s, keys: UInt6
     if length < 2:
         return found
     before = points[end - 2]
-    if last == _LITTLE_S or last == _S:
-        if before == _APOSTROPHE or before == _QUOTE:
-            return 2
+    if (last in (_LITTLE_S, _S)) and (before in (_APOSTROPHE, _QUOTE)):
+        return 2
     if last == _DOLLAR and length > 2:
         if before == _S and points[end - 3] == _U and length > 3 and _is_ascii_digit(points[end - 4]):
             return 3
-        if (before == _C or before == _A) and _is_ascii_digit(points[end - 3]):
+        if (before in (_C, _A)) and _is_ascii_digit(points[end - 3]):
             return 2
     if flags & AFTER_DIGIT and _is_ascii_digit(before):
         return 1
@@ -257,7 +256,7 @@ def _is_address(points: UInt32s, begin: int, end: int) -> bool:
     first, second = octets[0], octets[1]
     if first == 10 or first == 127 or not 1 <= first <= 223:
         return False
-    if first == 169 and second == 254 or first == 192 and second == 168:
+    if (first == 169 and second == 254) or (first == 192 and second == 168):
         return False
     return not (first == 172 and 16 <= second <= 31)
 
@@ -321,7 +320,7 @@ def _is_url(points: UInt32s, begin: int, end: int, flags: UInt16s, classes: UInt
     i = begin
     while i < end:
         point = points[i]
-        if not (classes[point] & WORD or point == _PLUS or point == _HYPHEN or point == _DOT):
+        if not (classes[point] & WORD or point in (_PLUS, _HYPHEN, _DOT)):
             break
         i += 1
     scheme = begin
@@ -329,7 +328,7 @@ def _is_url(points: UInt32s, begin: int, end: int, flags: UInt16s, classes: UInt
         scheme = i + 3
         if _is_host(points, scheme, end, flags, classes):
             return True
-    for at in range(begin + 1, end - 1):
+    for at in range(begin + 1, end - 1):  # noqa: SIM110 - Numba has no generators in any()
         if points[at] == _AT and _is_host(points, at + 1, end, flags, classes):
             return True
     return False
@@ -349,9 +348,9 @@ def _infix(points: UInt32s, begin: int, at: int, end: int, classes: UInt16s) -> 
     if at == begin or at + 1 >= end:
         return 0
     left, right = points[at - 1], points[at + 1]
-    if point == _PLUS or point == _HYPHEN or point == _STAR or point == _CARET:
-        if _is_ascii_digit(left) and (_is_ascii_digit(right) or right == _HYPHEN):
-            return 1
+    operator = point in (_PLUS, _HYPHEN, _STAR, _CARET)
+    if operator and _is_ascii_digit(left) and (_is_ascii_digit(right) or right == _HYPHEN):
+        return 1
     if point == _DOT:
         return 1 if classes[left] & LEFT_OF_DOT and classes[right] & RIGHT_OF_DOT else 0
     if point == _COMMA:

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from corpus.report.documents import Head, RunDocuments
 from corpus.report.settings import settings_in_force
-from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
+from corpus.schema import signal_type
 from corpus.storage import ipc
-from filters.rules import Limit, all_reasons, load_profiles
+from filters.rules import SIGNALS, Limit, all_reasons, load_profiles
 from pipelines.commands.measure import shortest
 from tokenizer_training.encode import load_encoder
 
@@ -44,10 +44,10 @@ FIELDS = (
     "detail",
 )
 #: What `--fields` may name.
-KNOWN_FIELDS = (*FIELDS, "text", *COUNT_SIGNALS, *RATIO_SIGNALS)
+KNOWN_FIELDS = (*FIELDS, "text", *SIGNALS[1:])
 
 _STORED = frozenset(FIELDS) - {"file", "representative_doc_id", "representative_url", "detail"}
-_FLOATS = frozenset({"language_score", "similarity", *RATIO_SIGNALS})
+_FLOATS = frozenset({"similarity", *(name for name in SIGNALS if signal_type(name) == pa.float32())})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _pieces(documents: RunDocuments, head: Head) -> list[str]:
 
 def with_signals(document: Document) -> Row:
     """A document as JSON: its fields, then text, signals, rules and tokens."""
-    signals = {name: document.row[name] for name in (*COUNT_SIGNALS, *RATIO_SIGNALS)}
+    signals = {name: value for name in SIGNALS[1:] if (value := document.row[name]) is not None}
     head = {name: document.row.get(name) for name in FIELDS if name != "detail"}
     rules = [dataclasses.asdict(rule) for rule in document.rules]
     return {

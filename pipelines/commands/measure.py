@@ -10,11 +10,10 @@ import pyarrow as pa
 
 from corpus.recipe import Kind, Recipe, parse_recipe
 from corpus.report.plain import json_line
-from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
 from corpus.sources.records import Split
 from filters.language import default_model_path
 from filters.profiles import shipped_profiles
-from filters.rules import RuleSet, all_reasons, load_profiles
+from filters.rules import SIGNALS, RuleSet, all_reasons, load_profiles
 from pipelines.commands.reading import FORMATS, Reading, splits_of
 from pipelines.extraction import ExtractSettings, document_batch, signal_batch
 
@@ -82,10 +81,14 @@ def measured_document(row: dict[str, Any], rules: RuleSet, recipe: Recipe) -> di
         "url": row["url"],
         "language": row["language"],
         "language_score": shortest(row["language_score"]),
-        "signals": {name: row[name] for name in COUNT_SIGNALS} | {name: shortest(row[name]) for name in RATIO_SIGNALS},
+        "signals": {name: _shown(row[name]) for name in SIGNALS[1:] if name in row},
         "kept": not reasons,
         "reasons": reasons,
     }
+
+
+def _shown(value: float) -> float:
+    return value if isinstance(value, int) else shortest(value)
 
 
 def shortest(value: float) -> float:

@@ -416,6 +416,10 @@ def test_signals_page_has_every_signal_with_its_rules() -> None:
     columns = schema.signals_schema(permutations=2, bands=1).names
     identity = {"doc_id", "key", "source", "date"}
     assert {*others, *schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS} == {*columns} - identity
+    for group, columns_of_group in schema.SIGNAL_GROUPS.items():
+        rows = found[f"Group `{group}`"]
+        assert names(rows, "signal") == list(columns_of_group)
+        assert all(row["formula"] and row["unit"] and row["variant"] for row in rows)
     for row in found["Counts"] + found["Ratios"] + found["Language"]:
         signal = row["signal"].strip("`")
         assert row["formula"], signal

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from corpus.errors import RecipeError
 from corpus.reasons import Outcome, Reason
 from corpus.recipe import Kind, Recipe, parse_recipe
-from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS, signals_schema
+from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type, signals_schema
 from filters.profile_files import parse_profile, profile_files
 from filters.profiles import shipped_profiles
 from filters.rules import (
@@ -43,6 +43,13 @@ GOOD: dict[str, float] = {
     "alphabetic_word_ratio": 0.99,
     "line_end_punctuation_ratio": 0.8,
     "cjk_ratio": 0.5,
+    "lines": 20,
+    "datatrove_words": 600,
+    "datatrove_stop_words": 6,
+    "datatrove_c4_sentences": 20,
+    "datatrove_mean_word_length": 4.5,
+    "datatrove_alphabetic_word_ratio": 0.9,
+    "datatrove_line_end_punctuation_ratio": 0.8,
 }
 
 
@@ -68,7 +75,7 @@ def row_of(**values: Any) -> dict[str, Any]:
 
 
 def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    schema = signals_schema(permutations=1, bands=1)
+    schema = signals_schema(permutations=1, bands=1, groups=SIGNAL_GROUPS)
     names = ("source", "language", *SIGNALS)
     return pa.record_batch(
         [pa.array([row[name] for row in rows], schema.field(name).type) for name in names], names=list(names)
@@ -89,12 +96,18 @@ def shipped_limits() -> list[tuple[RuleSet, Limit]]:
 
 
 def test_the_schemas_signals_are_those_that_rules_may_use() -> None:
-    assert ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS) == SIGNALS
+    groups = itertools.chain.from_iterable(SIGNAL_GROUPS.values())
+    assert ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS, *groups) == SIGNALS
+    assert list(SIGNALS) == [
+        field.name
+        for field in signals_schema(permutations=1, bands=1, groups=SIGNAL_GROUPS)
+        if field.name in set(SIGNALS)
+    ]
     assert all(reason.outcome is Outcome.DROPPED for reason in RULE_REASONS)
 
 
 def test_profiles_are_shipped() -> None:
-    assert {"none", "web", "encyclopedia", "books", "papers", "code", "fineweb2"} <= set(shipped_profiles())
+    assert {"none", "web", "encyclopedia", "books", "papers", "code", "fineweb2", "parity"} <= set(shipped_profiles())
     profiles = load_profiles(recipe_of())
     assert not profiles.for_domain("none", "en").limits
     languages = {"*", "en", "de", "fr", "ru", "ko", "zh", "yue", "wuu", "ja", "th", "lo", "km", "my", "bo", "dz"}
@@ -106,6 +119,14 @@ def test_profiles_are_shipped() -> None:
 
 def test_every_kind_of_source_has_a_profile() -> None:
     assert {*get_args(Kind)} - {"other"} <= set(shipped_profiles())
+
+
+def test_groups_of_signals_are_asked_for_by_the_profiles_of_sources() -> None:
+    assert load_profiles(recipe_of()).groups == ()
+    assert load_profiles(recipe_of(profile="parity")).groups == ("datatrove",)
+    own = {"own": {"rules": [{"signal": "datatrove_words", "max": 9.0, "reason": "too_many_words"}]}}
+    assert load_profiles(recipe_of(own)).groups == ()
+    assert load_profiles(recipe_of(own, "own")).groups == ("datatrove",)
 
 
 def test_every_shipped_rule_names_its_source_and_the_language_score_comes_first() -> None:
@@ -151,7 +172,7 @@ def test_a_rule_fires_beyond_its_limit_and_not_at_it(rules: RuleSet) -> None:
         outwards = -1 if limit.side == "min" else 1
         at = np.float32(limit.value)
         values: list[Any] = [limit.value, limit.value + outwards, limit.value - outwards]
-        if limit.signal not in COUNT_SIGNALS:
+        if signal_type(limit.signal) != pa.uint32():
             values = [at, *(np.nextafter(at, np.float32(side * np.inf)) for side in (outwards, -outwards))]
         values = [value for value in values if value >= 0]  # beyond a limit of 0 there is nothing
         rows += [row_of(language=language) | {limit.signal: value} for value in values]
@@ -195,7 +216,7 @@ def test_a_batch_is_judged_row_by_row(count: int, seed: int, as_table: bool, ski
     for _ in range(count):
         changed = source.choice(SIGNALS, 2)
         values = {
-            name: int(source.integers(0, 300)) if name in COUNT_SIGNALS else float(source.random()) for name in changed
+            name: int(source.integers(0, 300)) if signal_type(name) == pa.uint32() else float(source.random()) for name in changed
         }
         domain = {
             "source": str(source.choice(["crawl", "books"])),

@@ -43,7 +43,6 @@ GOOD: dict[str, float] = {
     "alphabetic_word_ratio": 0.99,
     "line_end_punctuation_ratio": 0.8,
     "cjk_ratio": 0.5,
-    "lines": 20,
     "datatrove_words": 600,
     "datatrove_stop_words": 6,
     "datatrove_c4_sentences": 20,
@@ -216,7 +215,8 @@ def test_a_batch_is_judged_row_by_row(count: int, seed: int, as_table: bool, ski
     for _ in range(count):
         changed = source.choice(SIGNALS, 2)
         values = {
-            name: int(source.integers(0, 300)) if signal_type(name) == pa.uint32() else float(source.random()) for name in changed
+            name: int(source.integers(0, 300)) if signal_type(name) == pa.uint32() else float(source.random())
+            for name in changed
         }
         domain = {
             "source": str(source.choice(["crawl", "books"])),

@@ -106,8 +106,10 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
 
 def _groups(run: RunDirectory) -> tuple[str, ...]:
     """The optional groups of signals that the run's first readable file of signals has, so all of them must have."""
-    stage = run.current_stage("extract") if run.has_stage("extract") else None
-    for item in stage.finished() if stage is not None else ():
+    if not run.has_stage("extract"):
+        return ()
+    stage = run.current_stage("extract")
+    for item in stage.finished():
         try:
             return schema.groups_among(ipc.open_reader(stage.output("signals", item)).schema.names)
         except CorpusError:

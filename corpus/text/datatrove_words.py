@@ -125,26 +125,26 @@ def _put(points: UInt32s, lengths: Int32s, values: Int32s, keys: UInt64s, slots:
 
 
 @kernel
-def _find(keys: UInt64s, key: np.uint64) -> int:
+def _find(keys: UInt64s, key: np.uint64) -> np.int64:
     """The slot of a key, or -1."""
     slot = np.int64(key & np.uint64(_TABLE_SLOTS - 1))
     while keys[slot] != _NONE:
         if keys[slot] == key:
             return slot
         slot = (slot + 1) & (_TABLE_SLOTS - 1)
-    return -1
+    return np.int64(-1)
 
 
 @kernel
-def _case(points: UInt32s, begin: int, end: int, keys: UInt64s) -> int:
+def _case(points: UInt32s, begin: int, end: int, keys: UInt64s) -> np.int64:
     """The slot of the special case that points[begin:end] is, or -1."""
     if end - begin > _LONGEST_CASE or end <= begin:
-        return -1
+        return np.int64(-1)
     return _find(keys, hash_span(points, begin, end))
 
 
 @kernel
-def _is_ascii_digit(point: np.uint32) -> bool:
+def _is_ascii_digit(point: np.uint32) -> np.bool_:
     return 48 <= point <= 57
 
 
@@ -230,7 +230,7 @@ def _suffix(points: UInt32s, begin: int, end: int, classes: UInt16s, keys: UInt6
 
 
 @kernel
-def _is_host_character(point: np.uint32) -> bool:
+def _is_host_character(point: np.uint32) -> np.bool_:
     return 97 <= point <= 122 or 65 <= point <= 90 or 48 <= point <= 57 or 0xA1 <= point <= 0xFFFF
 
 
@@ -473,10 +473,10 @@ def _cut_infixes(
 @kernel
 def _affixed_case(
     points: UInt32s, word: int, words: int, keys: UInt64s, values: Int32s, starts: Int32s, ends: Int32s
-) -> tuple[int, int]:
+) -> tuple[int, np.int64]:
     """(words, slot) of the longest special case that begins at a word and is cut as affix rules alone cut it; (0, -1) if
     there is none of two words or more."""
-    best, best_slot = 0, -1
+    best, best_slot = 0, np.int64(-1)
     cuts = 0
     value = HASH_SEED
     for last in range(word, words):

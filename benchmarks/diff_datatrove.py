@@ -89,9 +89,9 @@ def main() -> None:
     arguments = parser.parse_args()
     language = arguments.language
     texts = read_texts(arguments.input, set(arguments.lang or [language]), arguments.documents)
-    answer = ask_datatrove(arguments.datatrove, texts, LANGUAGES[language])
+    parity, default = limits_of("parity", language), list(limits_of("web", language))
     columns = measured(texts, language)
-    parity = limits_of("parity", language)
+    answer = ask_datatrove(arguments.datatrove, texts, LANGUAGES[language])
     print(f"{len(texts)} documents, datatrove {answer['versions']['datatrove']}, spacy {answer['versions']['spacy']}")
     print(f"{'filter':<24}{'agree':>9}{'both drop':>11}{'only theirs':>13}{'only ours':>11}{'same reason':>13}")
     worst = 1.0
@@ -124,7 +124,7 @@ def main() -> None:
     dropped = np.zeros(len(texts), bool)
     for name in FILTERS:
         dropped |= np.array([bool(reason) for reason in answer["verdicts"][name]])
-    web = first_failures(list(limits_of("web", language)), columns)
+    web = first_failures(default, columns)
     kept = np.array([not reason for reason in web])
     print(
         f"\nall four filters drop {dropped.mean():.3f}, `web` {1 - kept.mean():.3f}; agree on {(dropped != kept).mean():.3f}"

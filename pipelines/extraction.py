@@ -172,13 +172,27 @@ def library_versions() -> dict[str, str]:
     from importlib.metadata import version
 
     from corpus.sources import read
-    from corpus.text import block_list, charset, extraction, main_text, normalisation, plain_text, screens
+    from corpus.text import (
+        block_list,
+        boilerplate,
+        charset,
+        extraction,
+        lede,
+        main_text,
+        normalisation,
+        page_kind,
+        plain_text,
+        screens,
+    )
     from filters import language, language_screen
 
     names = ("trafilatura", "lxml", "htmldate", "resiliparse", "fastwarc", "fasttext-community", "pyarrow")
     return {name: version(name) for name in names} | {
         "extraction": str(extraction.VERSION),
         "main_text": str(main_text.VERSION),
+        "page_kind": str(page_kind.VERSION),
+        "boilerplate": str(boilerplate.VERSION),
+        "lede": str(lede.VERSION),
         "plain_text": str(plain_text.VERSION),
         "normalisation": str(normalisation.VERSION),
         "charset": str(charset.VERSION),

@@ -37,7 +37,22 @@ def compiled() -> list[tuple[Any, AttributeXPath]]:
 
 
 PAIRS = compiled()
-TAGS = ("div", "p", "section", "span", "list", "item", "main", "article", "ul", "aside", "footer", "header", "h1", "script")
+TAGS = (
+    "div",
+    "p",
+    "section",
+    "span",
+    "list",
+    "item",
+    "main",
+    "article",
+    "ul",
+    "aside",
+    "footer",
+    "header",
+    "h1",
+    "script",
+)
 ATTRIBUTES = ("class", "id", "role", "style", "itemprop", "aria-hidden", "data-component", "href")
 # What the expressions look for, and what is nearly that.
 WORDS = sorted({word for expression, _ in PAIRS for word in re.findall(r"[A-Za-z][A-Za-z-]{2,}", expression.path)})
@@ -131,5 +146,7 @@ def test_the_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     long = etree.SubElement(tree, "div", id="7" * 10_000)
     assert quick(tree) == expression(tree)
     assert long in quick(tree)
-    memos = [memo for steps in quick._steps_of.values() for step in steps for group in step.groups for _, memo, _ in group]
+    memos = [
+        memo for steps in quick._steps_of.values() for step in steps for group in step.groups for _, memo, _ in group
+    ]
     assert all(len(memo) <= 10 and all(len(key) < 1000 for key in memo) for memo in memos)

@@ -55,7 +55,9 @@ def test_boilerplate_goes_and_its_tail_stays(block: str) -> None:
 def test_what_looks_like_boilerplate_stays(block: str) -> None:
     removed, text = text_after(PARAGRAPH * 6 + block)
     assert removed == 0
-    assert text == " ".join(lxml.html.document_fromstring(f"<body>{PARAGRAPH * 6}{block}</body>").text_content().split())
+    assert text == " ".join(
+        lxml.html.document_fromstring(f"<body>{PARAGRAPH * 6}{block}</body>").text_content().split()
+    )
 
 
 def test_a_frame_with_the_name_of_boilerplate_stays() -> None:
@@ -76,7 +78,19 @@ def test_phrases_are_lower_case_and_distinct() -> None:
 @given(
     pieces=st.lists(
         st.sampled_from(
-            ["<div class=promo>", "</div>", "<p>", "<a href=/x>", "</a>", "<h2>", "words of a line, ", "<ul id=tags>", "<h1>", "<!--", "-->"]
+            [
+                "<div class=promo>",
+                "</div>",
+                "<p>",
+                "<a href=/x>",
+                "</a>",
+                "<h2>",
+                "words of a line, ",
+                "<ul id=tags>",
+                "<h1>",
+                "<!--",
+                "-->",
+            ]
         ),
         max_size=30,
     )

@@ -16,8 +16,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 519, 224, 12, 1
-DECISIONS_SHA256 = "c6a760a2f2c298b9c7dace9e9defec0951c3b64cca50e3b960e623606f2d25f0"
+DOCUMENTS, KEPT, EXACT, NEAR = 519, 225, 12, 1
+DECISIONS_SHA256 = "de991d223d4998a047bf3e830809a360e4cef78d1abdaf6053659e5d5e6b043b"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

@@ -65,7 +65,10 @@ def test_nothing_before_the_heading_nor_after_the_beginning_of_the_body() -> Non
 
 
 def test_a_text_that_is_nowhere_in_the_page_has_no_lede() -> None:
-    assert found(f'<p class="lead">{LEDE}</p>', text="Another text altogether, long enough to be looked for in the page.") is None
+    assert (
+        found(f'<p class="lead">{LEDE}</p>', text="Another text altogether, long enough to be looked for in the page.")
+        is None
+    )
     assert found(f'<p class="lead">{LEDE}</p>', text="short") is None
     assert find_lede(lxml.html.fragment_fromstring("<p>x</p>"), TEXT) is None
 

@@ -150,7 +150,9 @@ def test_a_suspiciously_short_text_is_looked_for_again(
 
 def test_a_missed_lede_is_put_in_front() -> None:
     lede = "Every page of the crawl is read once, and what is lost on the way is counted and listed."
-    html = document(f'<h1>Title</h1><div class="teaser">{lede}</div><div class="article-body">{paragraphs(SENTENCE)}</div>')
+    html = document(
+        f'<h1>Title</h1><div class="teaser">{lede}</div><div class="article-body">{paragraphs(SENTENCE)}</div>'
+    )
     found = main_text(html) or ""
     assert found.startswith(lede + "\n")
     assert lede not in (trafilatura.extract(html, fast=True, include_comments=False) or "")

@@ -50,7 +50,11 @@ def find_lede(tree: HtmlElement, text: str) -> str | None:
     known = squeezed(text)
     for element in _above(body, beginning[:BODY_BEGINNING], _descriptions(tree)):
         candidate = visible_text(element)
-        if _is_lede(element, candidate) and candidate[:BODY_BEGINNING] not in known and known[:BODY_BEGINNING] not in candidate:
+        if (
+            _is_lede(element, candidate)
+            and candidate[:BODY_BEGINNING] not in known
+            and known[:BODY_BEGINNING] not in candidate
+        ):
             return candidate
     return None
 

@@ -18,6 +18,8 @@ import re
 
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
+VERSION = 1
+
 
 class PageKind(enum.StrEnum):
     DISCUSSION = "discussion"

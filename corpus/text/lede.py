@@ -101,7 +101,7 @@ def _is_called_lede(element: HtmlElement) -> bool:
 
 def _is_lede(element: HtmlElement, text: str) -> bool:
     size = len(text) + len(_WIDE.findall(text[:MOST_CHARACTERS]))
-    if not LEAST_CHARACTERS <= size or len(text) > MOST_CHARACTERS or _SENTENCE_END.search(text) is None:
+    if size < LEAST_CHARACTERS or len(text) > MOST_CHARACTERS or _SENTENCE_END.search(text) is None:
         return False
     return sum(len(squeezed(link.text_content())) for link in element.iter("a")) <= LINKS * len(text)
 

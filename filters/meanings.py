@@ -10,7 +10,6 @@ from corpus.reasons import Reason
 
 SIGNAL_MEANINGS: Mapping[str, str] = {
     "language_score": "probability that the language model gives the document's language, 0 to 1",
-    "second_language_share": "share of the letters that are in windows of the document's second language, 0 to 1",
     "characters": "code points",
     "bytes": "bytes of UTF-8",
     "words": "words that are not only symbols; single characters in scripts without spaces",
@@ -52,6 +51,19 @@ SIGNAL_MEANINGS: Mapping[str, str] = {
     "punctuation_ratio": "share of punctuation and symbols",
     "uppercase_ratio": "share of upper-case letters",
 }
+
+_DATATROVE = "datatrove_"
+_C4 = "c4_"
+
+
+def signal_meaning(signal: str) -> str:
+    """What a signal says; of one that is counted as datatrove counts it, what ours says, and that."""
+    if signal in SIGNAL_MEANINGS:
+        return SIGNAL_MEANINGS[signal]
+    ours = signal.removeprefix(_DATATROVE)
+    said = SIGNAL_MEANINGS[ours.removeprefix(_C4)]
+    return f"{said}, {'in what its C4 filter leaves, ' if ours.startswith(_C4) else ''}as datatrove counts"
+
 
 REASON_MEANINGS: Mapping[Reason, str] = {
     Reason.LANGUAGE_NOT_WANTED: "The identified language is not in `run.languages`.",

@@ -40,13 +40,13 @@ def measure(paths: tuple[str, ...], format: str, kind: str, profile: str | None)
       corpus measure crawl.warc.gz | jq -c '{url, reasons}'
       corpus measure books.jsonl --profile none | jq .signals.mean_word_length
     """
-    recipe = _recipe(kind, profile or (kind if kind in shipped_profiles() else "web"))
+    recipe = recipe_of_files(kind, profile or (kind if kind in shipped_profiles() else "web"))
     profiles = load_profiles(recipe)
     splits = splits_of(paths, format=format, source=_SOURCE)
     settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
     reading = Reading(settings.limits)
     for split in splits:
-        for signals in _measured(reading, split, settings):
+        for signals in measured_batches(reading, split, settings):
             lines = []
             for row in signals.to_pylist():
                 rules = profiles.for_domain(profiles.of_source[_SOURCE], row["language"])
@@ -55,13 +55,13 @@ def measure(paths: tuple[str, ...], format: str, kind: str, profile: str | None)
     click.echo(reading.summary(len(splits)), err=True)
 
 
-def _recipe(kind: str, profile: str) -> Recipe:
+def recipe_of_files(kind: str, profile: str) -> Recipe:
     """The recipe of a run in which the files are the only source, and every language is wanted."""
     source = {"name": _SOURCE, "kind": kind, "inputs": ["FILES"], "profile": profile}
     return parse_recipe({"run": {"name": _SOURCE}, "source": [source]}, "corpus measure")
 
 
-def _measured(reading: Reading, split: Split, settings: ExtractSettings) -> Iterator[pa.Table]:
+def measured_batches(reading: Reading, split: Split, settings: ExtractSettings) -> Iterator[pa.Table]:
     """Signals of a split's documents with their ids and URLs, batch by batch."""
     found, first = reading.rows(split), 0
     while rows := list(itertools.islice(found, BATCH_DOCUMENTS)):

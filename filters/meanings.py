@@ -10,6 +10,7 @@ from corpus.reasons import Reason
 
 SIGNAL_MEANINGS: Mapping[str, str] = {
     "language_score": "probability that the language model gives the document's language, 0 to 1",
+    "second_language_share": "share of the letters that are in windows of the document's second language, 0 to 1",
     "characters": "code points",
     "bytes": "bytes of UTF-8",
     "words": "words that are not only symbols; single characters in scripts without spaces",

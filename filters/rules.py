@@ -32,6 +32,7 @@ from filters.profile_files import ProfileFile, profile_files
 ANY_LANGUAGE = "*"
 SIGNALS = (
     "language_score",
+    "second_language_share",
     *COUNT_SIGNALS,
     *RATIO_SIGNALS,
     *(name for group in SIGNAL_GROUPS.values() for name in group),

@@ -100,6 +100,43 @@ def test_no_texts(model: LanguageModel) -> None:
     assert model.identify([]) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("佢哋喺度傾偈，我唔知佢哋講緊乜嘢，不過好似幾開心咁。", "yue"),
+        ("人人喺各国境内有权自由迁徙同居住，唔受任何歧视。", "yue"),
+        ("他們在這裡聊天，我不知道他們在說什麼，但好像很開心的樣子。", "zh"),
+        ("我们在这里讨论粤语的“佢”字，它的意思是他。这样的字在普通话里是没有的。", "zh"),
+    ],
+)
+def test_cantonese_is_told_by_its_characters(model: LanguageModel, text: str, language: str) -> None:
+    assert model.identify([text])[0].language == language
+
+
+def test_the_second_language_and_its_share(model: LanguageModel) -> None:
+    mostly_english = f"{SAMPLES['en']} " * 12 + f"{SAMPLES['fr']} " * 6
+    answer = model.identify([mostly_english])[0]
+    assert (answer.language, answer.second, answer.code_switching) == ("en", "fr", False)
+    assert 0.15 < answer.second_share < 0.5
+    alone = model.identify([f"{SAMPLES['en']} " * 12])[0]
+    assert (alone.second, alone.second_share) == ("", 0.0)
+    assert model.identify([SAMPLES["en"] + SAMPLES["fr"]])[0].second == ""  # one window
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("我今天用 machine learning 的 framework 做了一个 demo，效果 pretty good，大家可以 check 一下。", True),
+        (SAMPLES["zh"] + " demo", False),
+        (SAMPLES["ja"], False),
+        (SAMPLES["en"] * 3, False),
+        ("好的 ok 好的 ok", False),  # too few letters
+    ],
+)
+def test_code_switching(model: LanguageModel, text: str, expected: bool) -> None:
+    assert model.identify([text])[0].code_switching is expected
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=400), max_size=6), st.integers(1, 4))
 def test_neighbours_in_the_batch_change_nothing(texts: list[str], windows: int) -> None:
@@ -107,6 +144,10 @@ def test_neighbours_in_the_batch_change_nothing(texts: list[str], windows: int) 
     together = model.identify(texts, windows=windows, window_characters=50)
     assert together == [model.identify([text], windows=windows, window_characters=50)[0] for text in texts]
     assert all(0 <= answer.score <= 1 for answer in together)
+    assert all(
+        0 <= answer.second_share <= 1 and bool(answer.second) == (answer.second_share > 0) for answer in together
+    )
+    assert all(answer.second != answer.language for answer in together)
 
 
 def test_windows_without_letters_have_no_say(model: LanguageModel) -> None:
@@ -120,7 +161,8 @@ def test_windows_reach_from_the_first_to_the_last_character(text: str, windows: 
     stretches = sample_windows(text, windows, size)
     flat = text.replace("\n", " ")
     if len(text) <= windows * size:
-        assert stretches == [flat]
+        assert "".join(stretches) == flat
+        assert all(len(stretch) <= size for stretch in stretches)
         return
     assert len(stretches) == windows
     assert {len(stretch) for stretch in stretches} == {size}

@@ -33,6 +33,7 @@ from filters.signals import STOP_WORDS, measure
 # Values that every rule of every shipped profile passes.
 GOOD: dict[str, float] = {
     "language_score": 0.99,
+    "second_language_share": 0.0,
     "characters": 20_000,
     "words": 4000,
     "lines": 100,
@@ -96,7 +97,7 @@ def shipped_limits() -> list[tuple[RuleSet, Limit]]:
 
 def test_the_schemas_signals_are_those_that_rules_may_use() -> None:
     groups = itertools.chain.from_iterable(SIGNAL_GROUPS.values())
-    assert ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS, *groups) == SIGNALS
+    assert ("language_score", "second_language_share", *COUNT_SIGNALS, *RATIO_SIGNALS, *groups) == SIGNALS
     assert list(SIGNALS) == [
         field.name
         for field in signals_schema(permutations=1, bands=1, groups=SIGNAL_GROUPS)

@@ -33,6 +33,7 @@ COMMANDS = {
     "extract": ("pipelines.commands.extract", "Prints the text of every document of files."),
     "calibrate": ("pipelines.commands.calibrate", "Derives a profile's thresholds from documents that are trusted."),
     "profiles": ("pipelines.commands.profiles", "Shows the rules of profiles and explains them: show, explain."),
+    "train-classifier": ("pipelines.commands.train_classifier", "Trains a quality classifier on good and bad texts."),
     "feed": ("pipelines.commands.feed", "Looks into what a trainer is fed: plan, peek."),
 }
 
@@ -49,7 +50,7 @@ class _Command(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -60,6 +60,7 @@ COUNT_SIGNALS = (
     "javascript_lines",  # lines that contain "javascript" (any case)
     "policy_lines",  # lines that contain one of C4's policy phrases (any case)
     "lorem_ipsum",  # occurrences of "lorem ipsum" (any case)
+    "boilerplate_lines",  # lines that contain a phrase of what stands around texts ("all rights reserved", "版权所有")
 )
 
 #: Signals that are ratios of integer counts, computed in float64 and stored as float32.
@@ -71,6 +72,7 @@ RATIO_SIGNALS = (
     "bullet_line_ratio",  # share of lines that begin with a bullet
     "ellipsis_line_ratio",  # share of lines that end with an ellipsis
     "alphabetic_word_ratio",  # share of words, symbols counted, with a letter
+    "lettered_word_ratio",  # share of words, symbols not counted, with a letter
     "duplicate_line_ratio",  # second and later copies, share of lines
     "duplicate_line_character_ratio",  # their characters, share of the text's
     "duplicate_paragraph_ratio",
@@ -85,11 +87,18 @@ RATIO_SIGNALS = (
     "duplicate_9_gram_character_ratio",
     "duplicate_10_gram_character_ratio",
     "repeated_13_character_ratio",  # share of 13-character windows seen before in the text (ChineseWebText)
+    "distinct_word_ratio",  # different words per word, symbols counted
+    "distinct_3_gram_ratio",
+    "word_entropy",  # of the distribution of words, symbols counted; bits
     "line_end_punctuation_ratio",  # share of lines that end with terminal punctuation (any script)
     "short_line_ratio",  # share of lines of at most 30 characters
     "short_word_line_ratio",  # share of lines of fewer than 3 words (C4)
     "fineweb_duplicate_line_character_ratio",  # as FineWeb: over the text's characters without newlines
     "newline_word_ratio",  # newlines per word, symbols counted as words
+    "list_line_ratio",  # share of lines that begin with a bullet or a number
+    "menu_line_ratio",  # share of lines with two separators of menus or more
+    "url_ratio",  # characters in URLs, share of characters that are not white space
+    "odd_character_ratio",  # U+FFFD, control, private and unassigned characters
     "cjk_ratio",  # han, kana, hangul: share of characters that are not white space
     "digit_ratio",
     "punctuation_ratio",  # punctuation and symbols

@@ -43,8 +43,16 @@ from corpus.text.segmentation import (
     utf8_buffers,
 )
 from corpus.text.unicode_table import DIGIT, SPACE
-from filters.phrases import JAVASCRIPT, LOREM_IPSUM, POLICY, count_phrases
-from filters.repetition import LONGEST_N_GRAM, NEWLINE, add, find_slot, repeated_n_grams, table_slots
+from filters.line_marks import JAVASCRIPT, KINDS, LOREM_IPSUM, POLICY, count_marks
+from filters.repetition import (
+    LONGEST_N_GRAM,
+    LONGEST_TOP_N_GRAM,
+    NEWLINE,
+    add,
+    find_slot,
+    repeated_n_grams,
+    table_slots,
+)
 
 #: Part of the fingerprint of `extract` where the group is measured.
 VERSION = 1
@@ -188,6 +196,7 @@ def _measure_all(
     raw: Int64s,  # out, (_RAW, documents)
 ) -> None:
     row = np.zeros(raw.shape[0], np.int64)
+    distinct = np.zeros(LONGEST_TOP_N_GRAM + 1, np.int64)
     for document in range(len(offsets) - 1):
         row[:] = 0
         characters = decode(data, offsets[document], offsets[document + 1], points[0])
@@ -200,7 +209,7 @@ def _measure_all(
         _count_fineweb_lines(points[0], flags[0], characters, classes, row)
         _count_c4_lines(points, flags, characters, classes, keys, values, starts, ends, kinds, words, row)
         out = row[_REPEATED_N_GRAMS : _REPEATED_N_GRAMS + LONGEST_N_GRAM + 1]
-        repeated_n_grams(starts[0], ends[0], hashes, words, grams, alive, slots, counts, table, out)
+        repeated_n_grams(starts[0], ends[0], hashes, words, grams, alive, slots, counts, table, out, distinct)
         for n in _TOP_N_GRAMS:
             if out[n] == 0 and words >= n:  # none occurs twice: the first of those that occur once
                 for word in range(n):
@@ -316,7 +325,7 @@ def _count_c4_lines(
     words: int,
     row: Int64s,
 ) -> None:
-    phrases = np.zeros(3, np.int64)
+    marks = np.zeros(KINDS, np.int64)
     word = 0
     begin = 0
     while begin < characters:
@@ -346,11 +355,11 @@ def _count_c4_lines(
             continue
         if _ends_with_dots(points[which], first, end):
             continue
-        count_phrases(points[which], first, end, phrases)
-        if phrases[LOREM_IPSUM]:
+        count_marks(points[which], first, end, marks)
+        if marks[LOREM_IPSUM]:
             row[_LOREM] += 1
             continue
-        if phrases[JAVASCRIPT]:
+        if marks[JAVASCRIPT]:
             continue
         braces = 0
         for i in range(first, end):
@@ -358,7 +367,7 @@ def _count_c4_lines(
         if braces:
             row[_CURLY] += 1
             continue
-        if phrases[POLICY]:
+        if marks[POLICY]:
             continue
         if which:
             first_word = 0

@@ -22,6 +22,7 @@ SIGNAL_MEANINGS: Mapping[str, str] = {
     "javascript_lines": "lines that contain javascript",
     "policy_lines": "lines that contain a phrase of a privacy or cookie policy",
     "lorem_ipsum": "occurrences of lorem ipsum",
+    "boilerplate_lines": "lines with a phrase of what stands around texts: all rights reserved, sign in, 版权所有",
     "mean_word_length": "characters a word",
     "mean_line_length": "characters a line that is not blank",
     "hash_mark_ratio": "# a word",
@@ -29,6 +30,7 @@ SIGNAL_MEANINGS: Mapping[str, str] = {
     "bullet_line_ratio": "share of lines that begin with a bullet",
     "ellipsis_line_ratio": "share of lines that end in an ellipsis",
     "alphabetic_word_ratio": "share of words, symbols counted, that have a letter",
+    "lettered_word_ratio": "share of words, symbols not counted, that have a letter",
     "duplicate_line_ratio": "share of lines that are copies of earlier ones",
     "duplicate_line_character_ratio": "share of the characters that stand in such copies",
     "duplicate_paragraph_ratio": "share of paragraphs that are copies of earlier ones",
@@ -42,15 +44,44 @@ SIGNAL_MEANINGS: Mapping[str, str] = {
         for n in range(5, 11)
     },
     "repeated_13_character_ratio": "share of windows of 13 characters that occurred before",
+    "distinct_word_ratio": "different words a word, symbols counted",
+    "distinct_3_gram_ratio": "different runs of 3 words a run",
+    "word_entropy": "bits a word: low where few words make up the text",
     "line_end_punctuation_ratio": "share of lines that end in a sentence's end mark",
     "short_line_ratio": "share of lines of at most 30 characters",
     "short_word_line_ratio": "share of lines of fewer than 3 words",
     "fineweb_duplicate_line_character_ratio": "characters of copied lines over all but newlines",
     "newline_word_ratio": "newlines a word",
+    "list_line_ratio": "share of lines that begin with a bullet or a number",
+    "menu_line_ratio": "share of lines with two or more of the marks between a menu's items",
+    "url_ratio": "share of characters in URLs",
+    "odd_character_ratio": "share of replacement, control, private and unassigned characters",
     "cjk_ratio": "share of han, kana and hangul",
     "digit_ratio": "share of decimal digits",
     "punctuation_ratio": "share of punctuation and symbols",
     "uppercase_ratio": "share of upper-case letters",
+    "datatrove_words": "datatrove's words that are not only symbols",
+    "datatrove_stop_words": "distinct English stop words among datatrove's words",
+    "datatrove_c4_sentences": "sentences in the lines that datatrove's C4 filter keeps",
+    "datatrove_c4_lorem_ipsum": "lines for whose lorem ipsum datatrove's C4 filter drops a document",
+    "datatrove_c4_curly_brackets": "lines for whose { datatrove's C4 filter drops a document",
+    "datatrove_mean_word_length": "characters a word, in datatrove's words",
+    "datatrove_hash_mark_ratio": "# a word, in datatrove's words",
+    "datatrove_ellipsis_ratio": "ellipses a word, in datatrove's words",
+    "datatrove_bullet_line_ratio": "share of Python's lines that begin with a bullet",
+    "datatrove_ellipsis_line_ratio": "share of Python's lines that end in an ellipsis",
+    "datatrove_alphabetic_word_ratio": "share of datatrove's words, punctuation marks among them, that have a letter",
+    **{
+        f"datatrove_top_{n}_gram_character_ratio": f"share of the characters in the commonest run of {n} of datatrove's words"
+        for n in (2, 3, 4)
+    },
+    **{
+        f"datatrove_duplicate_{n}_gram_character_ratio": f"share of the characters in runs of {n} of datatrove's words "
+        "that occurred before"
+        for n in range(5, 11)
+    },
+    "datatrove_line_end_punctuation_ratio": "share of lines whose very last character ends a sentence",
+    "datatrove_newline_word_ratio": "newlines a word, in datatrove's words",
 }
 
 _DATATROVE = "datatrove_"

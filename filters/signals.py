@@ -32,6 +32,7 @@ from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
 from corpus.text import unicode_table
 from corpus.text.segmentation import (
     ALPHABETIC_WORD,
+    REPLACEMENT,
     SYMBOL_WORD,
     SYMBOLIC,
     Int8s,
@@ -42,34 +43,52 @@ from corpus.text.segmentation import (
     UInt32s,
     UInt64s,
     classify,
-    count_sentence_ends,
+    count_ends,
     decode,
+    fill_powers,
+    hash_prefixes,
     hash_span,
     kernel,
     longest,
+    prefix_hash,
     segment_words,
     utf8_buffers,
 )
-from corpus.text.unicode_table import CJK, DIGIT, SPACE, TERMINAL, UPPERCASE
-from filters.phrases import JAVASCRIPT, LOREM_IPSUM, POLICY, count_phrases
+from corpus.text.unicode_table import CJK, DIGIT, SPACE, TERMINAL, UNKNOWN, UPPERCASE
+from filters.line_marks import (
+    BOILERPLATE,
+    JAVASCRIPT,
+    KINDS,
+    LOREM_IPSUM,
+    POLICY,
+    SEPARATOR,
+    URL,
+    begins_list,
+    count_marks,
+)
 from filters.repetition import (
+    LOG_BITS,
     LONGEST_N_GRAM,
+    LONGEST_TOP_N_GRAM,
     NEWLINE,
     WINDOW_CHARACTERS,
     add,
     clear,
     duplicate_paragraphs,
+    entropy_weight,
     find_slot,
+    met_slots,
     repeated_n_grams,
     repeated_windows,
     table_slots,
 )
 
 #: Part of the fingerprint of `extract`: raise it with every change that can change a value.
-VERSION = 1
+VERSION = 2
 
 SHORT_LINE_CHARACTERS = 30
 SHORT_LINE_WORDS = 3
+FEWEST_MENU_SEPARATORS = 2
 
 _EN = "the be to of and that have with"
 _ZH = " ".join("的年在月是和日了於·為有被人中为他與後也而由")
@@ -92,6 +111,10 @@ _RAW = (
     "fineweb_duplicate_line_characters",
     "newlines",
     "characters_without_newlines",
+    "list_lines",
+    "menu_lines",
+    "url_characters",
+    "odd_characters",
     "all_lines",
     "bullet_lines",
     "ellipsis_lines",
@@ -102,6 +125,10 @@ _RAW = (
     "duplicate_paragraphs",
     "duplicate_paragraph_characters",
     *(f"repeated_{n}_gram_characters" for n in range(LONGEST_N_GRAM + 1)),  # 0 and 1 stay 0: the index is n
+    *(f"distinct_{n}_grams" for n in range(LONGEST_TOP_N_GRAM + 1)),  # the index is n, again
+    "three_grams",
+    "entropy",  # log2 of all words, less the logarithms of their counts, in units of 2^-LOG_BITS
+    "entropy_units",
     "windows",
     "repeated_windows",
     "visible_characters",
@@ -120,6 +147,7 @@ _RATIOS: Mapping[str, tuple[str, str]] = {
     "bullet_line_ratio": ("bullet_lines", "all_lines"),
     "ellipsis_line_ratio": ("ellipsis_lines", "all_lines"),
     "alphabetic_word_ratio": ("alphabetic_words", "all_words"),
+    "lettered_word_ratio": ("alphabetic_words", "words"),
     "duplicate_line_ratio": ("duplicate_lines", "gopher_lines"),
     "duplicate_line_character_ratio": ("duplicate_line_characters", "characters"),
     "duplicate_paragraph_ratio": ("duplicate_paragraphs", "gopher_paragraphs"),
@@ -127,11 +155,18 @@ _RATIOS: Mapping[str, tuple[str, str]] = {
     **{f"top_{n}_gram_character_ratio": (f"repeated_{n}_gram_characters", "characters") for n in (2, 3, 4)},
     **{f"duplicate_{n}_gram_character_ratio": (f"repeated_{n}_gram_characters", "characters") for n in range(5, 11)},
     "repeated_13_character_ratio": ("repeated_windows", "windows"),
+    "distinct_word_ratio": ("distinct_1_grams", "all_words"),
+    "distinct_3_gram_ratio": ("distinct_3_grams", "three_grams"),
+    "word_entropy": ("entropy", "entropy_units"),
     "line_end_punctuation_ratio": ("terminal_lines", "lines"),
     "short_line_ratio": ("short_lines", "lines"),
     "short_word_line_ratio": ("short_word_lines", "lines"),
     "fineweb_duplicate_line_character_ratio": ("fineweb_duplicate_line_characters", "characters_without_newlines"),
     "newline_word_ratio": ("newlines", "all_words"),
+    "list_line_ratio": ("list_lines", "lines"),
+    "menu_line_ratio": ("menu_lines", "lines"),
+    "url_ratio": ("url_characters", "visible_characters"),
+    "odd_character_ratio": ("odd_characters", "visible_characters"),
     "cjk_ratio": ("cjk_characters", "visible_characters"),
     "digit_ratio": ("digits", "visible_characters"),
     "punctuation_ratio": ("punctuation", "visible_characters"),
@@ -139,9 +174,20 @@ _RATIOS: Mapping[str, tuple[str, str]] = {
 }
 
 # Numba takes module constants, not dictionaries: one name for each column that a kernel below writes.
-_CHARACTERS, _BYTES, _WORDS, _LINES, _PARAGRAPHS, _SENTENCES, _STOP_WORDS, _CURLY, _JAVASCRIPT, _POLICY, _LOREM = (
-    _RAW.index(name) for name in COUNT_SIGNALS
-)
+(
+    _CHARACTERS,
+    _BYTES,
+    _WORDS,
+    _LINES,
+    _PARAGRAPHS,
+    _SENTENCES,
+    _STOP_WORDS,
+    _CURLY,
+    _JAVASCRIPT,
+    _POLICY,
+    _LOREM,
+    _BOILERPLATE,
+) = (_RAW.index(name) for name in COUNT_SIGNALS)
 _ALL_WORDS = _RAW.index("all_words")
 _WORD_CHARACTERS = _RAW.index("word_characters")
 _ALPHABETIC_WORDS = _RAW.index("alphabetic_words")
@@ -168,6 +214,13 @@ _CJK = _RAW.index("cjk_characters")
 _DIGITS = _RAW.index("digits")
 _PUNCTUATION = _RAW.index("punctuation")
 _UPPERCASE = _RAW.index("uppercase")
+_LIST_LINES = _RAW.index("list_lines")
+_MENU_LINES = _RAW.index("menu_lines")
+_URL_CHARACTERS = _RAW.index("url_characters")
+_ODD = _RAW.index("odd_characters")
+_DISTINCT = _RAW.index("distinct_0_grams")
+_THREE_GRAMS = _RAW.index("three_grams")
+_ENTROPY = _RAW.index("entropy")
 
 _ELLIPSIS, _BULLET, _HYPHEN, _HASH, _DOT, _BRACE = (np.uint32(ord(c)) for c in "…•-#.{")
 _NONE = np.uint64(0)
@@ -231,6 +284,8 @@ def _measure(data: UInt8s, offsets: Int64s, languages: Int8s) -> dict[str, Int64
         _stop_word_table(),
         np.empty(size, np.uint32),
         np.empty(size, np.uint16),
+        np.empty(size, np.uint64),
+        np.empty(size, np.uint64),
         np.empty(size, np.int32),
         np.empty(size, np.int32),
         np.empty(size, np.uint8),
@@ -240,6 +295,7 @@ def _measure(data: UInt8s, offsets: Int64s, languages: Int8s) -> dict[str, Int64
         np.empty(size, np.int32),
         np.empty(table_slots(size), np.int32),
         np.empty(table_slots(size), np.uint64),
+        np.empty(met_slots(size), np.uint8),
         raw,
     )
     return dict(zip(_RAW, raw, strict=True))
@@ -254,6 +310,8 @@ def _measure_all(
     stop_words: UInt64s,  # (languages, _STOP_WORD_SLOTS)
     points: UInt32s,  # scratch from here on
     flags: UInt16s,
+    prefixes: UInt64s,
+    powers: UInt64s,
     starts: Int32s,
     ends: Int32s,
     kinds: UInt8s,
@@ -263,64 +321,79 @@ def _measure_all(
     slots: Int32s,
     counts: Int32s,
     table: UInt64s,
+    met: UInt8s,
     raw: Int64s,  # out, (_RAW, documents)
 ) -> None:
     row = np.zeros(raw.shape[0], np.int64)
+    fill_powers(powers)
     for document in range(len(languages)):
         row[:] = 0
         begin, end = offsets[document], offsets[document + 1]
         characters = decode(data, begin, end, points)
         classify(points, characters, classes, flags)
+        hash_prefixes(points, characters, prefixes)
         row[_BYTES] = end - begin
-        _count_characters(points, flags, characters, row)
+        _count_characters(points, flags, classes, characters, row)
         words = segment_words(points, flags, characters, starts, ends, kinds)
-        _count_words(points, starts, ends, kinds, words, stop_words[languages[document]], hashes, row)
-        row[_SENTENCES] = max(count_sentence_ends(points, flags, characters), 1) if row[_WORDS] else 0
-        _count_lines(points, flags, characters, starts, kinds, words, table, row)
-        _count_paragraph_copies(points, flags, characters, table, row)
+        _count_words(prefixes, powers, starts, ends, kinds, words, stop_words[languages[document]], hashes, row)
+        sentence_ends, row[_ELLIPSES] = count_ends(points, flags, characters)
+        row[_SENTENCES] = max(sentence_ends, 1) if row[_WORDS] else 0
+        _count_lines(points, flags, prefixes, powers, characters, starts, kinds, words, table, row)
+        _count_paragraph_copies(points, flags, prefixes, powers, characters, table, row)
         grams_out = row[_REPEATED_N_GRAMS : _REPEATED_N_GRAMS + LONGEST_N_GRAM + 1]
-        repeated_n_grams(starts, ends, hashes, words, grams, alive, slots, counts, table, grams_out)
+        distinct = row[_DISTINCT : _DISTINCT + LONGEST_TOP_N_GRAM + 1]
+        weight = repeated_n_grams(starts, ends, hashes, words, grams, alive, slots, counts, table, grams_out, distinct)
+        row[_THREE_GRAMS] = max(words - 2, 0)
+        row[_ENTROPY] = entropy_weight(words) - weight
+        row[_ENTROPY + 1] = words << LOG_BITS
         row[_WINDOWS] = max(characters - WINDOW_CHARACTERS + 1, 0)
-        row[_WINDOWS + 1] = repeated_windows(points, characters, table)
+        row[_WINDOWS + 1] = repeated_windows(points, prefixes, characters, slots, alive, met, counts, table)
         raw[:, document] = row
 
 
 @kernel
-def _count_characters(points: UInt32s, flags: UInt16s, characters: int, row: Int64s) -> None:
-    spaces = cjk = digits = punctuation = uppercase = 0
-    newlines = hash_marks = braces = ellipses = dots = 0
+def _count_characters(points: UInt32s, flags: UInt16s, classes: UInt16s, characters: int, row: Int64s) -> None:
+    # ASCII by a count of each character, in four rows so that equal neighbours do not wait for each other.
+    ascii_counts = np.zeros((4, 128), np.int32)
+    spaces = cjk = digits = punctuation = uppercase = odd = 0
     for i in range(characters):
+        point = points[i]
+        if point < 128:
+            ascii_counts[i & 3, point] += 1
+            continue
         flag = flags[i]
         spaces += (flag & SPACE) != 0
         cjk += (flag & CJK) != 0
         digits += (flag & DIGIT) != 0
         punctuation += (flag & SYMBOLIC) != 0
         uppercase += (flag & UPPERCASE) != 0
-        point = points[i]
-        newlines += point == NEWLINE
-        hash_marks += point == _HASH
-        braces += point == _BRACE
-        ellipses += point == _ELLIPSIS
-        dots = dots + 1 if point == _DOT else 0
-        if dots == 3:
-            ellipses += 1
-            dots = 0
+        odd += (flag & UNKNOWN) == UNKNOWN or point == REPLACEMENT or (point < 160 and flag & SPACE == 0)
+    for point in range(128):
+        count = ascii_counts[0, point] + ascii_counts[1, point] + ascii_counts[2, point] + ascii_counts[3, point]
+        ascii_counts[0, point] = count
+        flag = classes[point]
+        spaces += count if flag & SPACE else 0
+        digits += count if flag & DIGIT else 0
+        punctuation += count if flag & SYMBOLIC else 0
+        uppercase += count if flag & UPPERCASE else 0
+        odd += count if (point < 32 or point == 127) and flag & SPACE == 0 else 0
     row[_CHARACTERS] = characters
     row[_VISIBLE] = characters - spaces
     row[_CJK] = cjk
     row[_DIGITS] = digits
     row[_PUNCTUATION] = punctuation
     row[_UPPERCASE] = uppercase
-    row[_NEWLINES] = newlines
-    row[_CHARACTERS_WITHOUT_NEWLINES] = characters - newlines
-    row[_HASH_MARKS] = hash_marks
-    row[_CURLY] = braces
-    row[_ELLIPSES] = ellipses
+    row[_ODD] = odd
+    row[_NEWLINES] = ascii_counts[0, NEWLINE]
+    row[_CHARACTERS_WITHOUT_NEWLINES] = characters - row[_NEWLINES]
+    row[_HASH_MARKS] = ascii_counts[0, _HASH]
+    row[_CURLY] = ascii_counts[0, _BRACE]
 
 
 @kernel
 def _count_words(
-    points: UInt32s,
+    prefixes: UInt64s,
+    powers: UInt64s,
     starts: Int32s,
     ends: Int32s,
     kinds: UInt8s,
@@ -330,15 +403,21 @@ def _count_words(
     row: Int64s,
 ) -> None:
     met = np.zeros(_STOP_WORD_SLOTS, np.bool_)
+    symbols = symbol_characters = characters = alphabetic = 0
     for word in range(words):
-        hashes[word] = hash_span(points, starts[word], ends[word])
-        row[_ALPHABETIC_WORDS] += kinds[word] & ALPHABETIC_WORD
-        if kinds[word] & SYMBOL_WORD == 0:
-            row[_WORDS] += 1
-            row[_WORD_CHARACTERS] += ends[word] - starts[word]
+        length = ends[word] - starts[word]
+        hashes[word] = prefix_hash(prefixes, powers, starts[word], ends[word])
+        is_symbol = (kinds[word] & SYMBOL_WORD) != 0
+        alphabetic += kinds[word] & ALPHABETIC_WORD
+        symbols += is_symbol
+        characters += length
+        symbol_characters += length if is_symbol else 0
         slot = find_slot(stop_words, _STOP_WORD_SLOTS - 1, hashes[word])
-        met[slot] = stop_words[slot] != _NONE
+        met[slot] |= stop_words[slot] != _NONE
     row[_ALL_WORDS] = words
+    row[_WORDS] = words - symbols
+    row[_WORD_CHARACTERS] = characters - symbol_characters
+    row[_ALPHABETIC_WORDS] = alphabetic
     row[_STOP_WORDS] = met.sum()
 
 
@@ -346,6 +425,8 @@ def _count_words(
 def _count_lines(
     points: UInt32s,
     flags: UInt16s,
+    prefixes: UInt64s,
+    powers: UInt64s,
     characters: int,
     starts: Int32s,
     kinds: UInt8s,
@@ -354,7 +435,7 @@ def _count_lines(
     row: Int64s,
 ) -> None:
     mask = clear(table, row[_NEWLINES] + 1)
-    phrases = np.zeros(3, np.int64)
+    marks = np.zeros(KINDS, np.int64)
     word = 0
     after_blank = True
     begin = 0
@@ -370,7 +451,7 @@ def _count_lines(
         while first < end and flags[first] & SPACE:
             first += 1
         blank = first == end
-        copied = end > begin and add(table, mask, hash_span(points, begin, end))
+        copied = end > begin and add(table, mask, prefix_hash(prefixes, powers, begin, end))
         row[_ALL_LINES] += end < characters or end > begin
         row[_GOPHER_LINES] += end > begin
         row[_DUPLICATE_LINES] += copied
@@ -387,10 +468,14 @@ def _count_lines(
             row[_BULLET_LINES] += points[first] == _BULLET or points[first] == _HYPHEN
             row[_ELLIPSIS_LINES] += _ends_with_ellipsis(points, first, last)
             row[_FINEWEB_DUPLICATE_LINE_CHARACTERS] += end - begin if copied else 0
-            count_phrases(points, first, last + 1, phrases)
-            row[_JAVASCRIPT] += phrases[JAVASCRIPT] > 0
-            row[_POLICY] += phrases[POLICY] > 0
-            row[_LOREM] += phrases[LOREM_IPSUM]
+            row[_LIST_LINES] += begins_list(points, flags, first, end)
+            count_marks(points, first, last + 1, marks)
+            row[_JAVASCRIPT] += marks[JAVASCRIPT] > 0
+            row[_POLICY] += marks[POLICY] > 0
+            row[_BOILERPLATE] += marks[BOILERPLATE] > 0
+            row[_MENU_LINES] += marks[SEPARATOR] >= FEWEST_MENU_SEPARATORS
+            row[_LOREM] += marks[LOREM_IPSUM]
+            row[_URL_CHARACTERS] += marks[URL]
         after_blank = blank
         begin = end + 1
     # Splitting at runs of newlines gives an empty piece for a run at either end, and one piece for an empty text.
@@ -410,13 +495,21 @@ def _ends_with_ellipsis(points: UInt32s, first: int, last: int) -> bool:
 
 
 @kernel
-def _count_paragraph_copies(points: UInt32s, flags: UInt16s, characters: int, table: UInt64s, row: Int64s) -> None:
+def _count_paragraph_copies(
+    points: UInt32s,
+    flags: UInt16s,
+    prefixes: UInt64s,
+    powers: UInt64s,
+    characters: int,
+    table: UInt64s,
+    row: Int64s,
+) -> None:
     begin, end = 0, characters
     while begin < end and flags[begin] & SPACE:
         begin += 1
     while begin < end and flags[end - 1] & SPACE:
         end -= 1
-    paragraphs, copies, copied_characters = duplicate_paragraphs(points, begin, end, table)
+    paragraphs, copies, copied_characters = duplicate_paragraphs(points, prefixes, powers, begin, end, table)
     row[_GOPHER_PARAGRAPHS] = paragraphs
     row[_GOPHER_PARAGRAPHS + 1] = copies
     row[_GOPHER_PARAGRAPHS + 2] = copied_characters

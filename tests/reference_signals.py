@@ -4,6 +4,7 @@ Word rules are written as one regular expression over a string of class letters,
 taken from the code under test are the names of the code point classes, checked against `unicodedata` in test_segmentation.py.
 """
 
+import math
 import re
 from collections import Counter
 
@@ -154,6 +155,9 @@ STOP_WORDS = {
     "zh": set("的年在月是和日了於·為有被人中为他與後也而由"),
 }
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
+BOILERPLATE = ["all rights reserved", "skip to content", "skip to main content", "back to top", "powered by", "share this", "read more", "click here", "log in", "sign in", "sign up", "alle rechte vorbehalten", "tous droits réservés", "todos los derechos reservados", "todos os direitos reservados", "все права защищены", "版权所有", "版權所有", "返回顶部", "回到顶部", "上一篇", "下一篇", "责任编辑", "免责声明", "icp备", "無断転載", "ページの先頭", "무단전재"]
+_URL_BEGINS = re.compile(r"(?<![A-Za-z0-9])(?:https?://|ftp://|www\.)", re.IGNORECASE | re.ASCII)
+_URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 _TO_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
@@ -164,6 +168,46 @@ def share(numerator: float, denominator: float) -> float:
 def paragraph_count(lines: list[str]) -> int:
     blank = [not strip(line) for line in lines]
     return sum(not now and before for before, now in zip([True, *blank], blank, strict=False))
+
+
+def url_characters(line: str) -> int:
+    """In URLs, each without the punctuation behind it; one inside another is no URL."""
+    total = at = 0
+    while begin := _URL_BEGINS.search(line, at):
+        found = _URL.match(line, begin.start())
+        assert found is not None
+        total += len(found[0].rstrip(".,;:!?)'*"))
+        at = max(begin.start() + len(found[0].rstrip(".,;:!?)'*")), begin.start() + 1)
+    return total
+
+
+def begins_list(line: str) -> bool:
+    """A bullet and a blank, or up to three digits, a mark, and a blank unless the mark is wide."""
+    line = lstrip(line)
+    if len(line) > 1 and line[0] in "-*+•‣⁃◦▪▫●○■□◆◇►▶·・※–—" and is_space(line[1]):
+        return True
+    digits = 0
+    while digits < min(3, len(line)) and flags(line[digits]) & u.DIGIT:
+        digits += 1
+    rest = line[digits:]
+    if not digits or not rest or rest[0] not in ".)、．）:":
+        return False
+    return rest[0] in "、．）" or (len(rest) > 1 and is_space(rest[1]))
+
+
+def is_odd(character: str) -> bool:
+    flag, code = flags(character), ord(character)
+    control = (code < 32 or 127 <= code < 160) and not is_space(character)
+    return flag & u.UNKNOWN == u.UNKNOWN or character == "\ufffd" or control
+
+
+def distinct_n_grams(all_words: list[str], n: int) -> float:
+    grams = [tuple(all_words[i : i + n]) for i in range(len(all_words) - n + 1)]
+    return share(len(set(grams)), len(grams))
+
+
+def entropy(all_words: list[str]) -> float:
+    return -sum(count / len(all_words) * math.log2(count / len(all_words)) for count in Counter(all_words).values())
 
 
 def measure(text: str, language: str) -> dict[str, float]:
@@ -195,6 +239,7 @@ def measure(text: str, language: str) -> dict[str, float]:
         "javascript_lines": sum("javascript" in line for line in lower_lines),
         "policy_lines": sum(any(phrase in line for phrase in POLICY) for line in lower_lines),
         "lorem_ipsum": lower.count("lorem ipsum"),
+        "boilerplate_lines": sum(any(phrase in line for phrase in BOILERPLATE) for line in lower_lines),
         "mean_word_length": share(sum(map(len, plain)), len(plain)),
         "mean_line_length": share(sum(map(len, full_lines)), len(full_lines)),
         "hash_mark_ratio": share(text.count("#"), len(all_words)),
@@ -206,6 +251,16 @@ def measure(text: str, language: str) -> dict[str, float]:
             sum(rstrip(line).endswith(("...", "…")) for line in gopher_all_lines), len(gopher_all_lines)
         ),
         "alphabetic_word_ratio": share(sum(map(has_letter, all_words)), len(all_words)),
+        "lettered_word_ratio": share(sum(map(has_letter, all_words)), len(plain)),
+        "distinct_word_ratio": distinct_n_grams(all_words, 1),
+        "distinct_3_gram_ratio": distinct_n_grams(all_words, 3),
+        "word_entropy": entropy(all_words),
+        "list_line_ratio": share(sum(map(begins_list, full_lines)), len(full_lines)),
+        "menu_line_ratio": share(
+            sum(sum(c in "|｜¦»›▸►•·" for c in line) >= 2 for line in full_lines), len(full_lines)
+        ),
+        "url_ratio": share(sum(map(url_characters, lines)), len(visible)),
+        "odd_character_ratio": share(sum(map(is_odd, text)), len(visible)),
         "duplicate_line_ratio": share(line_copies, len(gopher_lines)),
         "duplicate_line_character_ratio": share(line_copy_characters, len(text)),
         "duplicate_paragraph_ratio": share(paragraph_copies, len(gopher_paragraphs)),

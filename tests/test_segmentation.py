@@ -39,7 +39,7 @@ def words(text: str) -> list[str]:
 
 
 def sentence_ends(text: str) -> int:
-    return segmentation.count_sentence_ends(*points_and_flags(text), len(text))
+    return segmentation.count_ends(*points_and_flags(text), len(text))[0]
 
 
 def test_shipped_classes_agree_with_this_pythons_unicodedata() -> None:
@@ -143,6 +143,24 @@ def test_words_lie_in_order_and_cover_all_but_separators(text: str) -> None:
 )
 def test_sentence_ends_by_example(text: str, expected: int) -> None:
     assert sentence_ends(text) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from("a.… !\n。")))
+def test_ellipses_are_those_that_python_counts(text: str) -> None:
+    assert segmentation.count_ends(*points_and_flags(text), len(text))[1] == text.count("...") + text.count("…")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(), st.integers(0, 50), st.integers(0, 50))
+def test_a_spans_hash_comes_from_its_texts_prefixes_too(text: str, start: int, length: int) -> None:
+    points, _ = points_and_flags(text)
+    prefixes, powers = np.zeros(len(points) + 1, np.uint64), np.zeros(len(points) + 1, np.uint64)
+    segmentation.fill_powers(powers)
+    segmentation.hash_prefixes(points, len(text), prefixes)
+    start = min(start, len(text))
+    end = min(start + length, len(text))
+    assert segmentation.prefix_hash(prefixes, powers, start, end) == segmentation.hash_span(points, start, end)
 
 
 def test_buffers_honour_slices_and_share_memory() -> None:

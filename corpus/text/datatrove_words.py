@@ -28,14 +28,13 @@ import numpy as np
 from corpus.text import unicode_table
 from corpus.text.segmentation import (
     ALPHABETIC_WORD,
-    HASH_FACTOR,
-    HASH_SEED,
     SYMBOL_WORD,
     Int32s,
     UInt8s,
     UInt16s,
     UInt32s,
     UInt64s,
+    extended,
     hash_span,
     kernel,
     mix64,
@@ -71,7 +70,6 @@ _MOST_HOST_LABEL = 64
 _TABLE_SLOTS = 4096
 _ENDS = 12  # above this bit: bit n is set where the affix rules alone end a word behind n + 1 characters of the case
 _NONE = np.uint64(0)
-_ONE = np.uint64(1)
 
 _DOT, _AT, _COLON, _SLASH, _COMMA, _PLUS, _HYPHEN, _UNDERSCORE, _EM_DASH, _ELLIPSIS, _DEGREE = (
     np.uint32(ord(c)) for c in ".@:/,+-_—…°"
@@ -221,9 +219,9 @@ def _suffix(points: UInt32s, begin: int, end: int, classes: UInt16s, keys: UInt6
     while size <= _LONGEST_UNIT and size < length and not _is_ascii_digit(points[end - 1 - size]):
         size += 1
     if 1 < size <= _LONGEST_UNIT and size < length:
-        value = (HASH_SEED ^ np.uint64(_UNIT)) * HASH_FACTOR
+        value = extended(_NONE, _UNIT)
         for i in range(end - size, end):
-            value = (value ^ np.uint64(points[i])) * HASH_FACTOR
+            value = extended(value, points[i])
         if _find(keys, mix64(value)) >= 0:
             return size
     return found
@@ -478,12 +476,12 @@ def _affixed_case(
     there is none of two words or more."""
     best, best_slot = 0, np.int64(-1)
     cuts = 0
-    value = HASH_SEED
+    value = _NONE
     for last in range(word, words):
         if ends[last] - starts[word] > _LONGEST_CASE:
             break
         for i in range(starts[last], ends[last]):
-            value = (value ^ np.uint64(points[i])) * HASH_FACTOR
+            value = extended(value, points[i])
         cuts |= 1 << (ends[last] - starts[word] - 1)
         if last > word:
             slot = _find(keys, mix64(value))

@@ -60,6 +60,8 @@ SYMBOL_WORD = 2  # punctuation or symbols
 
 REPLACEMENT = 0xFFFD
 
+_DOT, _ELLIPSIS = np.uint32(ord(".")), np.uint32(ord("…"))
+
 
 # `cache=True` keeps the machine code beside the module or in NUMBA_CACHE_DIR. No fastmath and no threads: the same
 # bits everywhere.
@@ -202,19 +204,26 @@ def segment_words(points: UInt32s, flags: UInt16s, characters: int, starts: Int3
 
 
 @kernel
-def count_sentence_ends(points: UInt32s, flags: UInt16s, characters: int) -> int:
-    """Runs of sentence-end marks; one whose last mark is ASCII counts only before white space or the end, closers
-    aside.
+def count_ends(points: UInt32s, flags: UInt16s, characters: int) -> tuple[int, int]:
+    """(sentence ends, ellipses).
 
-    So `3.14`, `example.org` and `?x=1` end nothing, and `。` needs no space after it.
+    A sentence end is a run of sentence-end marks; one whose last mark is ASCII counts only before white space or the
+    end, closers aside. So `3.14`, `example.org` and `?x=1` end nothing, and `。` needs no space after it.
+    An ellipsis is `…` or three full stops.
     """
-    ends = 0
+    ends = ellipses = 0
     i = 0
     while i < characters:
         if not flags[i] & TERMINAL:
             i += 1
             continue
+        dots = 0
         while i < characters and flags[i] & TERMINAL:
+            ellipses += points[i] == _ELLIPSIS
+            dots = dots + 1 if points[i] == _DOT else 0
+            if dots == 3:
+                ellipses += 1
+                dots = 0
             i += 1
         if points[i - 1] >= 0x80:
             ends += 1
@@ -225,11 +234,11 @@ def count_sentence_ends(points: UInt32s, flags: UInt16s, characters: int) -> int
         if j == characters or flags[j] & SPACE:
             ends += 1
         i = j
-    return ends
+    return ends, ellipses
 
 
-HASH_SEED = np.uint64(0x9E3779B97F4A7C15)
 HASH_FACTOR = np.uint64(0xD6E8FEB86659FD93)
+_ONE = np.uint64(1)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _SHIFT_27, _SHIFT_30, _SHIFT_31 = np.uint64(27), np.uint64(30), np.uint64(31)
@@ -246,9 +255,39 @@ def mix64(value: np.uint64) -> np.uint64:
 
 @kernel
 def hash_span(points: UInt32s, start: int, end: int) -> np.uint64:
-    """A uint64 hash of points[start:end]: FNV-1a over code points with a 64-bit factor, then mixed. Not for
-    adversaries."""
-    value = HASH_SEED
+    """A uint64 hash of points[start:end]: a polynomial of the code points modulo 2^64, then mixed. Not for adversaries."""
+    value = np.uint64(0)
     for i in range(start, end):
-        value = (value ^ np.uint64(points[i])) * HASH_FACTOR
+        value = extended(value, points[i])
     return mix64(value)
+
+
+@kernel
+def extended(value: np.uint64, point: np.uint32) -> np.uint64:
+    """The polynomial of a span, not yet mixed, with one more code point: how `hash_span` goes on."""
+    return value * HASH_FACTOR + np.uint64(point) + _ONE
+
+
+@kernel
+def hash_prefixes(points: UInt32s, characters: int, prefixes: UInt64s) -> None:
+    """prefixes[i] = the polynomial of points[:i], for i up to `characters`: every span's hash without walking it."""
+    value = np.uint64(0)
+    prefixes[0] = value
+    for i in range(characters):
+        value = extended(value, points[i])
+        prefixes[i + 1] = value
+
+
+@kernel
+def fill_powers(powers: UInt64s) -> None:
+    """powers[i] = HASH_FACTOR^i, which `prefix_hash` wants."""
+    value = _ONE
+    for i in range(len(powers)):
+        powers[i] = value
+        value = value * HASH_FACTOR
+
+
+@kernel
+def prefix_hash(prefixes: UInt64s, powers: UInt64s, start: int, end: int) -> np.uint64:
+    """What `hash_span` gives for the span, from the text's prefixes."""
+    return mix64(prefixes[end] - prefixes[start] * powers[end - start])

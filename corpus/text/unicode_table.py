@@ -36,6 +36,7 @@ DIGIT = 8  # Nd
 SPACE = 16  # what str.isspace() calls white space
 PUNCTUATION = 32  # P*
 SYMBOL = 64  # S*, and private, unassigned and surrogate code points
+UNKNOWN = PUNCTUATION | SYMBOL  # both flags at once: private, unassigned and surrogate code points
 UPPERCASE = 128  # Lu
 TERMINAL = 256  # ends a sentence, in any script
 NO_SPACE = 512  # letter or number of a script written without spaces: each is a word of its own
@@ -143,9 +144,9 @@ _BY_CATEGORY = {
     "Pe": CLOSER,
     "Pf": CLOSER,
     "Pc": CONNECTOR,
-    "Co": SYMBOL,
-    "Cn": SYMBOL,
-    "Cs": SYMBOL,
+    "Co": UNKNOWN,
+    "Cn": UNKNOWN,
+    "Cs": UNKNOWN,
 }
 _TERMINALS = _terminals()
 

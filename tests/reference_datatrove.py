@@ -1,20 +1,20 @@
 """The signals of the group `datatrove` in plain Python, given a function that cuts words: an oracle for the kernel's counts.
 
-Written from the formulas in docs/parity.md, on strings; nothing is shared with the kernel but the sets of punctuation, which
-lie in its table.
+Written from the formulas in docs/parity.md, on strings; nothing is shared with the kernel but the classes of characters,
+which lie in its tables.
 """
 
 import itertools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable
 
-from corpus.text import datatrove_words
+from corpus.text import datatrove_words, unicode_table
 
 Words = Callable[[str], list[str]]
 
 _CLASSES = datatrove_words.load().classes
+_LETTERS = unicode_table.load().classes & unicode_table.LETTER
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
@@ -43,7 +43,7 @@ def sentences(line: str, words: Words) -> int:
         marks = len(token) == 1 and has_flag(token, datatrove_words.SENTENCE_END)
         if marks:
             ended = True
-        elif ended and not all(unicodedata.category(c).startswith("P") for c in token):
+        elif ended and not all(has_flag(c, datatrove_words.IS_PUNCTUATION) for c in token):
             count += 1
             ended = False
     return count
@@ -109,7 +109,7 @@ def measure(text: str, words: Words) -> dict[str, float]:
         "ellipsis_line_ratio": share(
             sum(line.rstrip().endswith(("...", "…")) for line in split_lines), len(split_lines)
         ),
-        "alphabetic_word_ratio": share(sum(any(c.isalpha() for c in word) for word in found), len(found)),
+        "alphabetic_word_ratio": share(sum(any(_LETTERS[ord(c)] for c in word) for word in found), len(found)),
         "line_end_punctuation_ratio": share(
             sum(has_flag(line[-1], datatrove_words.LINE_END) for line in lines), len(lines)
         ),

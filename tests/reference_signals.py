@@ -155,7 +155,36 @@ STOP_WORDS = {
     "zh": set("的年在月是和日了於·為有被人中为他與後也而由"),
 }
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
-BOILERPLATE = ["all rights reserved", "skip to content", "skip to main content", "back to top", "powered by", "share this", "read more", "click here", "log in", "sign in", "sign up", "alle rechte vorbehalten", "tous droits réservés", "todos los derechos reservados", "todos os direitos reservados", "все права защищены", "版权所有", "版權所有", "返回顶部", "回到顶部", "上一篇", "下一篇", "责任编辑", "免责声明", "icp备", "無断転載", "ページの先頭", "무단전재"]
+BOILERPLATE = [
+    "all rights reserved",
+    "skip to content",
+    "skip to main content",
+    "back to top",
+    "powered by",
+    "share this",
+    "read more",
+    "click here",
+    "log in",
+    "sign in",
+    "sign up",
+    "alle rechte vorbehalten",
+    "tous droits réservés",
+    "todos los derechos reservados",
+    "todos os direitos reservados",
+    "все права защищены",
+    "版权所有",
+    "版權所有",
+    "返回顶部",
+    "回到顶部",
+    "上一篇",
+    "下一篇",
+    "责任编辑",
+    "免责声明",
+    "icp备",
+    "無断転載",
+    "ページの先頭",
+    "무단전재",
+]
 _URL_BEGINS = re.compile(r"(?<![A-Za-z0-9])(?:https?://|ftp://|www\.)", re.IGNORECASE | re.ASCII)
 _URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 _TO_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}

@@ -42,6 +42,7 @@ GOOD: dict[str, float] = {
     "mean_word_length": 4.5,
     "mean_line_length": 80.0,
     "alphabetic_word_ratio": 0.99,
+    "lettered_word_ratio": 0.99,
     "line_end_punctuation_ratio": 0.8,
     "cjk_ratio": 0.5,
     "datatrove_words": 600,

@@ -16,8 +16,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 519, 225, 12, 1
-DECISIONS_SHA256 = "de991d223d4998a047bf3e830809a360e4cef78d1abdaf6053659e5d5e6b043b"
+DOCUMENTS, KEPT, EXACT, NEAR = 519, 243, 13, 1
+DECISIONS_SHA256 = "93d5aab811189343c20497711c05e016974bb3b6a441fe4775f38df27ba9d37c"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

@@ -25,6 +25,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", descrip
 Language = Annotated[str, Field(pattern=r"^(\*|[a-z]{2,3}(_[A-Za-z]{4})?)$", description="ISO 639 code, or *")]
 Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
 OptOut = Literal["noindex", "noai"]
+Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
 
 MIB = 1 << 20
@@ -55,6 +56,8 @@ class FieldNames(_Settings):
     id: Annotated[str, Field(min_length=1)] = "id"
     url: Annotated[str, Field(min_length=1)] = "url"
     date: Annotated[str, Field(min_length=1)] = "date"
+    language: Annotated[str, Field(min_length=1)] = "language"
+    licence: Annotated[str, Field(min_length=1)] = "licence"
 
 
 class Source(_Settings):
@@ -67,7 +70,8 @@ class Source(_Settings):
     prefix: str | None = None  # what relative lines of a path list are below
     fields: FieldNames = FieldNames()  # of jsonl and parquet
     profile: Name = "web"
-    licence: str | None = None
+    licence: str | None = None  # of documents that name none
+    trust_language_hint: bool = False
     block_domains: list[str] = []  # paths or globs of UT1 `domains` files
     block_urls: list[str] = []  # of UT1 `urls` files
     respect: list[OptOut] = []
@@ -76,6 +80,7 @@ class Source(_Settings):
 class Extract(_Settings):
     """Limits of work per record; a record over one of them is a counted failure. And the screen before the work."""
 
+    extractor: Extractor = "trafilatura"
     max_record_bytes: Annotated[int, Field(ge=1 << 10, le=4 * GIB)] = 64 * MIB
     max_page_bytes: Annotated[int, Field(ge=1 << 10, le=GIB)] = 16 * MIB
     max_nodes: Annotated[int, Field(ge=100, le=100_000_000)] = 100_000  # start tags

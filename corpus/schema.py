@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: `doc_id` = split number << ROW_BITS | row of the document in its split.
 ROW_BITS = 32
@@ -29,8 +29,8 @@ SPLITS = pa.schema(
         pa.field("digest", pa.binary(16), nullable=False),  # of the file's first and last MiB
         pa.field("name", pa.string(), nullable=False),  # path below the glob's fixed part, or as a list names it
         pa.field(
-            "fields", pa.list_(pa.field("item", pa.string(), nullable=False), 4), nullable=False
-        ),  # text id url date
+            "fields", pa.list_(pa.field("item", pa.string(), nullable=False), 6), nullable=False
+        ),  # text id url date language licence
     ]
 )
 
@@ -43,6 +43,11 @@ DOCUMENTS = pa.schema(
         pa.field("date", pa.timestamp("s", tz="UTC")),  # when the record was fetched
         pa.field("source", pa.string(), nullable=False),
         pa.field("offset", pa.uint64(), nullable=False),  # bytes: where the record begins in its file
+        pa.field("language_hint", pa.string()),  # as the row gives it; what was identified is in `signals/`
+        pa.field("licence", pa.string()),  # of the row, else of its source
+        pa.field("title", pa.string()),  # these three as the page declares them, at most so many characters: 500
+        pa.field("author", pa.string()),  # 200
+        pa.field("published", pa.date32()),  # from 1990 to the day after `date`
         pa.field("text", pa.large_string(), nullable=False),
     ]
 )

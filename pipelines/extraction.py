@@ -10,6 +10,7 @@ Cost    nearly all of it trafilatura's, in a helper process; memory: one batch, 
 
 import dataclasses
 import datetime
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,14 +25,20 @@ from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
 from corpus.sources.splits import read_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
+from corpus.text.answers import MainText
 from corpus.text.extraction import EVERYTHING, PageWork, PayloadCache, clean, extract_page
-from corpus.text.normalisation import DEFAULT, Normalisation
+from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
 
 #: Enough text for the compiled kernels to be the only cost, little enough for any worker.
 BATCH_TEXT_BYTES = 4 << 20
 BATCH_DOCUMENTS = 1024
 
 KINDS = ("documents", "signals", "failed")
+
+#: What a row may say about itself, in characters.
+HINT_CHARACTERS = 64
+LICENCE_CHARACTERS = 200
+_ONE_DAY = datetime.timedelta(days=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +54,8 @@ class ExtractSettings:
     screened_for: frozenset[str] | None = None  # wanted languages, where pages of others are screened
     respect: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # source → its opt-outs
     blocked: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → URL of its stored block list
+    licences: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → of documents that name none
+    trusted_hints: frozenset[str] = frozenset()  # sources whose language hints hold
     normalisation: Normalisation = DEFAULT
     helper: bool = True  # main text in a process of its own
     groups: tuple[str, ...] = ()  # of schema.SIGNAL_GROUPS, beside the other signals
@@ -69,6 +78,8 @@ class ExtractSettings:
             screened_for=_screened_for(recipe),
             respect={source.name: tuple(source.respect) for source in recipe.source},
             blocked=blocked or {},
+            licences={source.name: source.licence for source in recipe.source if source.licence},
+            trusted_hints=frozenset(source.name for source in recipe.source if source.trust_language_hint),
             helper=helper,
             groups=load_profiles(recipe).groups,
         )
@@ -80,7 +91,7 @@ class ExtractSettings:
 
     def works(self) -> "Works":
         """How the pages of each source are extracted; its cache is for one work item."""
-        from corpus.text.extractor_process import IN_PROCESS, helper
+        from corpus.text.extractor_process import EXTRACTORS, InProcessExtractor, helper
         from filters.language_screen import LanguageScreen
 
         extract = self.extract
@@ -93,10 +104,11 @@ class ExtractSettings:
                 self.language.windows,
                 self.language.window_characters,
             )
+        main = EXTRACTORS[extract.extractor]
         common = PageWork(
-            extractor=helper(page_seconds=extract.page_seconds, page_memory_bytes=extract.page_memory_bytes)
+            extractor=helper(page_seconds=extract.page_seconds, page_memory_bytes=extract.page_memory_bytes, main=main)
             if self.helper
-            else IN_PROCESS,
+            else InProcessExtractor(main),
             max_nodes=extract.max_nodes,
             max_depth=extract.max_depth,
             language_screen=language,
@@ -158,6 +170,8 @@ def extract_fingerprint(
         recipe.normalise,
         sorted(_screened_for(recipe) or ()),
         {source.name: sorted(source.respect) for source in recipe.source if source.respect},
+        {source.name: source.licence for source in recipe.source if source.licence},
+        sorted(source.name for source in recipe.source if source.trust_language_hint),
         dict(blocked or {}),
         recipe.language.model_dump(exclude={"model"}),
         model_digest,
@@ -178,13 +192,15 @@ def library_versions() -> dict[str, str]:
         charset,
         extraction,
         lede,
+        main_content,
         main_text,
         normalisation,
         page_kind,
+        page_metadata,
         plain_text,
         screens,
     )
-    from filters import language, language_screen
+    from filters import language, language_hint, language_screen
 
     names = ("trafilatura", "lxml", "htmldate", "resiliparse", "fastwarc", "fasttext-community", "pyarrow")
     return {name: version(name) for name in names} | {
@@ -193,11 +209,14 @@ def library_versions() -> dict[str, str]:
         "page_kind": str(page_kind.VERSION),
         "boilerplate": str(boilerplate.VERSION),
         "lede": str(lede.VERSION),
+        "main_content": str(main_content.VERSION),
+        "page_metadata": str(page_metadata.VERSION),
         "plain_text": str(plain_text.VERSION),
         "normalisation": str(normalisation.VERSION),
         "charset": str(charset.VERSION),
         "sources": str(read.VERSION),
         "language": str(language.VERSION),
+        "language_hint": str(language_hint.VERSION),
         "screens": str(screens.VERSION),
         "block_list": str(block_list.VERSION),
         "language_screen": str(language_screen.VERSION),
@@ -209,7 +228,34 @@ class Row:
     """A document on its way into a batch."""
 
     record: Page | Text
-    text: str
+    found: MainText
+
+    @property
+    def text(self) -> str:
+        return self.found.text
+
+    @functools.cached_property
+    def date(self) -> datetime.datetime | None:
+        return parse_date(self.record.date)
+
+    @property
+    def published(self) -> datetime.date | None:
+        """When the page says that it was published, unless it was read before that day."""
+        if self.found.published is None:
+            return None
+        day = datetime.date.fromisoformat(self.found.published)
+        # Some clocks are a day ahead of the crawler's.
+        return None if self.date is not None and day - self.date.date() > _ONE_DAY else day
+
+    @property
+    def language_hint(self) -> str | None:
+        hint = self.record.language_hint if isinstance(self.record, Text) else None
+        return normal_line(hint or "", at_most=HINT_CHARACTERS) or None
+
+    def licence(self, of_source: str | None = None) -> str | None:
+        """The row's own, else its source's."""
+        own = self.record.licence if isinstance(self.record, Text) else None
+        return normal_line(own or "", at_most=LICENCE_CHARACTERS) or of_source
 
 
 def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> Iterator[Row | Loss | Other]:
@@ -218,22 +264,23 @@ def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> I
         if isinstance(record, Loss | Other):
             yield record
             continue
+        found: MainText | Loss
         if isinstance(record, Page):
-            text = extract_page(record, limits, work)
+            found = extract_page(record, limits, work)
         elif (entry := work.blocked.blocks(record.url)) is not None:
-            text = Loss(record.offset, record.length, Reason.BLOCKED_URL, entry[:150], record.url)
+            found = Loss(record.offset, record.length, Reason.BLOCKED_URL, entry[:150], record.url)
         else:
-            text = clean(record.text, work.normalisation)
-        if isinstance(text, Loss):
-            yield text
-        elif text:
-            yield Row(record, text)
+            found = MainText(clean(record.text, work.normalisation))
+        if isinstance(found, Loss):
+            yield found
+        elif found.text:
+            yield Row(record, found)
         else:
             yield Loss(record.offset, record.length, Reason.NO_TEXT, "empty text", record.url)
 
 
-def document_batch(rows: list[Row], *, split: Split, first_row: int) -> pa.RecordBatch:
-    """A batch of schema.DOCUMENTS."""
+def document_batch(rows: list[Row], *, split: Split, first_row: int, licence: str | None = None) -> pa.RecordBatch:
+    """A batch of schema.DOCUMENTS; `licence` is that of rows which name none."""
     base = (split.split << schema.ROW_BITS) + first_row
     name = split.file.rpartition("/")[2]
     columns = [
@@ -241,9 +288,14 @@ def document_batch(rows: list[Row], *, split: Split, first_row: int) -> pa.Recor
         [_key(split.source, name, row.record) for row in rows],
         [row.record.record_id for row in rows],
         [row.record.url for row in rows],
-        [parse_date(row.record.date) for row in rows],
+        [row.date for row in rows],
         [split.source] * len(rows),
         [row.record.offset for row in rows],
+        [row.language_hint for row in rows],
+        [row.licence(licence) for row in rows],
+        [row.found.title for row in rows],
+        [row.found.author for row in rows],
+        [row.published for row in rows],
         [row.text for row in rows],
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema.DOCUMENTS, strict=True)]
@@ -277,6 +329,7 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
     """Everything that is measured on a batch of documents, row for row: schema.signals_schema."""
     from filters import datatrove_signals, minhash, signals
     from filters.language import LanguageModel
+    from filters.language_hint import with_hint
 
     texts = documents.column("text")
     strings = texts.to_pylist()
@@ -284,6 +337,10 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
     found = model.identify(
         strings, windows=settings.language.windows, window_characters=settings.language.window_characters
     )
+    hints = zip(
+        found, documents.column("language_hint").to_pylist(), documents.column("source").to_pylist(), strict=True
+    )
+    found = [with_hint(each, hint, trusted=source in settings.trusted_hints) for each, hint, source in hints]
     languages = [each.language for each in found]
     measured = signals.measure(texts, languages)
     if "datatrove" in settings.groups:
@@ -332,6 +389,7 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
         for split in splits:
             rows: list[Row] = []
             first = 0
+            licence = settings.licences.get(split.source)
             for found in documents_of(split, settings.limits, works.of(split.source)):
                 if isinstance(found, Other):
                     counts["other_records"] += 1
@@ -343,13 +401,13 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
                 size += len(found.text.encode())
                 documents += 1
                 if size >= BATCH_TEXT_BYTES or documents == BATCH_DOCUMENTS:
-                    parts.append(document_batch(rows, split=split, first_row=first))
+                    parts.append(document_batch(rows, split=split, first_row=first, licence=licence))
                     yield pa.concat_batches(parts)
                     counts["text_bytes"] += size
                     first, rows = first + len(rows), []
                     size, documents, parts = 0, 0, []
             if rows:
-                parts.append(document_batch(rows, split=split, first_row=first))
+                parts.append(document_batch(rows, split=split, first_row=first, licence=licence))
         if parts:
             yield pa.concat_batches(parts)
             counts["text_bytes"] += size

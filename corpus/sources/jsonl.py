@@ -1,4 +1,4 @@
-"""JSONL rows, plain, gzip, zstd or lz4: an object a line with `text`, and where given `id`, `url`, `date` (or as `Fields` says).
+"""JSONL rows, plain, gzip, zstd or lz4: an object a line with the fields of `Fields`, of which only `text` must be there.
 
 A line that is no such object is a Loss; the next line is read. A plain file can be divided: a range owns the lines that
 begin in it. A compressed file is one split; a damaged one gives the lines before the damage and a Loss for the rest.
@@ -90,6 +90,8 @@ def _row(line: bytes, offset: int, fields: Fields) -> Item:
         url=_string(row.get(fields.url)),
         date=_string(row.get(fields.date)),
         text=text,
+        language_hint=_string(row.get(fields.language)),
+        licence=_string(row.get(fields.licence)),
     )
 
 

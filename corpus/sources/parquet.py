@@ -68,9 +68,9 @@ def _row_group(
         for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=[number], columns=names):
             columns = {name: _values(batch.column(name)) for name in names}
             empty = [None] * batch.num_rows
-            ids, urls, dates = (columns.get(name, empty) for name in split.fields[1:])
-            for text, record_id, url, date in zip(columns[split.fields.text], ids, urls, dates, strict=True):
-                yield _row(row, text, record_id, url, date, limits)
+            rest = [columns.get(name, empty) for name in split.fields[1:]]
+            for text, *values in zip(columns[split.fields.text], *rest, strict=True):
+                yield _row(row, text, values, limits)
                 row += 1
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         stored = max(0, min(file.metadata.row_group(number).total_byte_size, split.file_bytes - begin))
@@ -86,14 +86,25 @@ def _values(column: pa.Array) -> list[Any]:
     return column.to_pylist()
 
 
-def _row(row: int, text: Any, record_id: Any, url: Any, date: Any, limits: Limits) -> Item:
+def _row(row: int, text: Any, values: list[Any], limits: Limits) -> Item:
+    """A row of its text and the other fields, in the order of `Fields`."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if not isinstance(text, str):
         return Loss(row, 0, Reason.MALFORMED_RECORD, f"row {row}: no text")
     if len(text) > limits.max_record_bytes:
         return Loss(row, 0, Reason.EXPANSION_LIMIT, f"row {row}: a text of {len(text)} characters")
-    return Text(offset=row, length=0, record_id=_string(record_id), url=_string(url), date=_string(date), text=text)
+    record_id, url, date, language, licence = map(_string, values)
+    return Text(
+        offset=row,
+        length=0,
+        record_id=record_id,
+        url=url,
+        date=date,
+        text=text,
+        language_hint=language,
+        licence=licence,
+    )
 
 
 def _string(value: Any) -> str | None:

@@ -13,6 +13,8 @@ class Fields(NamedTuple):
     id: str = "id"
     url: str = "url"
     date: str = "date"
+    language: str = "language"
+    licence: str = "licence"
 
 
 DEFAULT_FIELDS = Fields()
@@ -66,6 +68,8 @@ class Text:
     url: str | None
     date: str | None
     text: str
+    language_hint: str | None = None  # as the input gives it
+    licence: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def _input_file(source: Source, file: str, path: str) -> InputFile:
         digest=digest,
         divisible=source.format not in WHOLE_FILES and (source.format != "jsonl" or not packed),
         path=path,
-        fields=Fields(source.fields.text, source.fields.id, source.fields.url, source.fields.date),
+        fields=Fields(**source.fields.model_dump()),
     )
 
 

@@ -135,6 +135,7 @@ def _parse_conversion(header: bytes, content: bytes, offset: int, length: int) -
         content_type = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         url = headers.get("WARC-Target-URI")
         record_id, date = headers.get("WARC-Record-ID"), headers.get("WARC-Date")
+        languages = headers.get("WARC-Identified-Content-Language") or ""
     except (OSError, ValueError, StopIteration, UnicodeError) as error:
         return Loss(offset, length, Reason.MALFORMED_RECORD, _line(error))
     if content_type != "text/plain":
@@ -146,6 +147,7 @@ def _parse_conversion(header: bytes, content: bytes, offset: int, length: int) -
         url=url.strip().strip("<>") if url else None,
         date=date,
         text=content.decode("utf-8", "replace"),
+        language_hint=languages.partition(",")[0].strip() or None,
     )
 
 

@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from corpus.reasons import Reason
 from corpus.sources.records import Limits, Loss, Page
+from corpus.text.answers import Failure, MainText
 from corpus.text.block_list import NOTHING_BLOCKED, BlockList
 from corpus.text.charset import decode_page
-from corpus.text.extractor_process import IN_PROCESS, Extractor, Failure
+from corpus.text.extractor_process import IN_PROCESS, Extractor
 from corpus.text.normalisation import DEFAULT, Normalisation, normalise
 from corpus.text.screens import PLAIN_TYPES, loss_of, opted_out, screen, too_much_markup
 
-VERSION = 3
+VERSION = 4
 
 CACHE_BYTES = 64 << 20
 #: What an entry costs beside its text.
@@ -30,7 +31,7 @@ class PayloadCache:
     def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
         self.hits = 0
         self._max_bytes, self._bytes = max_bytes, 0
-        self._answers: OrderedDict[bytes, str | Failure] = OrderedDict()
+        self._answers: OrderedDict[bytes, MainText | Failure] = OrderedDict()
 
     @staticmethod
     def key(page: Page) -> bytes:
@@ -38,14 +39,14 @@ class PayloadCache:
         digest.update(page.body)
         return digest.digest()
 
-    def get(self, key: bytes) -> str | Failure | None:
+    def get(self, key: bytes) -> MainText | Failure | None:
         found = self._answers.get(key)
         if found is not None:
             self.hits += 1
             self._answers.move_to_end(key)
         return found
 
-    def put(self, key: bytes, answer: str | Failure) -> None:
+    def put(self, key: bytes, answer: MainText | Failure) -> None:
         self._answers[key] = answer
         self._bytes += _cost(answer)
         while self._bytes > self._max_bytes:
@@ -53,8 +54,8 @@ class PayloadCache:
             self._bytes -= _cost(forgotten)
 
 
-def _cost(answer: str | Failure) -> int:
-    return _ENTRY_BYTES + (4 * len(answer) if isinstance(answer, str) else 0)
+def _cost(answer: MainText | Failure) -> int:
+    return _ENTRY_BYTES + (4 * sum(map(len, filter(None, answer))) if isinstance(answer, MainText) else 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +76,8 @@ class PageWork:
 EVERYTHING = PageWork()
 
 
-def extract_page(page: Page, limits: Limits, work: PageWork = EVERYTHING) -> str | Loss:
-    """The page's main text, or why there is none."""
+def extract_page(page: Page, limits: Limits, work: PageWork = EVERYTHING) -> MainText | Loss:
+    """The page's main text and what it says about itself, or why there is none."""
     screened = screen(page, limits, work.blocked)
     if screened is not None:
         return screened
@@ -89,14 +90,18 @@ def extract_page(page: Page, limits: Limits, work: PageWork = EVERYTHING) -> str
     return loss_of(page, found.reason, found.detail) if isinstance(found, Failure) else found
 
 
-def _extract(page: Page, work: PageWork) -> str | Failure:
+def _extract(page: Page, work: PageWork) -> MainText | Failure:
     """A function of the payload alone."""
     html, _ = decode_page(page.body, page.charset)
-    text: str | Failure | None
-    text = html if page.content_type in PLAIN_TYPES else _screened(html, work) or work.extractor.main_text(html)
-    if isinstance(text, Failure):
-        return text
-    return clean(text or "", work.normalisation) or Failure(Reason.NO_TEXT, "nothing but boilerplate")
+    found: MainText | Failure | None
+    plain = page.content_type in PLAIN_TYPES
+    found = MainText(html) if plain else _screened(html, work) or work.extractor.main_text(html)
+    if isinstance(found, Failure):
+        return found
+    text = clean(found.text, work.normalisation) if found is not None else ""
+    if found is None or not text:
+        return Failure(Reason.NO_TEXT, "nothing but boilerplate")
+    return found._replace(text=text)
 
 
 def _screened(html: str, work: PageWork) -> Failure | None:

@@ -1,8 +1,8 @@
 """Extraction in a helper process that a page may crash, hang or fill with memory without harm to the worker.
 
 One child for each process that extracts, started at its first page and used for all later ones. The parent sends a frame
-(1 byte operation, 8 bytes length, little-endian; UTF-8 with lone surrogates passed through) and reads one back; no data
-is pickled. One page is in flight. Either operation is a function of the page alone.
+(1 byte operation, 8 bytes length, little-endian; UTF-8 with lone surrogates passed through) and reads one back (the
+fields of corpus.text.answers); no data is pickled. One page is in flight. Either operation is a function of the page alone.
 
 - *Crash* (any death of the child) and *memory* (RLIMIT_AS in the child): the page is tried once more in a fresh child, so
   that neither what pages before it left behind nor an accident decides; then it is that page's failure.
@@ -16,7 +16,6 @@ Cost: two copies of the page through pipes, some 0.1 ms; 0.7 s to start (benchma
 
 import contextlib
 import ctypes
-import dataclasses
 import functools
 import importlib
 import json
@@ -30,21 +29,27 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 from corpus.errors import BuildError
 from corpus.reasons import Reason
+from corpus.text.answers import Failure, MainText, pack, unpack
 
 START_SECONDS = 180.0
 #: A child whose parent is gone and which the kernel did not kill ends so long after its page's time.
 ALARM_GRACE_SECONDS = 5.0
 
-MAIN_TEXT = "corpus.text.main_text:main_text"
+#: Name in a recipe → the function that finds the main text.
+EXTRACTORS = {
+    "trafilatura": "corpus.text.main_text:main_text",
+    "resiliparse": "corpus.text.main_content:main_content",
+}
+MAIN_TEXT = EXTRACTORS["trafilatura"]
 PLAIN_TEXT = "corpus.text.plain_text:plain_text"
 
 _HEADER_BYTES = 9
 _MAIN, _PLAIN = b"m", b"p"
-_READY, _TEXT, _NOTHING, _ERROR, _MEMORY = b"r", b"t", b"n", b"e", b"o"
+_READY, _FIELDS, _NOTHING, _ERROR, _MEMORY = b"r", b"f", b"n", b"e", b"o"
 _PR_SET_PDEATHSIG = 1
 _PIPE_BYTES = 1 << 20
 
@@ -55,20 +60,12 @@ _BOOTSTRAP = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an operation on a page gave nothing."""
-
-    reason: Reason
-    detail: str
-
-
 class Extractor(Protocol):
     """What extracts decoded pages. Nothing that a page does is raised."""
 
     restarts: int
 
-    def main_text(self, html: str) -> str | Failure | None: ...
+    def main_text(self, html: str) -> MainText | Failure | None: ...
 
     def plain_text(self, html: str) -> str | Failure | None: ...
 
@@ -78,11 +75,16 @@ class InProcessExtractor:
 
     restarts = 0
 
-    def main_text(self, html: str) -> str | Failure | None:
-        return _within(MAIN_TEXT, html)
+    def __init__(self, main: str = MAIN_TEXT) -> None:
+        self._main = main
+
+    def main_text(self, html: str) -> MainText | Failure | None:
+        found: MainText | Failure | None = _within(self._main, html)
+        return found
 
     def plain_text(self, html: str) -> str | Failure | None:
-        return _within(PLAIN_TEXT, html)
+        found: str | Failure | None = _within(PLAIN_TEXT, html)
+        return found
 
 
 IN_PROCESS = InProcessExtractor()
@@ -96,18 +98,23 @@ class ExtractorProcess:
     ) -> None:
         self.page_seconds, self.page_memory_bytes = page_seconds, page_memory_bytes
         self.restarts = 0  # children that a page ended
-        self._functions = {"m": main, "p": plain}
+        self._functions = {_MAIN.decode(): main, _PLAIN.decode(): plain}
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
-    def main_text(self, html: str) -> str | Failure | None:
+    def main_text(self, html: str) -> MainText | Failure | None:
         """The page's main text, None where there is none, or what it did to the child."""
-        return self._twice(_MAIN, html)
+        found = self._twice(_MAIN, html)
+        if not isinstance(found, list):
+            return found
+        text, *declared = found
+        return MainText(text or "", *declared)
 
     def plain_text(self, html: str) -> str | Failure | None:
         """All text of the page, cheaply, or what it did to the child."""
-        return self._twice(_PLAIN, html)
+        found = self._twice(_PLAIN, html)
+        return found[0] if isinstance(found, list) else found
 
     def close(self) -> None:
         """Ends the child; the next page starts another."""
@@ -118,7 +125,7 @@ class ExtractorProcess:
     def pid(self) -> int | None:
         return self._child.pid if self._child is not None else None
 
-    def _twice(self, operation: bytes, html: str) -> str | Failure | None:
+    def _twice(self, operation: bytes, html: str) -> list[str | None] | Failure | None:
         data = html.encode("utf-8", "surrogatepass")
         with self._lock:
             found = self._once(operation, data)
@@ -126,23 +133,27 @@ class ExtractorProcess:
                 found = self._once(operation, data)
             return found
 
-    def _once(self, operation: bytes, data: bytes) -> str | Failure | None:
+    def _once(self, operation: bytes, data: bytes) -> list[str | None] | Failure | None:
         child = self._ready_child()
         deadline = time.monotonic() + self.page_seconds
         try:
             _send(child, operation, data, deadline)
             kind, answer = _receive(child, deadline)
+            fields = unpack(answer) if kind == _FIELDS else None
         except TimeoutError:
             self._restart()
             return Failure(Reason.EXTRACTION_TIMEOUT, f"over {self.page_seconds:g} s; killed")
         except (EOFError, OSError):
             return Failure(Reason.EXTRACTION_CRASH, _end_of(self._restart()))
+        except ValueError as error:
+            self._restart()
+            return Failure(Reason.EXTRACTION_CRASH, f"no answer but {str(error)[:150]}")
         if kind == _MEMORY:
             self._restart()
             return Failure(Reason.EXTRACTION_MEMORY, f"over {self.page_memory_bytes} bytes of address space")
         if kind == _ERROR:
             return Failure(Reason.EXTRACTION_ERROR, answer.decode("utf-8", "replace"))
-        return answer.decode("utf-8", "surrogatepass") if kind == _TEXT else None
+        return fields
 
     def _ready_child(self) -> subprocess.Popen[bytes]:
         if self._owner != os.getpid():  # a fork of the owner must not share its pipes
@@ -201,9 +212,9 @@ class ExtractorProcess:
 
 
 @functools.cache
-def helper(*, page_seconds: float, page_memory_bytes: int) -> ExtractorProcess:
-    """This process's child under these limits; one for all work items."""
-    return ExtractorProcess(page_seconds=page_seconds, page_memory_bytes=page_memory_bytes)
+def helper(*, page_seconds: float, page_memory_bytes: int, main: str = MAIN_TEXT) -> ExtractorProcess:
+    """This process's child with this extractor and these limits; one for all work items."""
+    return ExtractorProcess(page_seconds=page_seconds, page_memory_bytes=page_memory_bytes, main=main)
 
 
 _threads: dict[int, ThreadPoolExecutor] = {}
@@ -303,14 +314,14 @@ def serve(settings: dict[str, object]) -> None:
         try:
             html = incoming.read(int.from_bytes(header[1:], "little")).decode("utf-8", "surrogatepass")
             found = _guarded(functions[header[:1].decode()], html)
-            data = found.encode("utf-8", "surrogatepass") if isinstance(found, str) else b""
+            data = pack((found,) if isinstance(found, str) else found) if isinstance(found, str | MainText) else b""
         except MemoryError:
             _answer(outgoing, _MEMORY, b"")
             return
         if isinstance(found, Failure):
             _answer(outgoing, _ERROR, found.detail.encode("utf-8", "replace"))
         else:
-            _answer(outgoing, _NOTHING if found is None else _TEXT, data)
+            _answer(outgoing, _NOTHING if found is None else _FIELDS, data)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -334,14 +345,14 @@ def _limit_memory(limit_bytes: int) -> None:
 
 
 @functools.cache
-def _function(name: str) -> Callable[[str], str | None]:
+def _function(name: str) -> Callable[[str], Any]:
     """The function of `module:name`."""
     module, _, attribute = name.partition(":")
-    found: Callable[[str], str | None] = getattr(importlib.import_module(module), attribute)
+    found: Callable[[str], Any] = getattr(importlib.import_module(module), attribute)
     return found
 
 
-def _guarded(name: str, html: str) -> str | Failure | None:
+def _guarded(name: str, html: str) -> Any:
     """The function's answer; what a page does to a parser is that page's failure. Raises MemoryError alone."""
     try:
         return _function(name)(html)
@@ -351,7 +362,7 @@ def _guarded(name: str, html: str) -> str | Failure | None:
         return Failure(Reason.EXTRACTION_ERROR, _line(error))
 
 
-def _within(name: str, html: str) -> str | Failure | None:
+def _within(name: str, html: str) -> Any:
     try:
         return _guarded(name, html)
     except MemoryError:

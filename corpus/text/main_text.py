@@ -20,9 +20,11 @@ from typing import Any
 import trafilatura
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
+from corpus.text.answers import MainText
 from corpus.text.boilerplate import remove_boilerplate, squeezed
 from corpus.text.lede import find_lede
 from corpus.text.page_kind import PageKind, kind_of
+from corpus.text.page_metadata import TreeElements, page_metadata
 from corpus.text.quick_trafilatura import quickened
 
 VERSION = 3
@@ -43,11 +45,15 @@ AGAIN: dict[str, Any] = {"include_comments": False}
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
-def main_text(html: str) -> str | None:
+def main_text(html: str) -> MainText | None:
     """The page's main text, or None where there is none. Raises whatever a page does to a parser."""
     with quickened():
         tree = trafilatura.load_html(html)
-        return None if tree is None else _text_of(tree)
+        if tree is None:
+            return None
+        declared = page_metadata(TreeElements(tree))  # before the tree is changed
+        text = _text_of(tree)
+        return MainText(text, *declared) if text else None
 
 
 def _text_of(tree: HtmlElement) -> str | None:

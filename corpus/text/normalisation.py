@@ -58,6 +58,7 @@ class Normalisation:
 
 
 DEFAULT = Normalisation()
+_LINE = Normalisation(collapse_spaces=True)
 
 
 Table = dict[int, str]
@@ -112,6 +113,14 @@ def normalise(text: str, settings: Normalisation) -> str:
             text = _RUN_OF_SPACES.sub(" ", text)
         text = text.strip(" \t\n")
     return text
+
+
+def normal_line(text: str, *, at_most: int) -> str:
+    """A text in normal form on one line, cut after so many characters; lone surrogates become "?"."""
+    text = text[: 8 * at_most]
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return " ".join(normalise(text, _LINE).split())[:at_most].rstrip()
 
 
 def _foreign(text: str, settings: Normalisation) -> str:

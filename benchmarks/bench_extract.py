@@ -73,7 +73,9 @@ def main() -> None:
             ours = time.perf_counter() - started
             if round_number == 0:  # warm-up, and the check
                 stored = ipc.open_table(settings_stage.output("documents", 0), columns=["text"])["text"].to_pylist()
-                if sorted(stored) != sorted(text for page in pages if (text := clean(main_text(page) or ""))):
+                if sorted(stored) != sorted(
+                    text for page in pages if (found := main_text(page)) and (text := clean(found.text))
+                ):
                     raise SystemExit("the stage stores other texts than main_text gives")
                 continue
             ratios.append(ours / peer)

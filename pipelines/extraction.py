@@ -91,30 +91,32 @@ class ExtractSettings:
 
     def works(self) -> "Works":
         """How the pages of each source are extracted; its cache is for one work item."""
-        from corpus.text.extractor_process import EXTRACTORS, InProcessExtractor, helper
-        from filters.language_screen import LanguageScreen
-
-        extract = self.extract
-        language = None
+        common = dataclasses.replace(page_work(self.extract, helper=self.helper), normalisation=self.normalisation)
         if self.screened_for is not None:
-            language = LanguageScreen(
+            from filters.language_screen import LanguageScreen
+
+            screen = LanguageScreen(
                 self.model,
                 self.screened_for,
-                extract.language_screen_confidence,
+                self.extract.language_screen_confidence,
                 self.language.windows,
                 self.language.window_characters,
             )
-        main = EXTRACTORS[extract.extractor]
-        common = PageWork(
-            extractor=helper(page_seconds=extract.page_seconds, page_memory_bytes=extract.page_memory_bytes, main=main)
-            if self.helper
-            else InProcessExtractor(main),
-            max_nodes=extract.max_nodes,
-            max_depth=extract.max_depth,
-            language_screen=language,
-            normalisation=self.normalisation,
-        )
+            common = dataclasses.replace(common, language_screen=screen)
         return Works(common, self.respect, self.blocked)
+
+
+def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
+    """How pages are extracted under these settings, in a process of its own or in this one; without a source's screens."""
+    from corpus.text import extractor_process
+
+    main = extractor_process.EXTRACTORS[extract.extractor]
+    extractor: extractor_process.Extractor = extractor_process.InProcessExtractor(main)
+    if helper:
+        extractor = extractor_process.helper(
+            page_seconds=extract.page_seconds, page_memory_bytes=extract.page_memory_bytes, main=main
+        )
+    return PageWork(extractor=extractor, max_nodes=extract.max_nodes, max_depth=extract.max_depth)
 
 
 class Works:

@@ -3,8 +3,15 @@
 import os
 import signal
 
+from corpus.text.answers import MainText
 
-def main_text(html: str) -> str | None:
+
+def main_text(html: str) -> MainText | None:
+    text = plain_text(html)
+    return MainText(text, html[:9], None, "") if text is not None else None
+
+
+def plain_text(html: str) -> str | None:
     if "EXIT" in html:
         os._exit(7)
     if "SEGFAULT" in html:
@@ -27,7 +34,3 @@ def main_text(html: str) -> str | None:
         os.write(1, b"not a frame")
         print("neither", flush=True)
     return None if "NONE" in html else html[::-1]
-
-
-def plain_text(html: str) -> str | None:
-    return main_text(html)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from corpus.reasons import Outcome, Reason
 from corpus.sources.records import Limits, Loss, Page, Split
 from corpus.sources.warc import read_warc
+from corpus.text.answers import MainText
 from corpus.text.extraction import clean, extract_page
 from pipelines.extraction import parse_date
 
@@ -33,14 +34,15 @@ def page(
     return Page(5, 99, "<urn:1>", "http://a.example/", "2024-01-01T00:00:00Z", status, content_type, charset, raw)
 
 
-def reason(found: str | Loss) -> Reason | None:
+def reason(found: MainText | Loss) -> Reason | None:
     return found.reason if isinstance(found, Loss) else None
 
 
 def test_an_article_gives_its_text() -> None:
-    text = extract_page(page(), LIMITS)
-    assert isinstance(text, str)
-    assert SENTENCE.strip() in text
+    found = extract_page(page(), LIMITS)
+    assert isinstance(found, MainText)
+    assert SENTENCE.strip() in found.text
+    assert found[1:] == ("Title", None, None)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +82,12 @@ def test_what_passes_the_screens(kind: dict[str, object]) -> None:
 
 def test_plain_text_is_taken_as_it_is() -> None:
     text = "  <b>not markup</b>\r\nsecond line\0\n"
-    assert extract_page(page(text, content_type="text/plain"), LIMITS) == "<b>not markup</b>\nsecond line"
+    assert extract_page(page(text, content_type="text/plain"), LIMITS) == MainText("<b>not markup</b>\nsecond line")
 
 
 def test_a_page_at_the_limit_is_read() -> None:
     body = b"x" * (1 << 20)
-    assert extract_page(page(body, content_type="text/plain"), LIMITS) == body.decode()
+    assert extract_page(page(body, content_type="text/plain"), LIMITS) == MainText(body.decode())
 
 
 @pytest.mark.parametrize(
@@ -112,9 +114,10 @@ def test_a_page_at_the_limit_is_read() -> None:
 )
 def test_a_hostile_page_gives_text_or_a_loss(body: str | bytes) -> None:
     found = extract_page(page(body), Limits(max_record_bytes=64 << 20, max_page_bytes=4 << 20))
-    if isinstance(found, str):
-        assert found.encode().decode() == found
-        assert "\0" not in found
+    if isinstance(found, MainText):
+        for value in filter(None, found):
+            assert value.encode().decode() == value
+            assert "\0" not in value
     else:
         assert found.reason in (Reason.NO_TEXT, Reason.EXTRACTION_ERROR)
         assert "\n" not in found.detail
@@ -128,7 +131,7 @@ def test_demo_pages_give_text_or_a_loss() -> None:
         items = read_warc(Split(0, "docs", "warc", str(file), 0, size, size), LIMITS)
         found += [extract_page(item, LIMITS) for item in [item for item in items if isinstance(item, Page)][::12]]
     assert len(found) >= 45
-    assert sum(isinstance(text, str) and len(text) > 40 for text in found) >= 0.9 * len(found)
+    assert sum(isinstance(each, MainText) and len(each.text) > 40 for each in found) >= 0.9 * len(found)
 
 
 @settings(deadline=None, max_examples=60)
@@ -146,7 +149,7 @@ def test_no_page_raises(body: bytes | str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = extract_page(page(body), LIMITS)
-    assert isinstance(found, str | Loss)
+    assert isinstance(found, MainText | Loss)
 
 
 @given(text=st.text(st.characters(codec=None)))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from corpus.errors import BuildError
 from corpus.reasons import Outcome, Reason
-from corpus.text.extractor_process import IN_PROCESS, ExtractorProcess, Failure
+from corpus.text.answers import Failure, MainText, pack, unpack
+from corpus.text.extractor_process import EXTRACTORS, IN_PROCESS, ExtractorProcess, InProcessExtractor
 
 HERE = Path(__file__).resolve().parent
 MIB = 1 << 20
@@ -34,11 +35,9 @@ def hostile() -> Iterator[ExtractorProcess]:
         process.close()
 
 
-@pytest.fixture(scope="module")
-def real() -> Iterator[ExtractorProcess]:
-    process = ExtractorProcess(page_seconds=60, page_memory_bytes=4 << 30)
-    yield process
-    process.close()
+def text_of(found: MainText | Failure | None) -> str:
+    assert isinstance(found, MainText), found
+    return found.text
 
 
 @pytest.mark.parametrize(
@@ -55,7 +54,7 @@ def test_what_a_page_does_is_its_own_failure(
     hostile: ExtractorProcess, page: str, expected: Reason, detail: str, ended: int
 ) -> None:
     before = hostile.restarts
-    assert hostile.main_text("before") == "erofeb"
+    assert hostile.main_text("before") == MainText("erofeb", "before", None, "")
     failure = hostile.main_text(page)
     assert isinstance(failure, Failure)
     assert failure.reason is expected
@@ -63,7 +62,7 @@ def test_what_a_page_does_is_its_own_failure(
     assert detail in failure.detail
     assert "\n" not in failure.detail
     assert hostile.restarts - before == ended
-    assert hostile.main_text("after") == "retfa"
+    assert text_of(hostile.main_text("after")) == "retfa"
     assert hostile.plain_text("after") == "retfa"
 
 
@@ -71,7 +70,9 @@ def test_one_child_serves_all_pages(hostile: ExtractorProcess) -> None:
     hostile.main_text("a")
     pid = hostile.pid
     assert pid is not None
-    assert [hostile.main_text(f"{number}") for number in range(10, 60)] == [f"{n}"[::-1] for n in range(10, 60)]
+    assert [text_of(hostile.main_text(f"{number}")) for number in range(10, 60)] == [
+        f"{n}"[::-1] for n in range(10, 60)
+    ]
     assert hostile.pid == pid
 
 
@@ -79,31 +80,47 @@ def test_a_child_that_dies_between_pages_costs_no_page(hostile: ExtractorProcess
     hostile.main_text("a")
     assert hostile.pid is not None
     os.kill(hostile.pid, signal.SIGKILL)
-    assert hostile.main_text("ab") == "ba"
+    assert text_of(hostile.main_text("ab")) == "ba"
 
 
 def test_an_accident_costs_no_page(hostile: ExtractorProcess, tmp_path: Path) -> None:
     page = f"ONCE {tmp_path / 'mark'}"
-    assert hostile.main_text(page) == page[::-1]
+    assert text_of(hostile.main_text(page)) == page[::-1]
 
 
 def test_what_is_printed_is_no_answer(hostile: ExtractorProcess) -> None:
-    assert hostile.main_text("PRINT") == "TNIRP"
+    assert text_of(hostile.main_text("PRINT")) == "TNIRP"
     assert hostile.main_text("NONE") is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 4 * MIB, 30 * MIB])
 def test_pages_of_any_size(hostile: ExtractorProcess, size: int) -> None:
-    assert hostile.main_text("x" * size) == "x" * size
+    assert text_of(hostile.main_text("x" * size)) == "x" * size
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(html=st.text(st.characters(codec=None)).filter(lambda text: not text.isupper()))
 def test_any_text_comes_through(hostile: ExtractorProcess, html: str) -> None:
-    assert hostile.main_text(html) == html[::-1]
+    assert hostile.main_text(html) == MainText(html[::-1], html[:9], None, "")
+    assert hostile.plain_text(html) == html[::-1]
 
 
-def test_texts_are_those_of_the_process_itself(real: ExtractorProcess) -> None:
+@given(fields=st.lists(st.none() | st.text(st.characters(codec=None))))
+def test_what_is_packed_comes_out(fields: list[str | None]) -> None:
+    assert unpack(pack(fields)) == fields
+
+
+@given(data=st.binary(max_size=60))
+def test_bytes_that_are_no_answer_are_a_value_error_at_most(data: bytes) -> None:
+    try:
+        fields = unpack(data)
+    except ValueError:
+        return
+    assert pack(fields) == data
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_texts_are_those_of_the_process_itself(name: str) -> None:
     pages = [
         "<html><body><article><h1>T</h1><p>" + "A sentence of the page, long enough. " * 8 + "</p></article></html>",
         "<p>文" * 400,
@@ -111,9 +128,12 @@ def test_texts_are_those_of_the_process_itself(real: ExtractorProcess) -> None:
         "",
         "<html></html>",
     ]
-    assert [real.main_text(page) for page in pages] == [IN_PROCESS.main_text(page) for page in pages]
+    real = ExtractorProcess(page_seconds=60, page_memory_bytes=4 << 30, main=EXTRACTORS[name])
+    in_process = InProcessExtractor(EXTRACTORS[name])
+    assert [real.main_text(page) for page in pages] == [in_process.main_text(page) for page in pages]
     assert [real.plain_text(page) for page in pages] == [IN_PROCESS.plain_text(page) for page in pages]
     assert real.restarts == 0
+    real.close()
 
 
 def test_a_helper_that_cannot_start_says_so() -> None:

@@ -11,10 +11,10 @@ from corpus.errors import InputError
 from corpus.reasons import Outcome, Reason
 from corpus.recipe import parse_recipe
 from corpus.sources.records import Limits, Loss, Page
+from corpus.text.answers import Failure, MainText
 from corpus.text.block_files import read_block_files
 from corpus.text.block_list import NOTHING_BLOCKED, BlockList, read_block_list
 from corpus.text.extraction import PageWork, PayloadCache, extract_page
-from corpus.text.extractor_process import Failure
 from corpus.text.screens import opted_out, too_much_markup
 from filters.language import default_model_path
 from filters.language_screen import LanguageScreen
@@ -36,9 +36,9 @@ class Counting:
         self.main: list[str] = []
         self.plain: list[str] = []
 
-    def main_text(self, html: str) -> str | Failure | None:
+    def main_text(self, html: str) -> MainText | Failure | None:
         self.main.append(html)
-        return html
+        return MainText(html)
 
     def plain_text(self, html: str) -> str | Failure | None:
         self.plain.append(html)
@@ -221,9 +221,9 @@ def test_a_reused_failure_is_of_its_own_page() -> None:
 def test_the_cache_is_bounded() -> None:
     cache = PayloadCache(max_bytes=2000)
     for number in range(20):
-        cache.put(bytes([number]), "x" * 100)
-    assert cache.get(bytes([19])) == "x" * 100
+        cache.put(bytes([number]), MainText("x" * 100))
+    assert cache.get(bytes([19])) == MainText("x" * 100)
     assert cache.get(bytes([0])) is None
     assert sum(cache.get(bytes([number])) is not None for number in range(20)) == 2
-    cache.put(b"large", "x" * 10_000)
+    cache.put(b"large", MainText("x" * 10_000))
     assert cache.get(b"large") is None

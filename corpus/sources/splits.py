@@ -91,26 +91,37 @@ def list_inputs(recipe: Recipe, folder: Path, *, where: str) -> list[InputFile]:
 
 def _located(source: Source, folder: Path, *, where: str) -> dict[str, str]:
     """Files of a source, each with its path below what was asked for."""
-    located: dict[str, str] = {}
+    found: dict[str, str] = {}
     for pattern in source.inputs:
-        url = pattern if not files.is_local(pattern) else str(folder / files.local_path(pattern))
-        try:
-            matches = files.glob(url)
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"{where}: source {source.name!r}: cannot list {pattern!r}: {_line(error)}") from error
-        if not matches:
-            what = "matches no file" if any(mark in pattern for mark in "*?[") else "does not exist"
-            raise InputError(f"{where}: source {source.name!r}: {pattern!r} {what} (looked for {url})")
-        # A store's own spelling of what stands before the first wildcard may differ from the pattern's.
-        root = re.split(r"[*?\[]", url, maxsplit=1)[0].rpartition("/")[0].rpartition("://")[2]
-        for file in matches:
-            if file.endswith(PATH_LISTS):
-                for name in _lines(file):
-                    located.setdefault(_resolve(name, source.prefix, folder), name)
-            else:
-                _, below, path = file.partition(root + "/")
-                located.setdefault(file, path if below else posixpath.basename(file))
-    return located
+        for file, path in located(pattern, folder, source.prefix, where=f"{where}: source {source.name!r}").items():
+            found.setdefault(file, path)
+    return found
+
+
+def located(pattern: str, folder: Path, prefix: str | None, *, where: str) -> dict[str, str]:
+    """Files that a glob, or a list of paths, names, each with its path below what was asked for.
+
+    Raises InputError where there is none.
+    """
+    url = pattern if not files.is_local(pattern) else str(folder / files.local_path(pattern))
+    try:
+        matches = files.glob(url)
+    except (OSError, ValueError, ImportError) as error:
+        raise InputError(f"{where}: cannot list {pattern!r}: {_line(error)}") from error
+    if not matches:
+        what = "matches no file" if any(mark in pattern for mark in "*?[") else "does not exist"
+        raise InputError(f"{where}: {pattern!r} {what} (looked for {url})")
+    # A store's own spelling of what stands before the first wildcard may differ from the pattern's.
+    root = re.split(r"[*?\[]", url, maxsplit=1)[0].rpartition("/")[0].rpartition("://")[2]
+    found: dict[str, str] = {}
+    for file in matches:
+        if file.endswith(PATH_LISTS):
+            for name in _lines(file):
+                found.setdefault(_resolve(name, prefix, folder), name)
+        else:
+            _, below, path = file.partition(root + "/")
+            found.setdefault(file, path if below else posixpath.basename(file))
+    return found
 
 
 def _lines(file: str) -> list[str]:

@@ -79,6 +79,15 @@ def exists(url: str) -> bool:
     return bool(filesystem.exists(path))
 
 
+def is_folder(url: str) -> bool:
+    """Whether a path or URL names a folder; False too where that cannot be found out."""
+    try:
+        filesystem, path = url_to_fs(url)
+        return bool(filesystem.isdir(path))
+    except (OSError, ValueError, ImportError):
+        return False
+
+
 def names(folder: str) -> list[str]:
     """Base names of the files in a folder, sorted; [] where there is none. One listing."""
     if is_local(folder):

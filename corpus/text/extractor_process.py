@@ -101,6 +101,7 @@ class ExtractorProcess:
         self._functions = {_MAIN.decode(): main, _PLAIN.decode(): plain}
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+        self._is_ready = False
         self._owner = 0
 
     def main_text(self, html: str) -> MainText | Failure | None:
@@ -115,6 +116,11 @@ class ExtractorProcess:
         """All text of the page, cheaply, or what it did to the child."""
         found = self._twice(_PLAIN, html)
         return found[0] if isinstance(found, list) else found
+
+    def start(self) -> None:
+        """Starts the child where there is none yet; the first page waits until it is ready, not the caller."""
+        with self._lock:
+            self._started_child()
 
     def close(self) -> None:
         """Ends the child; the next page starts another."""
@@ -155,22 +161,29 @@ class ExtractorProcess:
             return Failure(Reason.EXTRACTION_ERROR, answer.decode("utf-8", "replace"))
         return fields
 
-    def _ready_child(self) -> subprocess.Popen[bytes]:
+    def _started_child(self) -> subprocess.Popen[bytes]:
         if self._owner != os.getpid():  # a fork of the owner must not share its pipes
             self._child = None
         if self._child is None:
             # Its death signal comes when the *thread* that started it ends, so a thread that never does starts it.
-            self._child = _starting_thread().submit(self._start).result()
+            self._child, self._is_ready = _starting_thread().submit(self._spawn).result(), False
             self._owner = os.getpid()
+        return self._child
+
+    def _ready_child(self) -> subprocess.Popen[bytes]:
+        child = self._started_child()
+        if not self._is_ready:
             try:
-                kind, answer = _receive(self._child, time.monotonic() + START_SECONDS)
+                kind, answer = _receive(child, time.monotonic() + START_SECONDS)
             except (TimeoutError, EOFError, OSError) as error:
                 raise BuildError(f"the extraction helper does not start: {_end_of(self._end())}") from error
             if kind != _READY:
+                self._end()
                 raise BuildError(f"the extraction helper does not start: {answer.decode('utf-8', 'replace')}")
-        return self._child
+            self._is_ready = True
+        return child
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         settings = {
             "functions": self._functions,
             "page_seconds": self.page_seconds,

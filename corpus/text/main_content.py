@@ -21,14 +21,14 @@ VERSION = 1
 def main_content(html: str) -> MainText | None:
     """The page's main text, or None where there is none. Raises whatever a page does to a parser."""
     tree = HTMLTree.parse(html)
-    declared = page_metadata(_Elements(tree))
+    declared = page_metadata(ResiliparseElements(tree))
     text: str = extract_plain_text(
         tree, main_content=True, alt_texts=False, links=False, form_fields=False, comments=False
     )
     return MainText(text, *declared) if text else None
 
 
-class _Elements:
+class ResiliparseElements:
     """corpus.text.page_metadata.PageElements of a tree of resiliparse."""
 
     _DECLARING = ", ".join(DECLARING)

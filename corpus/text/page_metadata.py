@@ -81,6 +81,7 @@ _ACCOUNTS = frozenset(
     ["admin", "administrator", "webmaster", "root", "editor", "author", "guest", "unknown", "staff", "user"]
 )
 _EDGES = " -–—|,;:·•/"
+_ANCHORS = " ¶\uf0c1"  # of links to a heading itself, as documentation has them
 _SEPARATORS = frozenset("-|–—·•:»«/_~")
 
 _DATES = (
@@ -200,15 +201,15 @@ class _Declarations:
     def titles(self) -> Iterator[str]:
         for declared in (*self._articles("headline"), *self._metas(_TITLE_METAS)):
             if title := _without(one_line(declared), self.sites):
-                yield title[:TITLE_CHARACTERS]
+                yield title[:TITLE_CHARACTERS].rstrip()
         title = next(iter(self.lines["title"]), "")
-        headings = self.lines["h1"]
+        headings = [heading.rstrip(_ANCHORS) for heading in self.lines["h1"]]
         repeated = [
             heading for heading in headings if _is_part(heading, title) and heading.casefold() not in self.sites
         ]
         for line in (*sorted(repeated, key=len)[-1:], _without(title, self.sites), *headings):
             if line:
-                yield line[:TITLE_CHARACTERS]
+                yield line[:TITLE_CHARACTERS].rstrip()
 
     # ------------------------------------------------------------------------------------------------ author
 

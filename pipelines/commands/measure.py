@@ -14,21 +14,18 @@ from corpus.sources.records import Split
 from filters.language import default_model_path
 from filters.profiles import shipped_profiles
 from filters.rules import SIGNALS, RuleSet, all_reasons, load_profiles
-from pipelines.commands.reading import FORMATS, Reading, splits_of
+from pipelines.commands.reading import SOURCE, Options, Reading, reading_options, splits_of
 from pipelines.extraction import ExtractSettings, document_batch, signal_batch
 
 #: Documents that are measured at once: enough for the kernels, few enough for `| head` to see the first ones soon.
 BATCH_DOCUMENTS = 32
 
-_SOURCE = "measure"
-
 
 @click.command()
-@click.argument("paths", metavar="FILES...", nargs=-1, required=True)
-@click.option("--format", type=click.Choice(FORMATS), default="auto", show_default=True, help="auto looks inside.")
+@reading_options
 @click.option("--kind", type=click.Choice(get_args(Kind)), default="web", show_default=True, help="Kind of source.")
 @click.option("--profile", metavar="NAME", help="Rules to judge by; default: those named like the kind, else web.")
-def measure(paths: tuple[str, ...], format: str, kind: str, profile: str | None) -> None:
+def measure(options: Options, kind: str, profile: str | None) -> None:
     """Prints the signals of every document of files, and what rules say.
 
     One JSON line for each: {"id", "url", "language", "language_score", "signals", "kept", "reasons"}. `reasons`
@@ -42,14 +39,14 @@ def measure(paths: tuple[str, ...], format: str, kind: str, profile: str | None)
     """
     recipe = recipe_of_files(kind, profile or (kind if kind in shipped_profiles() else "web"))
     profiles = load_profiles(recipe)
-    splits = splits_of(paths, format=format, source=_SOURCE)
+    splits = splits_of(options)
     settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
-    reading = Reading(settings.limits)
+    reading = Reading(options.work)
     for split in splits:
         for signals in measured_batches(reading, split, settings):
             lines = []
             for row in signals.to_pylist():
-                rules = profiles.for_domain(profiles.of_source[_SOURCE], row["language"])
+                rules = profiles.for_domain(profiles.of_source[SOURCE], row["language"])
                 lines.append(json_line(measured_document(row, rules, recipe)))
             click.echo("\n".join(lines))
     click.echo(reading.summary(len(splits)), err=True)
@@ -57,8 +54,8 @@ def measure(paths: tuple[str, ...], format: str, kind: str, profile: str | None)
 
 def recipe_of_files(kind: str, profile: str) -> Recipe:
     """The recipe of a run in which the files are the only source, and every language is wanted."""
-    source = {"name": _SOURCE, "kind": kind, "inputs": ["FILES"], "profile": profile}
-    return parse_recipe({"run": {"name": _SOURCE}, "source": [source]}, "corpus measure")
+    source = {"name": SOURCE, "kind": kind, "inputs": ["FILES"], "profile": profile}
+    return parse_recipe({"run": {"name": "measure"}, "source": [source]}, "corpus measure")
 
 
 def measured_batches(reading: Reading, split: Split, settings: ExtractSettings) -> Iterator[pa.Table]:

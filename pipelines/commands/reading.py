@@ -1,27 +1,38 @@
 """What `corpus measure` and `corpus extract` share: files given on the command line, read as a source would read them."""
 
 import dataclasses
+import functools
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
 
 import click
 
-from corpus.errors import InputError
+from corpus.errors import InputError, RecipeError
 from corpus.reasons import BYTE_LOSSES
-from corpus.recipe import Extract
+from corpus.recipe import Extract, Extractor
 from corpus.report.plain import one_line
 from corpus.sources.arc import ArcGrammar
 from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
 from corpus.sources.read import READERS
-from corpus.sources.records import Limits, Loss, Other, Split
+from corpus.sources.records import DEFAULT_FIELDS, Fields, Limits, Loss, Other, Split
+from corpus.sources.splits import PATH_LISTS, located
 from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
-from pipelines.extraction import Row, documents_of
+from corpus.text.extraction import PageWork, PayloadCache
+from corpus.text.extractor_process import ExtractorProcess
+from pipelines.extraction import Row, documents_of, page_work
 
 FORMATS = ("auto", *READERS)
 HEAD_BYTES = 1 << 16
+
+#: The name of the source that the files are.
+SOURCE = "files"
+#: Formats whose records may be pages of HTML.
+PAGES = frozenset({"warc", "arc", "html"})
 
 _SUFFIXES = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
@@ -35,29 +46,114 @@ _PACKED_SUFFIX = re.compile(r"\.(gz|zst|zstd|lz4)$")
 _HTML = re.compile(rb"(<\?xml[^>]{0,200}>\s*)?<(!doctype\s+html|html|head|body)\b", re.I)
 
 
-def splits_of(paths: Sequence[str], *, format: str, source: str) -> list[Split]:
-    """A split for each file, whole. Raises InputError for the first that cannot be read, before anything is."""
-    return [_split(number, path, format, source) for number, path in enumerate(paths)]
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What was asked to be read, and how."""
+
+    paths: tuple[str, ...]
+    format: str
+    fields: Fields
+    extractor: Extractor
+    prefix: str | None
+
+    @functools.cached_property
+    def work(self) -> PageWork:
+        """As `corpus build` would extract, in the killable process."""
+        work = page_work(Extract(extractor=self.extractor))
+        return dataclasses.replace(work, cache=PayloadCache())
 
 
-def _split(number: int, path: str, format: str, source: str) -> Split:
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """FILES and the options about reading them, as one argument `options`."""
+
+    @functools.wraps(command)
+    def with_options(
+        paths: tuple[str, ...],
+        format: str,
+        field: tuple[str, ...],
+        extractor: Extractor,
+        prefix: str | None,
+        **others: Any,
+    ) -> Any:
+        return command(options=Options(paths, format, _fields(field), extractor, prefix), **others)
+
+    for option in (
+        click.option("--prefix", metavar="URL", help="What relative lines of a list of paths are below."),
+        click.option(
+            "--extractor",
+            type=click.Choice(get_args(Extractor)),
+            default=Extract().extractor,
+            show_default=True,
+            help="What finds the main text of pages.",
+        ),
+        click.option(
+            "--field", multiple=True, metavar="FIELD=NAME", help="What a field of rows is called in the files."
+        ),
+        click.option(
+            "--format", type=click.Choice(FORMATS), default="auto", show_default=True, help="auto looks inside."
+        ),
+        click.argument("paths", metavar="FILES...", nargs=-1, required=True),
+    ):
+        with_options = option(with_options)
+    return with_options
+
+
+def _fields(given: Sequence[str]) -> Fields:
+    """`("text=content",)` as Fields. Raises RecipeError for a field that rows do not have."""
+    names = {}
+    for pair in given:
+        field, _, name = pair.partition("=")
+        if field not in Fields._fields or not name:
+            known = ", ".join(Fields._fields)
+            raise RecipeError(
+                f"--field {pair}: write it as FIELD=NAME, as in --field text=content; FIELD is one of {known}"
+            )
+        names[field] = name
+    return DEFAULT_FIELDS._replace(**names)
+
+
+def splits_of(options: Options) -> list[Split]:
+    """A split for each file, whole. Raises InputError for the first that cannot be read, before anything is.
+
+    Where there are pages among them, the extractor is started meanwhile.
+    """
+    named = [(file, name) for path in options.paths for file, name in _files_of(path, options.prefix)]
+    splits = [_split(number, file, name, options) for number, (file, name) in enumerate(named)]
+    extractor = options.work.extractor
+    if isinstance(extractor, ExtractorProcess) and any(split.format in PAGES for split in splits):
+        extractor.start()
+    return splits
+
+
+def _files_of(path: str, prefix: str | None) -> list[tuple[str, str]]:
+    """The files that a path names, each with its own name: itself, what a glob matches, the lines of a list."""
+    is_glob = any(mark in path for mark in "*?[") and not (files.is_local(path) and files.local_path(path).exists())
+    if is_glob or path.endswith(PATH_LISTS):
+        return list(located(path, Path(), prefix, where="FILES").items())
+    return [(path, files.base_name(path))]
+
+
+def _split(number: int, path: str, name: str, options: Options) -> Split:
     try:
         with files.open_read(path) as stream:
             head = stream.read(HEAD_BYTES)
         size = files.size(path)
     except (OSError, ValueError, ImportError) as error:
+        if files.is_folder(path):
+            example = files.join(path, "**", "*.html")
+            raise InputError(f"{path}: a folder; name the files in it, as in '{example}'") from error
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise InputError(f"{path}: cannot be read: {reason}") from error
-    named = format if format != "auto" else format_of(head, path)
     return Split(
         split=number,
-        source=source,
-        format=named,
+        source=SOURCE,
+        format=options.format if options.format != "auto" else format_of(head, path),
         file=path,
         begin=0,
         end=size,
         file_bytes=size,
-        name=files.base_name(path),
+        name=name,
+        fields=options.fields,
     )
 
 
@@ -98,17 +194,14 @@ def _first_content(inflated: Inflated) -> bytes:
     return bytes(content)
 
 
-def default_limits() -> Limits:
-    """Those of a recipe that says nothing about them."""
-    extract = Extract()
-    return Limits(extract.max_record_bytes, extract.max_page_bytes)
-
-
 @dataclasses.dataclass
 class Reading:
     """Reads splits and says on standard error what gave no document: a line each, and a summary at the end."""
 
-    limits: Limits = dataclasses.field(default_factory=default_limits)
+    work: PageWork
+    limits: Limits = dataclasses.field(
+        default_factory=lambda: Limits(Extract().max_record_bytes, Extract().max_page_bytes)
+    )
     documents: int = 0
     outcomes: Counter[str] = dataclasses.field(default_factory=Counter)
     lost_bytes: int = 0
@@ -116,7 +209,7 @@ class Reading:
     def rows(self, split: Split) -> Iterator[Row]:
         """Every document of a split. Raises InputError where the file cannot be read to its end."""
         try:
-            for found in documents_of(split, self.limits):
+            for found in documents_of(split, self.limits, self.work):
                 if isinstance(found, Loss):
                     self._report(split, found)
                 elif not isinstance(found, Other):

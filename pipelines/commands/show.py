@@ -198,7 +198,7 @@ def _print_document(document: Document) -> None:
 def _lines(document: Document) -> Iterator[tuple[str, Any]]:
     """What stands above the tables."""
     row = document.row
-    for name in ("url", "id", "doc_id", "key", "date"):
+    for name in ("title", "author", "published", "url", "id", "doc_id", "key", "date", "licence", "language_hint"):
         if row[name] is not None:
             yield name, row[name]
     yield "source", f"{row['source']}, {row['file']} at byte {row['offset']}"

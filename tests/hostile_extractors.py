@@ -8,7 +8,7 @@ from corpus.text.answers import MainText
 
 def main_text(html: str) -> MainText | None:
     text = plain_text(html)
-    return MainText(text, html[:9], None, "") if text is not None else None
+    return MainText(text, html[:9], "", None) if text is not None else None
 
 
 def plain_text(html: str) -> str | None:

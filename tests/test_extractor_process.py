@@ -54,7 +54,7 @@ def test_what_a_page_does_is_its_own_failure(
     hostile: ExtractorProcess, page: str, expected: Reason, detail: str, ended: int
 ) -> None:
     before = hostile.restarts
-    assert hostile.main_text("before") == MainText("erofeb", "before", None, "")
+    assert hostile.main_text("before") == MainText("erofeb", "before", "", None)
     failure = hostile.main_text(page)
     assert isinstance(failure, Failure)
     assert failure.reason is expected
@@ -101,7 +101,7 @@ def test_pages_of_any_size(hostile: ExtractorProcess, size: int) -> None:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(html=st.text(st.characters(codec=None)).filter(lambda text: not text.isupper()))
 def test_any_text_comes_through(hostile: ExtractorProcess, html: str) -> None:
-    assert hostile.main_text(html) == MainText(html[::-1], html[:9], None, "")
+    assert hostile.main_text(html) == MainText(html[::-1], html[:9], "", None)
     assert hostile.plain_text(html) == html[::-1]
 
 

@@ -96,5 +96,15 @@ def test_inputs_and_run_directory_on_s3(environment: dict[str, str], tmp_path: P
     run(environment, *build)
     shown = json.loads(run(environment, *command, "stats", "s3://corpus-out/run", "--json"))
     assert shown
+    extracted = [
+        run(environment, *command, "extract", *files).splitlines()
+        for files in (
+            ["s3://corpus-in/crawl/a.warc.gz"],
+            ["s3://corpus-in/crawl/*.warc.gz"],
+            ["s3://corpus-in/lists/warc.paths", "--prefix", "s3://corpus-in/"],
+        )
+    ]
+    assert extracted[0] == extracted[1] == extracted[2]
+    assert len(extracted[0]) > 200
     run(environment, *build)  # again: everything is there
     assert json.loads(run(environment, *command, "stats", "s3://corpus-out/run", "--json")) == shown

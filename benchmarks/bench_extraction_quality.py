@@ -26,11 +26,14 @@ import numpy as np
 import trafilatura
 from fastwarc.warc import ArchiveIterator
 
+from corpus.text.answers import MainText
 from corpus.text.charset import decode_page
+from corpus.text.main_content import main_content
 from corpus.text.main_text import main_text
 from corpus.text.page_kind import is_chinese, is_discussion, kind_of
 
 OURS = "**ours**"
+OTHER = "resiliparse"
 NO_SPACES = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f"
 TOKEN = re.compile(rf"[{NO_SPACES}]|[^\W{NO_SPACES}]+")
 GROUPS = ("full text", "segments", "articles", "discussions", "Chinese", "all")
@@ -133,7 +136,7 @@ def main() -> None:
     peers: dict[str, Callable[[str], str | None]] = {
         name: functools.partial(trafilatura.extract, **chosen) for name, chosen in SETTINGS.items()
     }
-    extractors: dict[str, Callable[[str], str | None]] = {OURS: main_text, **peers}
+    extractors: dict[str, Callable[[str], str | MainText | None]] = {OURS: main_text, **peers, OTHER: main_content}
     seconds = dict.fromkeys(extractors, 0.0)
     counts: dict[str, list[Counts]] = {name: [] for name in extractors}
     for extract in extractors.values():  # warm-up
@@ -141,9 +144,9 @@ def main() -> None:
     for row, html in pages:  # in turns, so that what slows the machine slows all
         for name, extract in extractors.items():
             started = time.perf_counter()
-            text = extract(html)
+            found = extract(html)
             seconds[name] += time.perf_counter() - started
-            counts[name].append(score(row, text or ""))
+            counts[name].append(score(row, (found.text if isinstance(found, MainText) else found) or ""))
     every = {name: [normalised(each) for each in found] for name, found in counts.items()}
     sizes = {group: sum(group in member for member in members) for group in GROUPS}
     print("| setting | " + " | ".join(f"{group} ({sizes[group]})" for group in GROUPS) + " | ± | pages/s | of `fast` |")

@@ -26,7 +26,7 @@ def hostile() -> Iterator[ExtractorProcess]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(HERE))
         process = ExtractorProcess(
-            page_seconds=1.0,
+            page_seconds=3.0,
             page_memory_bytes=512 * MIB,
             main="hostile_extractors:main_text",
             plain="hostile_extractors:plain_text",
@@ -45,7 +45,7 @@ def text_of(found: MainText | Failure | None) -> str:
     [
         ("EXIT", Reason.EXTRACTION_CRASH, "exit code 7", 2),
         ("SEGFAULT", Reason.EXTRACTION_CRASH, "SIGSEGV", 2),
-        ("HANG", Reason.EXTRACTION_TIMEOUT, "over 1 s", 1),
+        ("HANG", Reason.EXTRACTION_TIMEOUT, "over 3 s", 1),
         ("EAT", Reason.EXTRACTION_MEMORY, "536870912 bytes", 2),
         ("RAISE", Reason.EXTRACTION_ERROR, "ValueError: of the page", 0),
     ],

@@ -173,8 +173,12 @@ def test_fields_of_rows_are_mapped(tmp_path: Path) -> None:
         fields = "licence,language_hint,id,url,date,text"
         (found,) = rows_of(corpus("extract", file, *mapped, "--fields", fields))
         assert found == {
-            "licence": "CC BY 4.0", "language_hint": "zh-TW", "id": "1", "url": URL,
-            "date": "2024-01-02T00:00:00Z", "text": TEXT,
+            "licence": "CC BY 4.0",
+            "language_hint": "zh-TW",
+            "id": "1",
+            "url": URL,
+            "date": "2024-01-02T00:00:00Z",
+            "text": TEXT,
         }
         assert list(found) == fields.split(",")
         (measured,) = rows_of(corpus("measure", file, *mapped))

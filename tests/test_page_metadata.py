@@ -249,7 +249,7 @@ class ManyElements:
 
     def declaring(self) -> list[Element]:
         scripts = [self._element("script", type="application/ld+json")] * 3
-        return [*scripts, *(self._element(name) for name in ("title", "h1", "meta", "link") for _ in range(5000))]
+        return [*scripts, *(self._element(name) for name in ("title", "h1", "meta") for _ in range(5000))]
 
     def marked(self) -> list[Element]:
         props = ("author", "datePublished", "name")

@@ -32,7 +32,7 @@ class ResiliparseElements:
     """corpus.text.page_metadata.PageElements of a tree of resiliparse."""
 
     _DECLARING = ", ".join(DECLARING)
-    _MARKED = "time, a[rel=author], [itemprop]"
+    _MARKED = "time, a[rel=author], link[rel=canonical], [itemprop]"
 
     def __init__(self, tree: HTMLTree) -> None:
         self._tree = tree

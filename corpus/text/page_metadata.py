@@ -40,7 +40,7 @@ AUTHOR_CHARACTERS = 200
 EARLIEST = datetime.date(1990, 1, 1)
 
 #: The names of the elements that declare something.
-DECLARING = ("meta", "title", "h1", "script", "link")
+DECLARING = ("meta", "title", "h1", "script")
 
 #: Of JSON-LD, all scripts of a page together.
 JSON_CHARACTERS = 1 << 18
@@ -119,13 +119,15 @@ class PageElements(Protocol):
         """Elements called DECLARING."""
 
     def marked(self) -> Iterable[Element]:
-        """Elements called `time`, links whose `rel` is `author`, and elements with an `itemprop`."""
+        """Elements called `time`, `a` of `rel` author, `link` of `rel` canonical, and any with an `itemprop`."""
 
 
 class TreeElements:
     """Those of a tree of lxml."""
 
-    _MARKED = XPath("descendant::time | descendant::a[@rel='author'] | descendant::*[@itemprop]")
+    _MARKED = XPath(
+        "descendant::time | descendant::a[@rel='author'] | descendant::link[@rel='canonical'] | descendant::*[@itemprop]"
+    )
 
     def __init__(self, tree: HtmlElement) -> None:
         self._tree = tree
@@ -155,8 +157,7 @@ class _Declarations:
     def __init__(self, page: PageElements) -> None:
         self._page = page
         self.metas: defaultdict[str, list[str]] = defaultdict(list)
-        self.lines: dict[str, list[str]] = {"title": [], "h1": []}
-        self.canonical = ""
+        self.texts: dict[str, list[Callable[[], str]]] = {"title": [], "h1": []}
         scripts: list[str] = []
         metas, room = METAS, JSON_CHARACTERS
         for name, get, text in page.declaring():
@@ -170,11 +171,8 @@ class _Declarations:
                 if room > 0 and get("type") == "application/ld+json" and len(content := text()) <= room:
                     room -= len(content)
                     scripts.append(content)
-            elif name == "link":
-                if not self.canonical and get("rel") == "canonical":
-                    self.canonical = (get("href") or "")[:VALUE_CHARACTERS]
-            elif len(self.lines[name]) < MARKED:
-                self.lines[name].append(one_line(text()))
+            elif len(self.texts[name]) < MARKED:
+                self.texts[name].append(text)
         self.nodes = list(_nodes(scripts))
         self.sites = {
             line.casefold() for name in _SITE_METAS for value in self.metas[name] if (line := one_line(value))
@@ -183,17 +181,19 @@ class _Declarations:
     @functools.cached_property
     def marked(self) -> dict[str, list[str]]:
         """Values of marked elements."""
-        found: dict[str, list[str]] = {"author": [], "datePublished": [], "time": []}
+        found: dict[str, list[str]] = {"author": [], "datePublished": [], "time": [], "canonical": []}
         for name, get, text in self._page.marked():
             prop = get("itemprop")
             holds = {
                 "author": prop == "author" or get("rel") == "author",
                 "datePublished": prop == "datePublished" or get("pubdate") is not None,
                 "time": name == "time",
+                "canonical": name == "link" and get("rel") == "canonical",
             }
             for kind, values in found.items():
                 if holds[kind] and len(values) < MARKED:
-                    values.append((get("datetime") or get("content") or text())[:VALUE_CHARACTERS])
+                    value = get("href") if name == "link" else get("datetime") or get("content") or text()
+                    values.append((value or "")[:VALUE_CHARACTERS])
         return found
 
     # ------------------------------------------------------------------------------------------------ title
@@ -202,8 +202,8 @@ class _Declarations:
         for declared in (*self._articles("headline"), *self._metas(_TITLE_METAS)):
             if title := _without(one_line(declared), self.sites):
                 yield title[:TITLE_CHARACTERS].rstrip()
-        title = next(iter(self.lines["title"]), "")
-        headings = [heading.rstrip(_ANCHORS) for heading in self.lines["h1"]]
+        title = next((one_line(text()) for text in self.texts["title"]), "")
+        headings = [one_line(text()).rstrip(_ANCHORS) for text in self.texts["h1"]]
         repeated = [
             heading for heading in headings if _is_part(heading, title) and heading.casefold() not in self.sites
         ]
@@ -236,7 +236,7 @@ class _Declarations:
         articles = sorted(self.nodes, key=lambda node: not _is(node, _ARTICLE))
         declared = [node["datePublished"] for node in articles if isinstance(node.get("datePublished"), str)]
         yield from filter(None, map(day_of, (*declared, *self._metas(_DATE_METAS))))
-        yield from filter(None, map(_day_in, (self.canonical, *self.metas["og:url"])))
+        yield from filter(None, map(_day_in, (*self.metas["og:url"], *self.marked["canonical"])))
         yield from filter(None, map(day_of, self.marked["datePublished"]))
         times = set(map(day_of, self.marked["time"]))
         if len(times) == 1:

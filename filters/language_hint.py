@@ -33,6 +33,8 @@ def with_hint(found: Identification, hint: str | None, *, trusted: bool) -> Iden
     if language in _NO_LANGUAGE or not (trusted or found.language == UNDETERMINED or found.score < UNSURE):
         return found
     script = found.script
+    if language == found.second:
+        found = dataclasses.replace(found, second="", second_share=0.0, code_switching=False)
     if language != found.language:
         forms = [_CHINESE_FORMS.get(tag, "") for tag in re.split("[-_]", match[2].lower())]
         script = next(filter(None, forms), "") if language == "zh" else ""

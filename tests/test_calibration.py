@@ -23,7 +23,7 @@ from filters.language import default_model_path
 from filters.rules import Limit, judge, load_profiles
 from pipelines.cli import main
 from pipelines.commands.measure import measured_batches, recipe_of_files
-from pipelines.commands.reading import Reading, splits_of
+from pipelines.commands.reading import Options, Reading, splits_of
 from pipelines.extraction import ExtractSettings
 
 LEAST = Limit("alphabetic_word_ratio", "min", 0.7, Reason.NON_ALPHABETIC_WORDS, "base")
@@ -222,11 +222,10 @@ def test_the_printed_table_is_a_profile_that_drops_what_it_says(demo_pages: Path
     assert as_json["drops"] <= 0.2
     assert "remark: only" in result.stderr
     # What the rules themselves make of the same documents, each text once.
+    options = Options((str(demo_pages),))
     rows = {
         row["text_hash"]: row
-        for batch in measured_batches(
-            Reading(), splits_of([str(demo_pages)], format="auto", source="measure")[0], SETTINGS
-        )
+        for batch in measured_batches(Reading(options.work), splits_of(options)[0], SETTINGS)
         for row in batch.to_pylist()
         if row["language"] == "zh"
     }

@@ -1,5 +1,7 @@
 """Hints of a document's language: what they may decide, and what they never do."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,12 @@ def test_a_hint_decides_only_where_the_model_does_not(
     found: Identification, hint: str | None, language: str, score: float, script: str
 ) -> None:
     assert with_hint(found, hint, trusted=False) == Identification(language, score, script)
+
+
+def test_a_text_has_no_second_language_that_is_its_first() -> None:
+    found = Identification("en", 0.3, "", "de", 0.4, True)
+    assert with_hint(found, "de", trusted=False) == Identification("de", 0.3, "")
+    assert with_hint(found, "fr", trusted=False) == dataclasses.replace(found, language="fr")
 
 
 def test_a_trusted_hint_holds() -> None:

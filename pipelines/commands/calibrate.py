@@ -18,14 +18,14 @@ from filters.calibration import calibrate as calibrated
 from filters.language import default_model_path
 from filters.rules import ANY_LANGUAGE, Limit, RuleSet, shipped_rules
 from pipelines.commands.measure import measured_batches, recipe_of_files
-from pipelines.commands.reading import FORMATS, Reading, splits_of
+from pipelines.commands.reading import Options, Reading, reading_options, splits_of
 from pipelines.extraction import ExtractSettings
 
 _PERCENT = click.FloatRange(0, 50, min_open=True)
 
 
 @click.command()
-@click.argument("paths", metavar="FILES...", nargs=-1, required=True)
+@reading_options
 @click.option("--language", metavar="L", required=True, help="Documents that are identified as another are left out.")
 @click.option("--profile", metavar="BASE", default="web", show_default=True, help="Whose rules get other numbers.")
 @click.option("--name", metavar="NAME", help="What the new profile is called; default: BASE-calibrated.")
@@ -40,11 +40,10 @@ _PERCENT = click.FloatRange(0, 50, min_open=True)
 )
 @click.option("--english", metavar="FILE", multiple=True, help="Trusted English documents, for quantile and mean-std.")
 @click.option("--documents", type=click.IntRange(1), default=1_000_000, show_default=True, help="Sample at most these.")
-@click.option("--format", type=click.Choice(FORMATS), default="auto", show_default=True, help="auto looks inside.")
 @click.option("--kind", type=click.Choice(get_args(Kind)), default="web", show_default=True, help="Kind of source.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of TOML.")
 def calibrate(
-    paths: tuple[str, ...],
+    options: Options,
     language: str,
     profile: str,
     name: str | None,
@@ -53,7 +52,6 @@ def calibrate(
     method: str,
     english: tuple[str, ...],
     documents: int,
-    format: str,
     kind: str,
     as_json: bool,
 ) -> None:
@@ -83,8 +81,8 @@ def calibrate(
         raise click.UsageError("--english goes with --method quantile or mean-std, and they with it")
     if method != Method.TAIL and (percentile or together):
         raise click.UsageError("--percentile and --together are of --method tail")
-    reader = _Reader(format, kind, profile)
-    sample, found = reader.sample(paths, language, base.limits, documents)
+    reader = _Reader(options, kind, profile)
+    sample, found = reader.sample(options.paths, language, base.limits, documents)
     if not found[language]:
         others = ", ".join(f"{other} {number:,}" for other, number in found.most_common(5))
         raise InputError(f"no document is identified as {language!r}" + (f"; there are {others}" if others else ""))
@@ -130,12 +128,12 @@ def _rules(profile: str, language: str) -> RuleSet:
 class _Reader:
     """Reads files as `corpus measure` does."""
 
-    format: str
+    options: Options
     kind: str
     profile: str
 
     def sample(
-        self, paths: Sequence[str], language: str, limits: Sequence[Limit], documents: int, also: Sequence[Limit] = ()
+        self, paths: tuple[str, ...], language: str, limits: Sequence[Limit], documents: int, also: Sequence[Limit] = ()
     ) -> tuple[Sample, Counter[str]]:
         """The signals of limits, of documents in a language; and how many documents are in which language."""
         names = tuple(dict.fromkeys(limit.signal for limit in (*limits, *also)))
@@ -145,11 +143,11 @@ class _Reader:
             sample.add(signals.filter(pc.equal(signals.column("language"), language)).select([*names, "text_hash"]))
         return sample, found
 
-    def _batches(self, paths: Sequence[str]) -> Iterator[pa.Table]:
+    def _batches(self, paths: tuple[str, ...]) -> Iterator[pa.Table]:
         recipe = recipe_of_files(self.kind, self.profile)
         settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
-        reading = Reading(settings.limits)
-        splits = splits_of(paths, format=self.format, source=recipe.source[0].name)
+        reading = Reading(self.options.work)
+        splits = splits_of(dataclasses.replace(self.options, paths=paths))
         for split in splits:
             yield from measured_batches(reading, split, settings)
         click.echo(reading.summary(len(splits)), err=True)

@@ -30,7 +30,7 @@ FORMATS = ("auto", *READERS)
 HEAD_BYTES = 1 << 16
 
 #: The name of the source that the files are.
-SOURCE = "files"
+SOURCE = "measure"
 #: Formats whose records may be pages of HTML.
 PAGES = frozenset({"warc", "arc", "html"})
 
@@ -51,10 +51,10 @@ class Options:
     """What was asked to be read, and how."""
 
     paths: tuple[str, ...]
-    format: str
-    fields: Fields
-    extractor: Extractor
-    prefix: str | None
+    format: str = "auto"
+    fields: Fields = DEFAULT_FIELDS
+    extractor: Extractor = "trafilatura"
+    prefix: str | None = None
 
     @functools.cached_property
     def work(self) -> PageWork:

@@ -8,8 +8,9 @@ import click
 
 from corpus.report.plain import json_line
 from corpus.report.tables import open_console, table_of
+from corpus.sources.records import Split
 from filters.classifier import Report, Settings, train
-from pipelines.commands.reading import FORMATS, Reading, splits_of
+from pipelines.commands.reading import FORMATS, Options, Reading, splits_of
 
 
 @click.command(name="train-classifier")
@@ -49,17 +50,18 @@ def train_classifier(
         settings = Settings(held_out=held_out, epochs=epochs, word_ngrams=word_ngrams, seed=seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    reading = Reading()
-    found = train(_texts(reading, positive, format), _texts(reading, negative, format), output, settings)
-    click.echo(reading.summary(len(positive) + len(negative)), err=True)
+    good, bad = (splits_of(Options(files, format)) for files in (positive, negative))
+    reading = Reading(Options(positive, format).work)
+    found = train(_texts(reading, good), _texts(reading, bad), output, settings)
+    click.echo(reading.summary(len(good) + len(bad)), err=True)
     if as_json:
         click.echo(json_line(dataclasses.asdict(found)))
     else:
         _print(found, output)
 
 
-def _texts(reading: Reading, paths: Sequence[str], format: str) -> Iterator[str]:
-    for split in splits_of(paths, format=format, source="classifier"):
+def _texts(reading: Reading, splits: Sequence[Split]) -> Iterator[str]:
+    for split in splits:
         for row in reading.rows(split):
             yield row.text
 

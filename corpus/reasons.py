@@ -75,6 +75,8 @@ class Reason(enum.StrEnum):
     SCRIPT_SHARE = "script_share"
     SYMBOLS = "symbols"
     REPEATED_CHARACTERS = "repeated_characters"
+    # Evaluation items.
+    CONTAMINATED = "contaminated"
     # Deduplication.
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"

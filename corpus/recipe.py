@@ -28,6 +28,12 @@ OptOut = Literal["noindex", "noai"]
 Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
 
+ExamFormat = Literal[
+    "mmlu", "cmmlu", "ceval", "agieval", "gaokao-bench", "triviaqa", "naturalquestions", "race", "clue", "gsm8k", "math",
+    "humaneval", "mbpp", "jsonl",
+]  # fmt: skip
+ExamPart = Literal["question", "passage", "options", "answer"]
+
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -133,6 +139,40 @@ class Dedup(_Settings):
         return self.bands * self.rows
 
 
+class Exam(_Settings):
+    """A benchmark whose items are looked for in the documents."""
+
+    name: Name
+    format: ExamFormat
+    files: Annotated[list[str], Field(min_length=1)]  # paths or globs
+    parts: Annotated[list[ExamPart], Field(min_length=1)] = ["question", "passage", "options", "answer"]
+
+
+class Decontaminate(_Settings):
+    """Evaluation items in documents: which are looked for, and what is done with a document that has one."""
+
+    exams: Annotated[list[Exam], Field(min_length=1)]
+    words: Annotated[int, Field(ge=3, le=100)] = 13
+    characters: Annotated[int, Field(ge=8, le=100)] = 20
+    whole_words: Annotated[int, Field(ge=3, le=100)] = 8
+    whole_characters: Annotated[int, Field(ge=8, le=100)] = 12
+    coverage: Annotated[float, Field(ge=0.1, le=1)] = 0.7
+    action: Literal["drop", "cut", "mark"] = "drop"
+
+    @pydantic.model_validator(mode="after")
+    def _check_across(self) -> "Decontaminate":
+        names = [exam.name for exam in self.exams]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"decontaminate: exam name {twice[0]!r} stands twice; names are unique")
+        for whole, gram in (("whole_words", "words"), ("whole_characters", "characters")):
+            if getattr(self, whole) > getattr(self, gram):
+                raise ValueError(
+                    f"decontaminate: {whole} = {getattr(self, whole)} is more than {gram} = {getattr(self, gram)}"
+                )
+        return self
+
+
 class Tokenizer(_Settings):
     """A model by path, or the settings of one to train."""
 
@@ -202,6 +242,7 @@ class Recipe(_Settings):
     normalise: Normalise = Normalise()
     language: LanguageIdentification = LanguageIdentification()
     dedup: Dedup = Dedup()
+    decontaminate: Decontaminate | None = None
     tokenizer: Tokenizer = Tokenizer()
     shards: Shards = Shards()
     phase: list[Phase] = []

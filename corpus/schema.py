@@ -1,12 +1,14 @@
 """Every Arrow schema that reaches a file: column, type, unit, meaning. Checked at read and write (corpus.storage.ipc).
 
-`documents/`, `signals/` and `decisions/` are co-partitioned: file by file and row by row the same documents in the same
+`documents/`, `signals/`, `contamination/` and `decisions/` are co-partitioned: file by file and row by row the same documents in the same
 order, so a join is opening two files. `doc_id` joins inside a run; `key` is identity across runs (ARCHITECTURE.md, 3).
 """
 
 from collections.abc import Collection, Mapping
 
 import pyarrow as pa
+
+from corpus.text.edits import EDITS
 
 SCHEMA_VERSION = 2
 
@@ -202,6 +204,56 @@ FAILED = pa.schema(
     ]
 )
 
+#: What evaluation items the index of `decontaminate` has: a row for each part of an item, ordered by text.
+EXAM_ITEMS = pa.schema(
+    [
+        pa.field("text", pa.uint32(), nullable=False),  # number in the index; parts of the same letters are one text
+        pa.field("exam", pa.string(), nullable=False),
+        pa.field("item", pa.string(), nullable=False),  # unique in its exam
+        pa.field("part", pa.string(), nullable=False),  # "question" | "passage" | "options" | "answer"
+        pa.field("grams", pa.uint32(), nullable=False),  # of the text; 0: it cannot be matched
+    ]
+)
+
+#: `contamination/`: which evaluation items a document contains, measured and not judged.
+CONTAMINATION = pa.schema(
+    [
+        pa.field("doc_id", pa.uint64(), nullable=False),
+        pa.field("coverage", pa.float32(), nullable=False),  # the highest of `matches`; 0 where there is none
+        pa.field(
+            "matches",  # a part of an item in one place, ordered by place, exam, item, part
+            pa.list_(
+                pa.field(
+                    "item",
+                    pa.struct(
+                        [
+                            pa.field("exam", pa.string(), nullable=False),
+                            pa.field("item", pa.string(), nullable=False),
+                            pa.field("part", pa.string(), nullable=False),
+                            pa.field("coverage", pa.float32(), nullable=False),  # share of the part's grams found
+                            pa.field("begin", pa.uint32(), nullable=False),  # bytes [begin, end) of the text
+                            pa.field("end", pa.uint32(), nullable=False),
+                        ]
+                    ),
+                    nullable=False,
+                )
+            ),
+            nullable=False,
+        ),
+    ]
+)
+
+#: `exams/`: what was found of every evaluation item, in all documents; ordered by exam and item.
+EXAMS = pa.schema(
+    [
+        pa.field("exam", pa.string(), nullable=False),
+        pa.field("item", pa.string(), nullable=False),
+        pa.field("matchable", pa.bool_(), nullable=False),  # whether any part has grams
+        pa.field("coverage", pa.float32(), nullable=False),  # the highest in any document, of any part
+        pa.field("documents", pa.uint32(), nullable=False),  # with a match
+    ]
+)
+
 DECISIONS = pa.schema(
     [
         pa.field("doc_id", pa.uint64(), nullable=False),
@@ -210,6 +262,7 @@ DECISIONS = pa.schema(
         pa.field("representative", pa.uint64()),  # doc_id of the kept document that stands for this one
         pa.field("similarity", pa.float32()),  # estimated Jaccard with it
         pa.field("cluster_size", pa.uint32(), nullable=False),  # kept: itself and those it stands for; else 0
+        pa.field("cuts", EDITS, nullable=False),  # kept: passages of evaluation items that its tokens do without
     ]
 )
 

@@ -41,7 +41,8 @@ SIGNALS = (
 RULE_REASONS = tuple(
     reason
     for reason in Reason
-    if reason.outcome is Outcome.DROPPED and reason not in (*SCREENS, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
+    if reason.outcome is Outcome.DROPPED
+    and reason not in (*SCREENS, Reason.CONTAMINATED, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
 )
 
 

@@ -1,6 +1,6 @@
 """A build: the stages in their order, each skipped where its work is done. What a reader opens first.
 
-    plan → extract → select → train-tokenizer → tokenize → pack → phases
+    plan → extract → [decontaminate] → select → train-tokenizer → tokenize → pack → phases
 
 Each stage has a fingerprint of everything that can change its bytes, the fingerprint of the stage before included. Its
 work items write files named by item and fingerprint, and last a record; an item with a record is never run again. So a
@@ -33,8 +33,9 @@ from corpus.storage import files, ipc
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
 from corpus.text.block_files import read_block_files
+from filters.exams.items import Item
 from filters.rules import load_profiles
-from pipelines import extraction, packing, selection, tokenization, tokenizer
+from pipelines import decontamination, extraction, packing, selection, tokenization, tokenizer
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.transforms.partitions import DocumentStages
@@ -65,19 +66,23 @@ class Build:
         pipeline_options(self.options.beam_args, workers=self.options.workers, pending=1)
         model = self._language_model()
         given = self._given_tokenizer()
+        exams = self._exams()
         with naming(self.recipe_path):
             load_profiles(self.recipe)
         with only_build(self.run):
-            self._build(inputs, model, given)
+            self._build(inputs, model, given, exams)
 
-    def _build(self, inputs: list[InputFile], model: Path, given: str | None) -> None:
+    def _build(self, inputs: list[InputFile], model: Path, given: str | None, exams: list[Item] | None) -> None:
         plan = self._plan(inputs)
         if self._stop_after("plan"):
             return
         extracted = self._extract(plan, model)
         if self._stop_after("extract"):
             return
-        selected = self._select(extracted)
+        contaminated = self._decontaminate(extracted, exams)
+        if self._stop_after("decontaminate"):
+            return
+        selected = self._select(extracted, contaminated)
         if self._stop_after("select"):
             return
         stages = DocumentStages(extract=extracted, select=selected)
@@ -122,6 +127,17 @@ class Build:
         url = named if not files.is_local(named) else str((self.recipe_path.parent / named).resolve())
         load_encoder(url)
         return url
+
+    def _exams(self) -> list[Item] | None:
+        """The evaluation items that the recipe names; None where it names none."""
+        if self.recipe.decontaminate is None:
+            return None
+        from filters.exams.files import read_exams
+
+        items = read_exams(self.recipe.decontaminate.exams, self.recipe_path.parent, where=str(self.recipe_path))
+        if not items:
+            raise RecipeError(f"{self.recipe_path}: decontaminate.exams: their files have no item")
+        return items
 
     # -------------------------------------------------------------------------------------------- stages
 
@@ -187,8 +203,41 @@ class Build:
                     f"allows {allowed:.1%}; `corpus show {self.run.url} --failed` lists them; everything finished is kept"
                 )
 
-    def _select(self, extracted: Stage) -> Stage:
-        stage = self._open("select", selection.select_fingerprint(self.recipe, extract=extracted.fingerprint))
+    def _decontaminate(self, extracted: Stage, exams: list[Item] | None) -> Stage | None:
+        """Looks for evaluation items in the documents; None where the recipe names none."""
+        recipe = self.recipe.decontaminate
+        if recipe is None or exams is None:
+            self._forget("decontaminate", decontamination.KINDS)
+            return None
+        from filters import decontamination as search
+        from filters.exams.index import build_index, items_digest
+
+        mark = decontamination.decontaminate_fingerprint(
+            recipe, extract=extracted.fingerprint, items_digest=items_digest(exams)
+        )
+        stage = self._open("decontaminate", mark)
+        settings = decontamination.DecontaminateSettings(
+            extracted, stage.file("index.arrow"), stage.file("items.arrow")
+        )
+        items = self._items()
+        together = len(items)
+        if together in stage.finished():
+            self._say(stage.name, "was done before")
+        else:
+            build_index(exams, decontamination.gram_settings(recipe)).write(settings.index, settings.items)
+            search.warm_up()
+            self._run_items(stage, items, decontamination.decontaminate_item, settings)
+            self._run_items(stage, [together], decontamination.exams_item, settings)
+        self._close(stage, decontamination.KINDS, {})
+        return stage
+
+    def _select(self, extracted: Stage, contaminated: Stage | None) -> Stage:
+        mark = selection.select_fingerprint(
+            self.recipe,
+            extract=extracted.fingerprint,
+            decontaminate=contaminated.fingerprint if contaminated is not None else None,
+        )
+        stage = self._open("select", mark)
         splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item"])
         settings = selection.SelectSettings(
             recipe=self.recipe,
@@ -196,6 +245,7 @@ class Build:
             signals=extracted,
             item_of_split=np.array(numbers(splits["item"])),
             documents=self.run.stage_manifest("extract")["counts"]["documents"],
+            contamination=contaminated,
         )
         items = self._items()
 
@@ -320,6 +370,13 @@ class Build:
             for later in STAGES[STAGES.index(name) :]:
                 self.run.remove_stage_manifest(later)
         return self.run.stage(name, mark)
+
+    def _forget(self, name: str, kinds: tuple[str, ...]) -> None:
+        """Deletes what a stage left that the recipe no longer has."""
+        if self.run.has_stage(name):
+            self.run.remove_stage_manifest(name)
+        for folder in (self.run.path("stages", name), *(self.run.path(kind) for kind in kinds)):
+            files.remove_tree(folder)
 
     def _items(self) -> list[int]:
         return list(range(self.run.stage_manifest("plan")["items"]))

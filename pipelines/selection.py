@@ -1,6 +1,6 @@
-"""select: signals → decisions. Rules first, then exact duplicates, then near-duplicates among what is left.
+"""select: signals → decisions. Rules first, then evaluation items, then exact duplicates, then near ones among what is left.
 
-Reads   signals/FP/ITEM.arrow
+Reads   signals/FP/ITEM.arrow, and contamination/FP/ITEM.arrow where the recipe has exams
 Writes  decisions/FP/ITEM.arrow (schema.DECISIONS), row for row beside it
 Shuffles  blocks (record batches of hashes, ids and 8-bit signature codes), never text:
     items → hash blocks ─GroupByKey→ exact removals ┐
@@ -13,7 +13,7 @@ Cost    a few µs a document and band; memory: a partition of PARTITION_ROWS ban
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -23,11 +23,14 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import fixed_bytes, numbers
+from corpus.errors import DamageError
 from corpus.reasons import Reason
 from corpus.recipe import Recipe, fingerprint
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
+from corpus.text.edits import Edit, edited_bytes
 from filters import duplicates
+from filters.contaminated import Verdicts, judge_contamination
 from filters.duplicates import Block, Documents, Edges, Removals
 from filters.rules import Profiles, judge, load_profiles
 from pipelines.transforms import coder  # noqa: F401 (registers the coder of pa.RecordBatch)
@@ -35,7 +38,7 @@ from pipelines.transforms.metrics import count
 from pipelines.transforms.work_items import ReadWorkItems
 
 KINDS = ("decisions",)
-VERSION = 1
+VERSION = 2
 
 #: Band rows that one reducer holds: 4 million of 150 bytes.
 PARTITION_ROWS = 4 << 20
@@ -84,6 +87,7 @@ class SelectSettings:
     signals: Stage
     item_of_split: NDArray[np.uint32]
     documents: int
+    contamination: Stage | None = None  # where the recipe has exams
 
     @property
     def signals_schema(self) -> pa.Schema:
@@ -99,7 +103,7 @@ class SelectSettings:
         return self.item_of_split[(doc_id >> np.uint64(schema.ROW_BITS)).astype(np.int64)]
 
 
-def select_fingerprint(recipe: Recipe, *, extract: str) -> str:
+def select_fingerprint(recipe: Recipe, *, extract: str, decontaminate: str | None = None) -> str:
     """Everything that can change a decision, the rules as they are after merging."""
     profiles = load_profiles(recipe)
     rules = {
@@ -107,10 +111,20 @@ def select_fingerprint(recipe: Recipe, *, extract: str) -> str:
         for source in recipe.source
         for language, rule_set in profiles.rule_sets[source.profile].items()
     }
-    return fingerprint("select", VERSION, extract, sorted(recipe.run.languages), rules, recipe.dedup)
+    exams = recipe.decontaminate
+    contaminated = [decontaminate, exams.coverage, exams.action] if exams is not None else []
+    return fingerprint("select", VERSION, extract, sorted(recipe.run.languages), rules, recipe.dedup, contaminated)
 
 
 # ------------------------------------------------------------------------------------------------ pure functions
+
+
+def with_contaminated(reasons: pa.Array, verdicts: Verdicts) -> pa.Array:
+    """The rules' reasons, and that of evaluation items where no rule has one."""
+    found = reasons.to_pylist()
+    for row in np.flatnonzero(verdicts.dropped).tolist():
+        found[row] = found[row] or Reason.CONTAMINATED
+    return pa.array(found, pa.string())
 
 
 def identities(signals: pa.Table) -> Documents:
@@ -192,8 +206,13 @@ def follow_representatives(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.concat_batches([removals_batch(followed, exact=True), removals_batch(near, exact=False)])
 
 
-def decide(signals: pa.Table, reasons: pa.Array, removals: Iterable[pa.RecordBatch]) -> pa.Table:
-    """schema.DECISIONS of one work item: the rules' verdicts, and the removals that name one of its documents."""
+def decide(
+    signals: pa.Table, reasons: pa.Array, removals: Iterable[pa.RecordBatch], cuts: Mapping[int, list[Edit]]
+) -> pa.Table:
+    """schema.DECISIONS of one work item: the rules' verdicts, and the removals that name one of its documents.
+
+    `cuts` are the passages that go out of a row's text if it is kept.
+    """
     table = pa.Table.from_batches(removals, REMOVALS)
     doc_id = numbers(signals["doc_id"])  # ascending
     removed, representative = numbers(table["doc_id"]), numbers(table["representative"])
@@ -209,21 +228,39 @@ def decide(signals: pa.Table, reasons: pa.Array, removals: Iterable[pa.RecordBat
     kept = np.array([not each for each in reason], np.bool_)
     represented = np.bincount(of_mine[of_mine >= 0], minlength=len(doc_id))
     sizes = np.where(kept, 1 + represented, 0).astype(np.uint32)
-    columns = [signals["doc_id"], pa.array(kept), pa.array(reason, pa.string()), names, similarity, pa.array(sizes)]
+    edits = [cuts.get(row, []) if is_kept else [] for row, is_kept in enumerate(kept.tolist())]
+    listed = [[edit._asdict() for edit in row] for row in edits]
+    columns = [
+        *(signals["doc_id"], pa.array(kept), pa.array(reason, pa.string()), names, similarity, pa.array(sizes)),
+        pa.array(listed, schema.DECISIONS.field("cuts").type),
+    ]
     return pa.table(dict(zip(schema.DECISIONS.names, columns, strict=True)), schema=schema.DECISIONS)
 
 
-def decision_counts(signals: pa.Table, decisions: pa.Table) -> dict[str, int]:
-    """documents, kept, dropped; dropped per reason; kept documents and bytes per domain."""
+def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts | None = None) -> dict[str, int]:
+    """documents, kept, dropped; dropped per reason; kept documents and bytes (without what is cut) per domain.
+
+    With exams also: contaminated documents, for each exam too, whatever else was decided about them; documents that
+    were cut, and bytes.
+    """
     counts: dict[str, int] = {"documents": decisions.num_rows, "kept": 0, "dropped": 0}
+    if verdicts is not None:
+        counts |= {"contaminated": int(verdicts.contaminated.sum()), "cut_documents": 0, "cut_bytes": 0}
+        for exam in (name for names in verdicts.exams.values() for name in names):
+            counts[f"contaminated.{exam}"] = counts.get(f"contaminated.{exam}", 0) + 1
     rows = zip(
         signals["source"].to_pylist(),
         signals["language"].to_pylist(),
         signals["bytes"].to_pylist(),
         decisions["reason"].to_pylist(),
+        decisions["cuts"].to_pylist(),
         strict=True,
     )
-    for source, language, size, reason in rows:
+    for source, language, whole, reason, cuts in rows:
+        size = edited_bytes(whole, (Edit(**cut) for cut in cuts)) if cuts else whole
+        if cuts:
+            counts["cut_documents"] += 1
+            counts["cut_bytes"] += whole - size
         counts["dropped" if reason else "kept"] += 1
         names = [f"dropped.{reason}"] if reason else [f"kept_documents.{source}.{language}"]
         for name in names:
@@ -283,19 +320,31 @@ class _OnSignals(beam.DoFn):
     def __init__(self, settings: SelectSettings) -> None:
         self._settings = settings
 
-    def judged(self, item: int, *, signatures: bool = False) -> tuple[pa.Table, pa.Array]:
-        """(signals, reasons). Signatures, most of a row's bytes, are left in the file unless asked for."""
+    def judged(self, item: int, *, signatures: bool = False) -> tuple[pa.Table, pa.Array, Verdicts | None]:
+        """(signals, reasons, what evaluation items say). Signatures, most of a row's bytes, are left in the file unless
+        asked for.
+        """
         settings = self._settings
         of = settings.signals_schema
         columns = [name for name in of.names if signatures or name not in ("signature", "bands")]
         signals = ipc.open_table(settings.signals.output("signals", item), of, columns=columns).combine_chunks()
-        return signals, judge(signals, settings.profiles, settings.recipe.run.wants)
+        reasons = judge(signals, settings.profiles, settings.recipe.run.wants)
+        if settings.contamination is None or (exams := settings.recipe.decontaminate) is None:
+            return signals, reasons, None
+        url = settings.contamination.output("contamination", item)
+        contamination = ipc.open_table(url, schema.CONTAMINATION)
+        if not contamination["doc_id"].combine_chunks().equals(signals["doc_id"].combine_chunks()):
+            raise DamageError(f"{url}: not row for row beside signals/; build again")
+        verdicts = judge_contamination(
+            contamination, numbers(signals["bytes"]), threshold=exams.coverage, action=exams.action
+        )
+        return signals, with_contaminated(reasons, verdicts), verdicts
 
 
 class _HashBlocks(_OnSignals):
     def process(self, element: int) -> Iterator[Keyed]:
         if self._settings.recipe.dedup.exact:
-            signals, reasons = self.judged(element)
+            signals, reasons, _ = self.judged(element)
             yield from hash_blocks(signals, _passed(reasons), partitions=self._settings.partitions(1))
 
 
@@ -313,7 +362,7 @@ class _BandBlocks(_OnSignals):
         item, removed = element
         dedup = self._settings.recipe.dedup
         if dedup.near:
-            signals, reasons = self.judged(item, signatures=True)
+            signals, reasons, _ = self.judged(item, signatures=True)
             passed = _passed(reasons)
             ids = numbers(signals["doc_id"])
             for batch in removed:
@@ -373,10 +422,10 @@ class _WriteDecisions(_OnSignals):
 
     def process(self, element: Grouped) -> Iterator[int]:
         item, removals = element
-        signals, reasons = self.judged(item)
-        decisions = decide(signals, reasons, removals)
+        signals, reasons, verdicts = self.judged(item)
+        decisions = decide(signals, reasons, removals, verdicts.cuts if verdicts is not None else {})
         written = ipc.write_table(self._stage.output("decisions", item), decisions, schema.DECISIONS)
-        record = ItemRecord(item, {"decisions": written}, decision_counts(signals, decisions))
+        record = ItemRecord(item, {"decisions": written}, decision_counts(signals, decisions, verdicts))
         self._stage.finish(record)
         count(self._stage.name, record)
         yield item

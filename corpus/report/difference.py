@@ -43,6 +43,7 @@ _COMPARED_SIGNALS = (
     *schema.COUNT_SIGNALS,
     *schema.RATIO_SIGNALS,
     *(name for group in schema.SIGNAL_GROUPS.values() for name in group),
+    "coverage",
 )
 _DECISION = ("kept", "reason", "representative_key", "similarity")
 

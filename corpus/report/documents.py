@@ -1,6 +1,7 @@
 """The documents of a run by identity: their columns joined, found by id, key or URL, with the names of representatives.
 
-Reads   splits.arrow, documents/, signals/, decisions/ (decisions are optional: a run may have stopped before `select`)
+Reads   splits.arrow, documents/, signals/, contamination/ where the recipe has exams, decisions/ (optional: a run may have
+        stopped before `select`)
 Memory  one work item's columns, those that are asked for; ids, keys and URLs of CACHED_ITEMS work items
 Cost    finding by doc_id opens one work item; by anything else it scans keys, ids and URLs of all
 """
@@ -60,6 +61,8 @@ class RunDocuments:
         self.run = run
         self.extract = run.current_stage("extract")
         self.select: Stage | None = run.current_stage("select") if run.has_stage("select") else None
+        has_exams = run.has_stage("decontaminate")
+        self.contamination: Stage | None = run.current_stage("decontaminate") if has_exams else None
         splits = ipc.open_table(run.path("splits.arrow"), schema.SPLITS, columns=["item", "file"])
         self._item_of_split: NDArray[np.uint32] = numbers(splits["item"])
         self._files: list[str] = splits["file"].to_pylist()
@@ -82,21 +85,28 @@ class RunDocuments:
         return found
 
     def columns(self, item: int, names: Sequence[str]) -> pa.Table:
-        """Columns of a work item's documents, row for row, from whichever of the three files has them.
+        """Columns of a work item's documents, row for row, from whichever of the files has them.
 
-        A column of decisions/ is null in a run that has none, one of an optional group of signals in a run that measured
-        none. Raises DamageError where the files differ in rows, and KeyError for a name that no file has.
+        A column of decisions/ or contamination/ is null in a run that has none, one of an optional group of signals in a
+        run that measured none. Raises DamageError where the files differ in rows, and KeyError for a name that no file
+        has.
         """
         in_signals = ipc.open_reader(self.extract.output("signals", item)).schema.names
         homes = {
             **dict.fromkeys((name for group in schema.SIGNAL_GROUPS.values() for name in group), ""),
+            **dict.fromkeys(schema.CONTAMINATION.names, "contamination"),
             **dict.fromkeys(schema.DECISIONS.names, "decisions"),
             **dict.fromkeys(in_signals, "signals"),
             **dict.fromkeys(schema.DOCUMENTS.names, "documents"),
         }
         ids = ipc.open_table(self.extract.output("documents", item), schema.DOCUMENTS, columns=["doc_id"])["doc_id"]
         found: dict[str, pa.ChunkedArray | pa.Array] = {"doc_id": ids}
-        for kind, stage in (("documents", self.extract), ("signals", self.extract), ("decisions", self.select)):
+        for kind, stage in (
+            ("documents", self.extract),
+            ("signals", self.extract),
+            ("contamination", self.contamination),
+            ("decisions", self.select),
+        ):
             wanted = [name for name in names if homes[name] == kind and name != "doc_id"]
             if wanted and stage is not None:
                 table = ipc.open_table(stage.output(kind, item), columns=["doc_id", *wanted])
@@ -104,7 +114,8 @@ class RunDocuments:
                     raise DamageError(f"{stage.output(kind, item)}: not row for row beside documents/; build again")
                 found.update((name, table[name]) for name in wanted)
             elif wanted:
-                found.update((name, pa.nulls(len(ids), schema.DECISIONS.field(name).type)) for name in wanted)
+                of = schema.DECISIONS if kind == "decisions" else schema.CONTAMINATION
+                found.update((name, pa.nulls(len(ids), of.field(name).type)) for name in wanted)
         found.update((name, pa.nulls(len(ids), schema.signal_type(name))) for name in names if not homes[name])
         return pa.table({name: found[name] for name in names})
 

@@ -27,6 +27,7 @@ class Check(enum.StrEnum):
     COUNTS = "counts"  # what a record counted against what its files hold
     CONSERVATION = "conservation"
     REPRESENTATIVE = "representative"
+    CONTAMINATION = "contamination"
     TOKENS = "tokens"
     MANIFEST = "manifest"
     PHASES = "phases"

@@ -1,6 +1,6 @@
 """What a run holds, in numbers: the funnel of every stage, domains, tokenizer, phases. Pure: reads, returns a value.
 
-Reads   stages/*.json, recipe.json, manifest.arrow, phases/plan.json; a stage that is not finished is left out
+Reads   stages/*.json, recipe.json, exams/, manifest.arrow, phases/plan.json; a stage that is not finished is left out
 Checks  conservation: at each stage in = kept + dropped + failed; what leaves a stage enters the next, in all and by domain
 Cost    a few small files, whatever the run's size (corpus.report.verification adds up the records behind them)
 """
@@ -12,12 +12,15 @@ from typing import Any
 from corpus import schema
 from corpus.errors import DamageError, RunDirectoryError
 from corpus.feed.phases import PhasePlan
+from corpus.report.contamination import ExamReport, exam_reports
+from corpus.report.settings import settings_in_force
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import STAGES, RunDirectory
 
 #: Stage → (name of the count of what entered, of what left). What leaves one enters the next.
 _CHAIN = {
     "extract": ("records_in", "documents"),
+    "decontaminate": ("documents", "documents"),
     "select": ("documents", "kept"),
     "tokenize": ("documents", "documents"),
     "pack": ("documents", "documents"),
@@ -95,16 +98,20 @@ class Statistics:
 
     name: str
     finished: tuple[str, ...]
+    unfinished: tuple[str, ...]  # of the stages that the recipe has
     funnels: tuple[Funnel, ...]
     losses: Losses | None
     domains: tuple[Domain, ...]
     tokenizer: Tokenizer | None
     phases: tuple[Phase, ...]
+    exams: tuple[ExamReport, ...]
     broken: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a table of JSON types; domains with their bytes per token."""
+        """The same as a table of JSON types; domains with their bytes per token, exams with the share that is found."""
         table = dataclasses.asdict(self)
+        for row, exam in zip(table["exams"], self.exams, strict=True):
+            row["share_found"] = exam.share_found
         for row, domain in zip(table["domains"], self.domains, strict=True):
             row["bytes_per_token"] = domain.bytes_per_token
         return table
@@ -115,19 +122,25 @@ def read_statistics(run: RunDirectory) -> Statistics:
 
     Raises RunDirectoryError for what is no run directory, DamageError for a file that cannot be read.
     """
-    name = run.read_json("recipe.json")["run"]["name"]
+    given = run.read_json("recipe.json")
+    recipe = settings_in_force(run)
+    without = {"decontaminate"} if given.get("decontaminate") is None else set()
     manifests = {stage: run.stage_manifest(stage) for stage in STAGES if run.has_stage(stage)}
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
     shards = _shards(run) if "pack" in manifests else []
     funnels = tuple(funnel_of(stage, counts[stage]) for stage in _CHAIN if stage in counts)
     return Statistics(
-        name=name,
+        name=given["run"]["name"],
         finished=tuple(manifests),
+        unfinished=tuple(stage for stage in STAGES if stage not in {*manifests, *without}),
         funnels=funnels,
         losses=_losses(counts["extract"]) if "extract" in counts else None,
         domains=_domains(counts, shards),
         tokenizer=_tokenizer(run, manifests) if "pack" in manifests else None,
         phases=phases_of(read_plan(run)) if "phases" in manifests else (),
+        exams=exam_reports(run, recipe.decontaminate.coverage, counts.get("select", {}))
+        if "decontaminate" in manifests and recipe.decontaminate is not None
+        else (),
         broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
     )
 

@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from corpus.report.contamination import ExamReport
 from corpus.report.difference import Difference
 from corpus.report.findings import Finding
 from corpus.report.plain import one_line
@@ -55,13 +56,15 @@ def cell(value: Any) -> str:
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
-    """The funnel, lost bytes, domains, phases; what is not there yet is left out."""
+    """The funnel, lost bytes, evaluation items, domains, phases; what is not there yet is left out."""
     tables = [funnel_table(statistics.funnels)]
     losses = statistics.losses
     if losses is not None and losses.ranges:
         share = losses.lost_bytes / losses.input_bytes if losses.input_bytes else 0.0
         title = f"lost input: {losses.lost_bytes:,} of {losses.input_bytes:,} bytes ({share:.2%})"
         tables.append(table_of(("reason", "ranges"), losses.ranges.items(), title=title))
+    if statistics.exams:
+        tables.append(exams_table(statistics.exams))
     if statistics.domains:
         tables.append(domain_table(statistics.domains))
     if statistics.phases:
@@ -85,6 +88,13 @@ def funnel_table(funnels: Iterable[Funnel]) -> Table:
     for name, *counted in rows:
         table.add_row(name, *map(cell, counted))
     return table
+
+
+def exams_table(exams: Iterable[ExamReport]) -> Table:
+    """A line a benchmark: how much of it the documents contain."""
+    rows = [(each.exam, each.items, each.matchable, each.found, each.share_found, each.documents) for each in exams]
+    columns = ("exam", "items", "can be matched", "found", "share found", "documents with one")
+    return table_of(columns, rows, title="evaluation items")
 
 
 def domain_table(domains: Sequence[Domain]) -> Table:

@@ -2,6 +2,7 @@
 
     files      exist, with the size and XXH3-128 of their record; Arrow, of their schema, with as many rows
     documents  documents/, signals/ and decisions/ hold the same documents row for row; a text is the one that was measured
+    exams      see corpus.report.contamination_checks
     decisions  kept or a reason; the counts of the records; a representative is a kept document, its cluster as large as
                those that name it; a near-duplicate's similarity reaches the threshold
     tokens     each document ends with the end-of-document id and once there; the kept documents, each once
@@ -28,6 +29,7 @@ from corpus.errors import CorpusError, DamageError
 from corpus.feed.order import mix
 from corpus.reasons import BYTE_LOSSES, Reason
 from corpus.recipe import Recipe, fingerprint
+from corpus.report.contamination_checks import check_contamination, check_decided, check_exams
 from corpus.report.documents import RunDocuments
 from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows, file_digest
 from corpus.report.run_statistics import by_suffix, read_statistics
@@ -38,7 +40,7 @@ from corpus.storage import files, ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 
 _OF_INPUT = ("extract", "select", "tokenize")
-_WITH_RECORDS = ("extract", "select", "train-tokenizer", "tokenize", "pack")
+_WITH_RECORDS = ("extract", "decontaminate", "select", "train-tokenizer", "tokenize", "pack")
 
 #: Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]
@@ -124,6 +126,8 @@ def _schemas(recipe: Recipe, metadata: Mapping[str, str], groups: Sequence[str])
         "documents": schema.DOCUMENTS,
         "signals": schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=groups),
         "failed": schema.FAILED,
+        "contamination": schema.CONTAMINATION,
+        "exams": schema.EXAMS,
         "decisions": schema.DECISIONS,
     }
     if (size := metadata.get("vocabulary_size")) is not None:
@@ -162,6 +166,8 @@ def _check_manifest(run: RunDirectory, stage: Stage, records: int, totals: Count
     name = f"stages/{stage.name}.json"
     manifest = run.stage_manifest(stage.name)
     expected = run.stage_manifest("plan")["items"] if stage.name in _OF_INPUT else manifest["items"]
+    if stage.name == "decontaminate":
+        expected = run.stage_manifest("plan")["items"] + 1  # the last adds up the others
     if records != expected or records != manifest["items"]:
         detail = f"{records} records of work items, {expected} expected, the manifest says {manifest['items']}"
         yield Finding(Check.MISSING, name, detail)
@@ -189,6 +195,10 @@ def _check_contents(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[F
     try:
         if stage.name == "extract":
             yield from _check_extracted(stage, record)
+        elif stage.name == "decontaminate":
+            check = check_exams if "exams" in record.outputs else check_contamination
+            kind = next(iter(record.outputs))
+            yield from check(stage, record, _name(stage.run, stage.output(kind, record.item)))
         elif stage.name == "select":
             yield from _check_decided(stage, record, seen)
         elif stage.name == "tokenize":
@@ -273,6 +283,8 @@ def _check_decided(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[Fi
     found.update(f"dropped.{reason}" for reason in reasons if reason)
     recorded = {key: n for key, n in record.counts.items() if key in found or key.startswith("dropped.")}
     yield from check_counts(name, "in the file", recorded, dict(found))
+    if (exams := seen.recipe.decontaminate) is not None and not seen.damaged & {"extract", "decontaminate"}:
+        yield from check_decided(stage.run, record.item, decisions, exams, record.counts, name)
 
 
 def _check_similarity(name: str, decisions: pa.Table, threshold: float) -> Iterator[Finding]:

@@ -48,6 +48,11 @@ def merged(edits: Iterable[Edit]) -> list[Edit]:
     return found
 
 
+def edited_bytes(text_bytes: int, edits: Iterable[Edit]) -> int:
+    """How many bytes of UTF-8 a text of so many has when it is edited."""
+    return text_bytes + sum(len(edit.replacement.encode()) - (edit.end - edit.begin) for edit in merged(edits))
+
+
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """The edited text. Raises ValueError for a range that is not inside the text or cuts a character."""
     pieces: list[bytes] = []

@@ -49,13 +49,15 @@ FIELDS = (
     "representative_url",
     "similarity",
     "cluster_size",
+    "coverage",
+    "exam_items",
     "detail",
 )
 #: What `--fields` may name.
 KNOWN_FIELDS = (*FIELDS, "text", *SIGNALS[1:])
 
-_STORED = frozenset(FIELDS) - {"file", "representative_doc_id", "representative_url", "detail"}
-_FLOATS = frozenset({"similarity", *(name for name in SIGNALS if signal_type(name) == pa.float32())})
+_STORED = frozenset(FIELDS) - {"file", "representative_doc_id", "representative_url", "exam_items", "detail"}
+_FLOATS = frozenset({"similarity", "coverage", *(name for name in SIGNALS if signal_type(name) == pa.float32())})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +87,8 @@ def document_rows(documents: RunDocuments, names: Sequence[str], only: Head | No
     """A row of at least these fields for each document (or one), in the order of work items."""
     stored = list(dict.fromkeys(["doc_id", "key", "id", "representative", *names]))
     stored = [name for name in stored if name in _STORED or name not in FIELDS]
+    if "exam_items" in names:
+        stored += ["matches", "cuts"]
     place = documents.row_of(only.doc_id) if only is not None else None
     for item in [place[0]] if place is not None else documents.items():
         table = documents.columns(item, stored)
@@ -112,7 +116,19 @@ def _row(stored: Row, file: str, representative: Head | None) -> Row:
         "representative_doc_id": stored["representative"],
         "representative": representative.name if representative is not None else None,
         "representative_url": representative.url if representative is not None else None,
+        "exam_items": exam_items(stored.get("matches")),
     }
+
+
+def exam_items(matches: list[Row] | None) -> list[str] | None:
+    """`EXAM ITEM PART: coverage, bytes` of every match; None in a run without exams."""
+    if matches is None:
+        return None
+    return [
+        f"{match['exam']} {match['item']} {match['part']}: {shortest(match['coverage']):.3g}, "
+        f"bytes {match['begin']} to {match['end']}"
+        for match in matches
+    ]
 
 
 def lost_rows(documents: RunDocuments, *, failed: bool) -> Iterator[Row]:

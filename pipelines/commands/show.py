@@ -30,6 +30,7 @@ RECORD_FIELDS = ("file", "offset", "url", "reason", "detail")
 LINES_AT_ONCE = 256
 EXCERPT_CHARACTERS = 1500
 EXCERPT_TOKENS = 200
+EXAM_ITEMS = 10
 
 
 @click.command()
@@ -211,6 +212,13 @@ def _lines(document: Document) -> Iterator[tuple[str, Any]]:
         yield "decision", "kept" + (f"; stands for {others:,} duplicates" if others else "")
     else:
         yield "decision", f"dropped: {row['reason']}"
+    for name in (row["exam_items"] or [])[:EXAM_ITEMS]:
+        yield "contains", name
+    if len(row["exam_items"] or []) > EXAM_ITEMS:
+        yield "", f"… {len(row['exam_items']) - EXAM_ITEMS:,} more"
+    if row["cuts"]:
+        places = ", ".join(f"{cut['begin']} to {cut['end']}" for cut in row["cuts"][:EXAM_ITEMS])
+        yield "cut out", f"bytes {places}" + (" …" if len(row["cuts"]) > EXAM_ITEMS else "")
     if row["representative"] is not None:
         yield "copy of", f"{row['representative_url'] or row['representative']} (similarity {row['similarity']:.3f})"
         yield "", f"doc_id {row['representative_doc_id']}, id {row['representative']}"

@@ -7,14 +7,14 @@ import click
 from corpus.report.plain import json_line
 from corpus.report.run_statistics import read_statistics
 from corpus.report.tables import open_console, statistics_tables
-from corpus.storage.run_directory import STAGES, RunDirectory
+from corpus.storage.run_directory import RunDirectory
 
 
 @click.command()
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def stats(run: str, as_json: bool) -> None:
-    """Shows the funnel, domains, tokenizer and phases of a run.
+    """Shows the funnel, evaluation items, domains, tokenizer and phases of a run.
 
     Every stage with what entered it, what it kept, and what it dropped or failed for which reason. The sums
     are checked: where documents are missing between two stages, the command says so and ends with 1.
@@ -29,7 +29,7 @@ def stats(run: str, as_json: bool) -> None:
         click.echo(json_line(statistics.to_json()))
     else:
         console = open_console()
-        unfinished = [stage for stage in STAGES if stage not in statistics.finished]
+        unfinished = statistics.unfinished
         console.print(f"run {statistics.name}" + (f"; not finished: {', '.join(unfinished)}" if unfinished else ""))
         for table in statistics_tables(statistics):
             console.print(table)

@@ -1,17 +1,19 @@
 """Joins of the co-partitioned stages: opening files side by side, batch by batch.
 
-Memory: one batch of documents; the two small columns of a work item.
+Memory: one batch of documents; the small columns of a work item.
 """
 
 import dataclasses
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus import schema
 from corpus.errors import DamageError
 from corpus.storage import ipc
 from corpus.storage.run_directory import Stage
+from corpus.text.edits import Edit, apply_edits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +27,13 @@ class DocumentStages:
 def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
     """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, language_score.
 
-    Raises DamageError where the files do not hold the same documents row for row.
+    Texts are edited: without the passages that `select` cuts. Raises DamageError where the files do not hold the same documents row for row.
     """
     url = stages.extract.output("documents", item)
     reader = ipc.open_reader(url, schema.DOCUMENTS)
     signals = ipc.open_table(stages.extract.output("signals", item), columns=["doc_id", "language", "language_score"])
-    decisions = ipc.open_table(stages.select.output("decisions", item), schema.DECISIONS, columns=["doc_id", "kept"])
+    columns = ["doc_id", "kept", "cuts"]
+    decisions = ipc.open_table(stages.select.output("decisions", item), schema.DECISIONS, columns=columns)
     begin = 0
     for number in range(reader.num_record_batches):
         documents = pa.Table.from_batches([reader.get_batch(number)])
@@ -42,6 +45,18 @@ def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
         for name in ("language", "language_score"):
             documents = documents.append_column(signals.schema.field(name), beside[name])
         begin = end
-        yield documents.filter(verdicts["kept"])
+        yield _edited(documents, verdicts["cuts"]).filter(verdicts["kept"])
     if begin != signals.num_rows or begin != decisions.num_rows:
         raise DamageError(f"{url}: {begin} documents, {signals.num_rows} signals, {decisions.num_rows} decisions")
+
+
+def _edited(documents: pa.Table, edits: pa.ChunkedArray) -> pa.Table:
+    """Documents with their texts after the edits (corpus.text.edits.EDITS), row for row beside them."""
+    rows = pc.indices_nonzero(pc.list_value_length(edits)).to_pylist()
+    if not rows:
+        return documents
+    texts = documents["text"].to_pylist()
+    for row in rows:
+        texts[row] = apply_edits(texts[row], [Edit(**edit) for edit in edits[row].as_py()])
+    place = documents.schema.get_field_index("text")
+    return documents.set_column(place, documents.schema.field(place), pa.array(texts, pa.large_string()))

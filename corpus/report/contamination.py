@@ -1,0 +1,50 @@
+"""What a run found of the benchmarks that its recipe names: items and documents, exam by exam.
+
+Reads   exams/FP/ITEM.arrow, the manifest of `decontaminate`, the counts of `select`
+Cost    one small file, whatever the run's size
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from corpus import schema
+from corpus.columns import booleans, numbers
+from corpus.storage import ipc
+from corpus.storage.run_directory import RunDirectory
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamReport:
+    """One benchmark. An item is found where the coverage of any part reaches the recipe's threshold in any document."""
+
+    exam: str
+    items: int
+    matchable: int  # items with a part that is long enough, and no formula
+    found: int
+    documents: int  # with an item that is found in them, whatever else was decided about them; 0 before `select`
+
+    @property
+    def share_found(self) -> float:
+        return self.found / self.items if self.items else 0.0
+
+
+def exam_reports(run: RunDirectory, threshold: float, select_counts: Mapping[str, int]) -> tuple[ExamReport, ...]:
+    """A report for each exam, by name. Raises DamageError where the file cannot be read."""
+    stage = run.current_stage("decontaminate")
+    last = stage.finished()[-1]
+    table = ipc.open_table(stage.output("exams", last), schema.EXAMS).combine_chunks()
+    exams = np.array(table["exam"].to_pylist(), dtype=str)
+    found = numbers(table["coverage"]) >= np.float32(threshold)
+    matchable = booleans(table["matchable"])
+    return tuple(
+        ExamReport(
+            exam=exam,
+            items=int((exams == exam).sum()),
+            matchable=int(matchable[exams == exam].sum()),
+            found=int(found[exams == exam].sum()),
+            documents=select_counts.get(f"contaminated.{exam}", 0),
+        )
+        for exam in sorted(set(exams.tolist()))
+    )

@@ -1,0 +1,123 @@
+"""decontaminate: documents → which evaluation items each contains; then, over all, what was found of each item.
+
+Reads   documents/FP/ITEM.arrow; the index of the exams, which the driver writes: stages/decontaminate/FP/index.arrow and
+        items.arrow
+Writes  contamination/FP/ITEM.arrow (schema.CONTAMINATION), row for row beside documents; last, as one work item more,
+        exams/FP/ITEM.arrow (schema.EXAMS)
+Invariant  nothing is judged: threshold and action are `select`'s, so another one leaves this stage alone
+Cost    see filters.decontamination; memory: one batch of documents, and the index, which a machine's workers share.
+        The last item reads the matches of all others: little, but one file after the other
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import schema
+from corpus.recipe import Decontaminate, fingerprint
+from corpus.storage import ipc
+from corpus.storage.run_directory import ItemRecord, Stage
+from filters.decontamination import Match, find_items
+from filters.exams.grams import GramSettings
+from filters.exams.index import ExamIndex, open_index
+
+KINDS = ("contamination", "exams")
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class DecontaminateSettings:
+    """Where documents and index lie."""
+
+    extract: Stage
+    index: str  # URLs
+    items: str
+
+    def open_index(self) -> ExamIndex:
+        return open_index(self.index, self.items)
+
+
+def gram_settings(recipe: Decontaminate) -> GramSettings:
+    return GramSettings(recipe.words, recipe.characters, recipe.whole_words, recipe.whole_characters)
+
+
+def decontaminate_fingerprint(recipe: Decontaminate, *, extract: str, items_digest: str) -> str:
+    """What can change a match: the items, how long a gram is, and how letters are read."""
+    from corpus.text import letters
+    from filters import decontamination
+    from filters.exams import index
+
+    versions = [VERSION, letters.VERSION, index.VERSION, decontamination.VERSION]
+    grams = dataclasses.asdict(gram_settings(recipe))
+    return fingerprint("decontaminate", versions, extract, grams, items_digest)
+
+
+def contamination_batch(documents: pa.RecordBatch, index: ExamIndex) -> pa.RecordBatch:
+    """schema.CONTAMINATION of a batch with `doc_id` and `text`."""
+    found = find_items(documents.column("text"), index)
+    rows = [found.get(row, []) for row in range(documents.num_rows)]
+    matches = [[match._asdict() for match in row] for row in rows]
+    columns = [
+        documents.column("doc_id"),
+        pa.array([best_coverage(row) for row in rows], pa.float32()),
+        pa.array(matches, schema.CONTAMINATION.field("matches").type),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema.CONTAMINATION)
+
+
+def best_coverage(matches: list[Match]) -> float:
+    return max((match.coverage for match in matches), default=0.0)
+
+
+def decontaminate_item(stage: Stage, item: int, settings: DecontaminateSettings) -> ItemRecord:
+    """Searches the documents of one work item."""
+    index = settings.open_index()
+    counts = {"documents": 0, "documents_with_matches": 0, "matches": 0}
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        reader = ipc.open_reader(settings.extract.output("documents", item), schema.DOCUMENTS)
+        for number in range(reader.num_record_batches):
+            batch = contamination_batch(reader.get_batch(number), index)
+            sizes = pc.list_value_length(batch.column("matches"))
+            counts["documents"] += batch.num_rows
+            counts["documents_with_matches"] += int(pc.sum(pc.greater(sizes, 0)).as_py() or 0)
+            counts["matches"] += int(pc.sum(sizes).as_py() or 0)
+            yield batch
+
+    written = ipc.write_batches(stage.output("contamination", item), schema.CONTAMINATION, batches())
+    return ItemRecord(item=item, outputs={"contamination": written}, counts=counts)
+
+
+def exams_item(stage: Stage, item: int, settings: DecontaminateSettings) -> ItemRecord:
+    """Adds up the matches of all work items before this one."""
+    rows = settings.open_index().items
+    found: dict[tuple[str, str], tuple[float, int]] = {}  # exam and item → highest coverage, documents
+    for part in range(item):
+        table = ipc.open_table(
+            stage.output("contamination", part), schema.CONTAMINATION, columns=["coverage", "matches"]
+        )
+        for matches in table.filter(pc.greater(table["coverage"], 0))["matches"].to_pylist():
+            best: dict[tuple[str, str], float] = {}
+            for match in matches:
+                name = match["exam"], match["item"]
+                best[name] = max(best.get(name, 0.0), match["coverage"])
+            for name, coverage in best.items():
+                before, documents = found.get(name, (0.0, 0))
+                found[name] = max(before, coverage), documents + 1
+    matchable: dict[tuple[str, str], bool] = {}
+    for exam, name, grams in zip(*(rows[column].to_pylist() for column in ("exam", "item", "grams")), strict=True):
+        matchable[exam, name] = matchable.get((exam, name), False) or grams > 0
+    names = sorted(matchable)
+    columns = [
+        [exam for exam, _ in names],
+        [name for _, name in names],
+        [matchable[name] for name in names],
+        np.array([found.get(name, (0.0, 0))[0] for name in names], np.float32),
+        np.array([found.get(name, (0.0, 0))[1] for name in names], np.uint32),
+    ]
+    table = pa.table(dict(zip(schema.EXAMS.names, columns, strict=True)), schema=schema.EXAMS)
+    written = ipc.write_table(stage.output("exams", item), table, schema.EXAMS)
+    return ItemRecord(item=item, outputs={"exams": written}, counts={"items": len(names), "items_met": len(found)})

@@ -41,13 +41,18 @@ def write_arrays(url: str, arrays: Mapping[str, NDArray[Any]]) -> Written:
 
 def open_arrays(url: str) -> dict[str, NDArray[Any]]:
     """The arrays of a file by name, read-only. Raises DamageError where it is none of `write_arrays`."""
-    table = ipc.open_table(url, ARRAYS)
     found: dict[str, NDArray[Any]] = {}
-    for row in range(table.num_rows):
-        name, dtype, length = (table[column][row].as_py() for column in ("name", "dtype", "length"))
-        values = np.frombuffer(table["values"][row].as_buffer(), np.uint8)
-        size = length * np.dtype(dtype).itemsize
-        if size > len(values):
-            raise DamageError(f"{url}: the array {name!r} has {len(values)} bytes of {size}; build again")
-        found[name] = values[:size].view(np.dtype(dtype).newbyteorder("<"))
+    for batch in ipc.open_table(url, ARRAYS).to_batches():
+        names, dtypes, lengths, values = batch.columns
+        # Not as scalars, each of which is a copy.
+        _, offset_buffer, data = values.buffers()
+        offsets = np.frombuffer(offset_buffer, np.int64, batch.num_rows + 1, values.offset * 8)
+        stored = np.frombuffer(b"" if data is None else data, np.uint8)
+        stored.setflags(write=False)
+        for row, name in enumerate(names.to_pylist()):
+            dtype, length = np.dtype(dtypes[row].as_py()), lengths[row].as_py()
+            mine = stored[offsets[row] : offsets[row + 1]]
+            if (size := length * dtype.itemsize) > len(mine):
+                raise DamageError(f"{url}: the array {name!r} has {len(mine)} bytes of {size}; build again")
+            found[name] = mine[:size].view(dtype.newbyteorder("<"))
     return found

@@ -118,6 +118,8 @@ def build_index(items: Sequence[Item], settings: GramSettings) -> ExamIndex:
     owners, text_of_piece = _texts_and_owners([(number, part) for number, part, _ in pieces], identities)
     windows = windows._replace(texts=text_of_piece[windows.texts])
     grams = _grams(windows, _item_counts(owners))
+    for array in grams:
+        array.setflags(write=False)  # as arrays of a file are, which is another type to a kernel
     return ExamIndex(grams, _items_table(items, owners, grams.text_grams))
 
 

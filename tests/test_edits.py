@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.text.edits import Edit, apply_edits, merged
+from corpus.text.edits import Edit, apply_edits, edited_bytes, merged
 
 
 @st.composite
@@ -42,3 +42,9 @@ def test_the_first_of_overlapping_edits_says_what_stands_there() -> None:
 def test_an_edit_of_another_text_is_an_error(edit: Edit) -> None:
     with pytest.raises(ValueError, match="an edit"):
         apply_edits("电话", [edit])
+
+
+@given(texts_with_edits())
+def test_the_size_of_an_edited_text_is_known_without_it(case: tuple[str, list[Edit]]) -> None:
+    text, edits = case
+    assert edited_bytes(len(text.encode()), edits) == len(apply_edits(text, edits).encode())

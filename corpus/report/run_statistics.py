@@ -12,6 +12,7 @@ from typing import Any
 from corpus import schema
 from corpus.errors import DamageError, RunDirectoryError
 from corpus.feed.phases import PhasePlan
+from corpus.recipe import parse_recipe
 from corpus.report.contamination import ExamReport, exam_reports
 from corpus.report.settings import settings_in_force
 from corpus.storage import files, ipc
@@ -123,7 +124,6 @@ def read_statistics(run: RunDirectory) -> Statistics:
     Raises RunDirectoryError for what is no run directory, DamageError for a file that cannot be read.
     """
     given = run.read_json("recipe.json")
-    recipe = settings_in_force(run)
     without = {"decontaminate"} if given.get("decontaminate") is None else set()
     manifests = {stage: run.stage_manifest(stage) for stage in STAGES if run.has_stage(stage)}
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
@@ -138,11 +138,19 @@ def read_statistics(run: RunDirectory) -> Statistics:
         domains=_domains(counts, shards),
         tokenizer=_tokenizer(run, manifests) if "pack" in manifests else None,
         phases=phases_of(read_plan(run)) if "phases" in manifests else (),
-        exams=exam_reports(run, recipe.decontaminate.coverage, counts.get("select", {}))
-        if "decontaminate" in manifests and recipe.decontaminate is not None
+        exams=exam_reports(run, _threshold(run, manifests), counts.get("select", {}))
+        if "decontaminate" in manifests
         else (),
         broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
     )
+
+
+def _threshold(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> float:
+    """The coverage that `select` went by; the latest recipe's where it has not run with exams yet."""
+    in_force = settings_in_force(run).decontaminate
+    if in_force is None:
+        in_force = parse_recipe(manifests["decontaminate"]["recipe"], run.url).decontaminate
+    return in_force.coverage if in_force is not None else 1.0
 
 
 def funnel_of(stage: str, counts: Counts) -> Funnel:

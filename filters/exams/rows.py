@@ -34,7 +34,7 @@ class Row:
             if name in self.values:
                 value = self.values[name]
                 if not isinstance(value, str):
-                    raise InputError(f"{self.where}: {name!r} is a {type(value).__name__}, not a string")
+                    raise InputError(f"{self.where}: {name!r} is {type(value).__name__}, not a string")
                 return value
         raise InputError(f"{self.where}: no {' or '.join(map(repr, names))}, only {', '.join(sorted(self.values))}")
 

@@ -156,7 +156,7 @@ class Decontaminate(_Settings):
     characters: Annotated[int, Field(ge=8, le=100)] = 20
     whole_words: Annotated[int, Field(ge=3, le=100)] = 8
     whole_characters: Annotated[int, Field(ge=8, le=100)] = 12
-    coverage: Annotated[float, Field(ge=0.1, le=1)] = 0.7
+    coverage: Annotated[float, Field(ge=0.1, le=1)] = 0.5
     action: Literal["drop", "cut", "mark"] = "drop"
 
     @pydantic.model_validator(mode="after")

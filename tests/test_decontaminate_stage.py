@@ -121,14 +121,14 @@ def test_documents_with_an_item_go_for_this_reason_and_others_stay(plain: tuple[
     matches = {row["doc_id"]: row for row in columns(dropped, "contamination")}
     assert [*matches] == [*after]
     gone = {doc_id for doc_id, row in after.items() if row["reason"] == "contaminated"}
-    assert gone == {doc_id for doc_id, row in matches.items() if row["coverage"] >= 0.7 and before[doc_id]["kept"]}
+    assert gone == {doc_id for doc_id, row in matches.items() if row["coverage"] >= 0.5 and before[doc_id]["kept"]}
     # The pages in traditional characters have the passages of the simplified ones.
-    found = {match["item"] for doc_id in gone for match in matches[doc_id]["matches"] if match["coverage"] >= 0.7}
+    found = {match["item"] for doc_id in gone for match in matches[doc_id]["matches"] if match["coverage"] >= 0.5}
     assert found == {"q0", "q1", "q2", "q3"}
     assert 4 <= len(gone) < 10
     partly = [row for row in matches.values() for match in row["matches"] if match["item"] == "q4"]
     assert partly
-    assert all(0.1 <= row["coverage"] < 0.7 for row in partly)
+    assert all(0.1 <= row["coverage"] < 0.5 for row in partly)
     texts = {row["doc_id"]: row["text"].encode() for row in columns(dropped, "documents")}
     for doc_id, row in matches.items():
         for match in row["matches"]:
@@ -139,7 +139,7 @@ def test_another_action_runs_select_and_not_the_search(plain: tuple[Path, Path],
     folder, _ = plain
     run = tmp_path / "run"
     shutil.copytree(dropped, run)
-    over = sum(row["coverage"] >= 0.7 for row in columns(run, "contamination"))
+    over = sum(row["coverage"] >= 0.5 for row in columns(run, "contamination"))
     searched = {path: path.stat().st_mtime_ns for path in run.glob("contamination/*/*.arrow")}
     gone = {doc_id for doc_id, row in decision(run).items() if row["reason"] == "contaminated"}
     for action in ("cut", "mark"):
@@ -271,7 +271,7 @@ def test_commands_show_what_was_found(plain: tuple[Path, Path], dropped: Path) -
     rows = [
         json.loads(line) for line in corpus("show", dropped, "--all", "--json", "--fields", fields).stdout.splitlines()
     ]
-    assert {row["doc_id"] for row in rows if row["coverage"] >= 0.7} >= {*gone}
+    assert {row["doc_id"] for row in rows if row["coverage"] >= 0.5} >= {*gone}
     assert all(bool(row["exam_items"]) == (row["coverage"] > 0) for row in rows)
     listed = corpus("stats", dropped).stdout
     assert "evaluation items" in listed

@@ -32,6 +32,7 @@ from corpus.recipe import GIB, MIB, Phase, Recipe, load_recipe, parse_recipe
 from filters.rules import load_profiles
 from pipelines.cli import main
 from pipelines.commands.documents import FIELDS
+from pipelines.decontamination import decontaminate_fingerprint
 from pipelines.extraction import extract_fingerprint
 from pipelines.packing import pack_fingerprint
 from pipelines.selection import select_fingerprint
@@ -140,6 +141,8 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[language]`": settings.LanguageIdentification,
     "`[normalise]`": settings.Normalise,
     "`[dedup]`": settings.Dedup,
+    "`[decontaminate]`": settings.Decontaminate,
+    "Exams": settings.Exam,
     "`[tokenizer]`": settings.Tokenizer,
     "`[shards]`": settings.Shards,
     "`[[phase]]`": settings.Phase,
@@ -207,7 +210,9 @@ def shown_bound(key: str, bound: float) -> str:
 def test_recipe_page_has_a_table_for_every_table() -> None:
     assert set(RECIPE_TABLES.values()) == models_of(Recipe) - {Recipe}
     assert set(Recipe.model_fields) == {
-        re.sub(r"\W|NAME", "", heading) for heading in RECIPE_TABLES if heading not in ("A rule", "A variant", "Fields")
+        re.sub(r"\W|NAME", "", heading)
+        for heading in RECIPE_TABLES
+        if heading not in ("A rule", "A variant", "Exams", "Fields")
     }
 
 
@@ -234,6 +239,7 @@ def test_recipe_page_has_every_key_with_its_range_and_default(heading: str) -> N
 BASE: dict[str, Any] = {
     "run": {"name": "a"},
     "source": [{"name": "web", "inputs": ["*"], "profile": "own"}],
+    "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
     "phase": [{"name": "p", "tokens": 1_000_000, "sequence_length": 16}],
     "profiles": {
         "own": {
@@ -257,6 +263,9 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[normalise]`": {"nfc": False, "control_characters": False, "white_space": False, "collapse_spaces": True,
         "invisible": False, "half_width": "all"},
     "`[language]`": {"model": "x", "windows": 6, "window_characters": 60},
+    "`[decontaminate]`": {"exams": [{"name": "e", "format": "gsm8k", "files": ["b"]}], "words": 12, "characters": 19,
+        "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
+    "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
     "`[dedup]`": {"exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5},
     "`[tokenizer]`": {"model": "x", "vocab_size": 500, "model_type": "bpe", "sample_bytes": MIB,
         "weights": {"zh": 1.0}, "num_threads": 1},
@@ -279,6 +288,8 @@ def place_of(table: dict[str, Any], heading: str) -> dict[str, Any]:
         return table["profiles"]["own"]["rules"][0]
     if heading == "A variant":
         return table["profiles"]["own"]["variant"][0]
+    if heading == "Exams":
+        return table["decontaminate"]["exams"][0]
     if heading == "Fields":
         return table["source"][0].setdefault("fields", {})
     key = heading.strip("`[]")
@@ -290,9 +301,13 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     model = recipe.language.model or "default"  # a digest in truth: another file, another digest
     given = recipe.tokenizer.model
     blocked = {source.name: str((source.block_domains, source.block_urls)) for source in recipe.source}  # as above
+    exams = recipe.decontaminate
+    assert exams is not None
+    items = str([exam.model_dump() for exam in exams.exams])  # as above
     return {
         "extract": extract_fingerprint(recipe, plan="plan", model_digest=model, blocked=blocked),
-        "select": select_fingerprint(recipe, extract="extract"),
+        "decontaminate": decontaminate_fingerprint(exams, extract="extract", items_digest=items),
+        "select": select_fingerprint(recipe, extract="extract", decontaminate="decontaminate"),
         "train-tokenizer": tokenizer_fingerprint(recipe, select="select", model_digest=given),
         "pack": pack_fingerprint(recipe, tokenize="tokenize"),
         "phases": str(recipe.phase),
@@ -435,6 +450,10 @@ TYPES = {
     "fixed_size_list<item: uint32 not null>[2]": "fixed_size_list of uint32",
     "fixed_size_list<item: uint64 not null>[1]": "fixed_size_list of uint64",
     "large_list<item: uint16 not null>": "large_list of uint16 or uint32",
+    str(
+        schema.CONTAMINATION.field("matches").type
+    ): "list of exam, item, part (string), coverage (float32), begin, end (uint32)",
+    str(schema.DECISIONS.field("cuts").type): "list of begin, end (uint32), replacement (string)",
 }
 SIGNALS = schema.signals_schema(permutations=2, bands=1)
 MEASURED = {*schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS}
@@ -443,6 +462,9 @@ SCHEMAS = {
     "`documents/`": schema.DOCUMENTS,
     "`signals/`": pa.schema([field for field in SIGNALS if field.name not in MEASURED]),
     "`failed/`": schema.FAILED,
+    "`contamination/`": schema.CONTAMINATION,
+    "`exams/`": schema.EXAMS,
+    "`stages/decontaminate/FP/items.arrow`": schema.EXAM_ITEMS,
     "`decisions/`": schema.DECISIONS,
     "`tokens/`": schema.tokens_schema(1000),
     "`manifest.arrow`": schema.MANIFEST,

@@ -43,7 +43,7 @@ from filters.exams.items import Item, Part
 VERSION = 1
 
 #: A gram in more items than this is no evidence.
-MAX_ITEMS = 8
+MAX_ITEMS = 16
 
 #: Neighbouring grams of a long text say nearly the same.
 THINNED_ABOVE, THINNED_TO = 32, 4

@@ -25,7 +25,10 @@ Exit codes
 
 #: Name → (module that defines a click command under this name, what `corpus --help` says of it).
 COMMANDS = {
-    "stats": ("pipelines.commands.stats", "Shows the funnel, domains, tokenizer and phases of a run."),
+    "stats": (
+        "pipelines.commands.stats",
+        "Shows the funnel, evaluation items, domains, tokenizer and phases of a run.",
+    ),
     "show": ("pipelines.commands.show", "Shows documents of a run: who, why kept or dropped, text and tokens."),
     "verify": ("pipelines.commands.verify", "Checks every file, row and sum of a run."),
     "diff": ("pipelines.commands.diff", "Compares two runs by the identity of their documents."),

@@ -140,8 +140,29 @@ DATATROVE_RATIOS = (
     "datatrove_line_end_punctuation_ratio",
     "datatrove_newline_word_ratio",
 )
+#: The same on jieba's words, of Chinese documents; 0 of others (`filters.jieba_signals`).
+JIEBA_COUNTS = ("jieba_words", "jieba_stop_words")
+JIEBA_RATIOS = (
+    "jieba_mean_word_length",
+    "jieba_hash_mark_ratio",
+    "jieba_ellipsis_ratio",
+    "jieba_alphabetic_word_ratio",
+    "jieba_top_2_gram_character_ratio",
+    "jieba_top_3_gram_character_ratio",
+    "jieba_top_4_gram_character_ratio",
+    "jieba_duplicate_5_gram_character_ratio",
+    "jieba_duplicate_6_gram_character_ratio",
+    "jieba_duplicate_7_gram_character_ratio",
+    "jieba_duplicate_8_gram_character_ratio",
+    "jieba_duplicate_9_gram_character_ratio",
+    "jieba_duplicate_10_gram_character_ratio",
+    "jieba_newline_word_ratio",
+)
 #: Group of signals that a run may have beside the others → its columns.
-SIGNAL_GROUPS: Mapping[str, tuple[str, ...]] = {"datatrove": DATATROVE_COUNTS + DATATROVE_RATIOS}
+SIGNAL_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "datatrove": DATATROVE_COUNTS + DATATROVE_RATIOS,
+    "jieba": JIEBA_COUNTS + JIEBA_RATIOS,
+}
 
 SIGNALS_HEAD = [
     pa.field("doc_id", pa.uint64(), nullable=False),
@@ -164,7 +185,7 @@ SIGNALS_HEAD = [
 
 def signal_type(name: str) -> pa.DataType:
     """uint32 of a count, float32 of a ratio."""
-    return pa.uint32() if name in COUNT_SIGNALS or name in DATATROVE_COUNTS else pa.float32()
+    return pa.uint32() if name in {*COUNT_SIGNALS, *DATATROVE_COUNTS, *JIEBA_COUNTS} else pa.float32()
 
 
 def groups_among(names: Collection[str]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from corpus.columns import numbers
 from corpus.schema import signal_type
-from filters.meanings import signal_meaning
+from filters.meanings import SIGNAL_MEANINGS
 from filters.rules import Limit
 
 DECIMALS = 3
@@ -232,7 +232,7 @@ def _outwards(limit: Limit, value: float) -> tuple[float | None, list[str]]:
     scale = 10**DECIMALS
     rounded = np.floor(value * scale + 1e-6) if limit.side == "min" else np.ceil(value * scale - 1e-6)
     value = float(rounded / scale)
-    share = signal_meaning(limit.signal).startswith("share")
+    share = SIGNAL_MEANINGS[limit.signal].startswith("share")
     if not _is_calibrated(limit):
         return limit.value, []
     if limit.side == "min" and value <= 0:

@@ -17,7 +17,7 @@ together (no verdict of the 5,104 documents of docs/parity.md differs for it).
 Cost: about 100 ns a byte of text, linear; scratch as `filters.signals`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,7 @@ _LONGEST_WORD_OF_A_LINE = 1000
 _FEWEST_WORDS_OF_A_LINE = 3
 _TOP_N_GRAMS = (2, 3, 4)
 
-_RAW = (
+RAW = (
     *DATATROVE_COUNTS,
     "all_words",
     "word_characters",
@@ -94,20 +94,20 @@ _RATIOS: Mapping[str, tuple[str, str]] = {
     "newline_word_ratio": ("newlines", "all_words"),
 }
 
-_WORDS, _MET_STOP_WORDS, _SENTENCES, _LOREM, _CURLY = (_RAW.index(name) for name in DATATROVE_COUNTS)
-_ALL_WORDS = _RAW.index("all_words")
-_WORD_CHARACTERS = _RAW.index("word_characters")
-_ALPHABETIC_WORDS = _RAW.index("alphabetic_words")
-_HASH_MARKS = _RAW.index("hash_marks")
-_ELLIPSES = _RAW.index("ellipses")
-_ALL_LINES = _RAW.index("all_lines")
-_BULLET_LINES = _RAW.index("bullet_lines")
-_ELLIPSIS_LINES = _RAW.index("ellipsis_lines")
-_LINES = _RAW.index("lines")
-_TERMINAL_LINES = _RAW.index("terminal_lines")
-_NEWLINES = _RAW.index("newlines")
-_CHARACTERS = _RAW.index("characters")
-_REPEATED_N_GRAMS = _RAW.index("repeated_0_gram_characters")
+_WORDS, _MET_STOP_WORDS, _SENTENCES, _LOREM, _CURLY = (RAW.index(name) for name in DATATROVE_COUNTS)
+_ALL_WORDS = RAW.index("all_words")
+_WORD_CHARACTERS = RAW.index("word_characters")
+_ALPHABETIC_WORDS = RAW.index("alphabetic_words")
+_HASH_MARKS = RAW.index("hash_marks")
+_ELLIPSES = RAW.index("ellipses")
+_ALL_LINES = RAW.index("all_lines")
+_BULLET_LINES = RAW.index("bullet_lines")
+_ELLIPSIS_LINES = RAW.index("ellipsis_lines")
+_LINES = RAW.index("lines")
+_TERMINAL_LINES = RAW.index("terminal_lines")
+_NEWLINES = RAW.index("newlines")
+_CHARACTERS = RAW.index("characters")
+_REPEATED_N_GRAMS = RAW.index("repeated_0_gram_characters")
 
 _ELLIPSIS, _BULLET, _HYPHEN, _HASH, _DOT, _BRACE, _OPEN, _CLOSE, _BLANK, _RETURN = (
     np.uint32(ord(c)) for c in "…•-#.{[] \r"
@@ -125,10 +125,21 @@ def measure(texts: pa.Array) -> dict[str, npt.NDArray[np.generic]]:
     Raises TypeError where `texts` is no string array, ValueError for a null.
     """
     data, offsets = utf8_buffers(texts)
-    raw = dict(zip(_RAW, _measure(data, offsets), strict=True))
-    counts = {name: raw[name].astype(np.uint32) for name in DATATROVE_COUNTS}
-    ratios = {f"datatrove_{name}": _ratio(raw[above], raw[below]) for name, (above, below) in _RATIOS.items()}
-    return counts | {name: ratios[name] for name in DATATROVE_RATIOS}
+    return columns_of(_measure(data, offsets), "datatrove", DATATROVE_COUNTS + DATATROVE_RATIOS)
+
+
+def columns_of(raw: Int64s, group: str, names: Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
+    """The columns `names` of a group, from what was counted: raw (RAW, documents)."""
+    counted = dict(zip(RAW, raw, strict=True))
+    found: dict[str, npt.NDArray[np.generic]] = {}
+    for name in names:
+        plain = name.removeprefix(f"{group}_")
+        if plain in _RATIOS:
+            above, below = _RATIOS[plain]
+            found[name] = _ratio(counted[above], counted[below])
+        else:
+            found[name] = counted[f"datatrove_{plain}"].astype(np.uint32)
+    return found
 
 
 def _ratio(numerator: Int64s, denominator: Int64s) -> npt.NDArray[np.float32]:
@@ -137,16 +148,17 @@ def _ratio(numerator: Int64s, denominator: Int64s) -> npt.NDArray[np.float32]:
     return quotient.astype(np.float32)
 
 
-def _stop_word_table() -> UInt64s:
+def stop_word_table(words: str) -> UInt64s:
+    """A hash set of words between blanks, for `count_word_signals`."""
     table = np.zeros(_STOP_WORD_SLOTS, dtype=np.uint64)
-    for word in _STOP_WORDS.split():
+    for word in words.split():
         points = np.array([ord(c) for c in word], dtype=np.uint32)
         add(table, _STOP_WORD_SLOTS - 1, np.uint64(hash_span(points, 0, len(points))))
     return table
 
 
 def _measure(data: UInt8s, offsets: Int64s) -> Int64s:
-    raw = np.zeros((len(_RAW), len(offsets) - 1), dtype=np.int64)
+    raw = np.zeros((len(RAW), len(offsets) - 1), dtype=np.int64)
     tables = datatrove_words.load()
     size = longest(offsets) + 1  # scratch for the worst case: a character, a word, a line a byte
     _measure_all(
@@ -156,7 +168,7 @@ def _measure(data: UInt8s, offsets: Int64s) -> Int64s:
         tables.classes,
         tables.keys,
         tables.values,
-        _stop_word_table(),
+        stop_word_table(_STOP_WORDS),
         np.empty((2, size), np.uint32),
         np.empty((2, size), np.uint16),
         np.empty((2, size), np.int32),
@@ -193,29 +205,53 @@ def _measure_all(
     slots: Int32s,
     counts: Int32s,
     table: UInt64s,
-    raw: Int64s,  # out, (_RAW, documents)
+    raw: Int64s,  # out, (RAW, documents)
 ) -> None:
     row = np.zeros(raw.shape[0], np.int64)
-    distinct = np.zeros(LONGEST_TOP_N_GRAM + 1, np.int64)
     for document in range(len(offsets) - 1):
         row[:] = 0
         characters = decode(data, offsets[document], offsets[document + 1], points[0])
         classify(points[0], characters, unicode_classes, flags[0])
-        row[_CHARACTERS] = characters
         words = cut_english(points[0], flags[0], 0, characters, classes, keys, values, starts[0], ends[0], kinds[0])
-        _count_words(points[0], starts[0], ends[0], kinds[0], words, stop_words, hashes, row)
-        _count_marks(points[0], characters, row)
+        count_word_signals(
+            points[0], characters, starts[0], ends[0], kinds[0], words, stop_words,
+            hashes, grams, alive, slots, counts, table, row,
+        )  # fmt: skip
         _count_split_lines(points[0], flags[0], characters, row)
         _count_fineweb_lines(points[0], flags[0], characters, classes, row)
         _count_c4_lines(points, flags, characters, classes, keys, values, starts, ends, kinds, words, row)
-        out = row[_REPEATED_N_GRAMS : _REPEATED_N_GRAMS + LONGEST_N_GRAM + 1]
-        repeated_n_grams(starts[0], ends[0], hashes, words, grams, alive, slots, counts, table, out, distinct)
-        for n in _TOP_N_GRAMS:
-            if out[n] == 0 and words >= n:  # none occurs twice: the first of those that occur once
-                for word in range(n):
-                    out[n] += ends[0, word] - starts[0, word]
-                out[n] += n - 1
         raw[:, document] = row
+
+
+@kernel
+def count_word_signals(
+    points: UInt32s,
+    characters: int,
+    starts: Int32s,
+    ends: Int32s,
+    kinds: UInt8s,
+    words: int,
+    stop_words: UInt64s,  # of stop_word_table
+    hashes: UInt64s,  # scratch from here on, as in repeated_n_grams
+    grams: UInt64s,
+    alive: Int32s,
+    slots: Int32s,
+    counts: Int32s,
+    table: UInt64s,
+    row: Int64s,  # out, (RAW,)
+) -> None:
+    """Everything that depends on words and marks, but not on lines."""
+    row[_CHARACTERS] = characters
+    _count_words(points, starts, ends, kinds, words, stop_words, hashes, row)
+    _count_marks(points, characters, row)
+    out = row[_REPEATED_N_GRAMS : _REPEATED_N_GRAMS + LONGEST_N_GRAM + 1]
+    distinct = np.zeros(LONGEST_TOP_N_GRAM + 1, np.int64)
+    repeated_n_grams(starts, ends, hashes, words, grams, alive, slots, counts, table, out, distinct)
+    for n in _TOP_N_GRAMS:
+        if out[n] == 0 and words >= n:  # none occurs twice: the first of those that occur once
+            for word in range(n):
+                out[n] += ends[word] - starts[word]
+            out[n] += n - 1
 
 
 @kernel

@@ -82,20 +82,23 @@ SIGNAL_MEANINGS: Mapping[str, str] = {
     },
     "datatrove_line_end_punctuation_ratio": "share of lines whose very last character ends a sentence",
     "datatrove_newline_word_ratio": "newlines a word, in datatrove's words",
+    "jieba_words": "jieba's words that are not only symbols, of Chinese documents",
+    "jieba_stop_words": "distinct Chinese stop words among jieba's words",
+    "jieba_mean_word_length": "characters a word, in jieba's words",
+    "jieba_hash_mark_ratio": "# a word, in jieba's words",
+    "jieba_ellipsis_ratio": "ellipses a word, in jieba's words",
+    "jieba_alphabetic_word_ratio": "share of jieba's words, punctuation marks among them, that have a letter",
+    **{
+        f"jieba_top_{n}_gram_character_ratio": f"share of the characters in the commonest run of {n} of jieba's words"
+        for n in (2, 3, 4)
+    },
+    **{
+        f"jieba_duplicate_{n}_gram_character_ratio": f"share of the characters in runs of {n} of jieba's words that occurred "
+        "before"
+        for n in range(5, 11)
+    },
+    "jieba_newline_word_ratio": "newlines a word, in jieba's words",
 }
-
-_DATATROVE = "datatrove_"
-_C4 = "c4_"
-
-
-def signal_meaning(signal: str) -> str:
-    """What a signal says; of one that is counted as datatrove counts it, what ours says, and that."""
-    if signal in SIGNAL_MEANINGS:
-        return SIGNAL_MEANINGS[signal]
-    ours = signal.removeprefix(_DATATROVE)
-    said = SIGNAL_MEANINGS[ours.removeprefix(_C4)]
-    return f"{said}, {'in what its C4 filter leaves, ' if ours.startswith(_C4) else ''}as datatrove counts"
-
 
 REASON_MEANINGS: Mapping[Reason, str] = {
     Reason.LANGUAGE_NOT_WANTED: "The identified language is not in `run.languages`.",

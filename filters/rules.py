@@ -89,17 +89,8 @@ class Profiles:
 
     rule_sets: Mapping[str, Mapping[str, RuleSet]]  # profile → language, or "*" → rules
     of_source: Mapping[str, str]
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The groups of corpus.schema.SIGNAL_GROUPS that a rule of some source's profile is about, in that order."""
-        used = {
-            limit.signal
-            for profile in set(self.of_source.values())
-            for rules in self.rule_sets[profile].values()
-            for limit in rules.limits
-        }
-        return tuple(group for group, names in SIGNAL_GROUPS.items() if not used.isdisjoint(names))
+    #: Groups of corpus.schema.SIGNAL_GROUPS that rules of the sources' profiles are about, for languages the run wants.
+    groups: tuple[str, ...] = ()
 
     def for_domain(self, profile: str, language: str) -> RuleSet:
         """The rules of a profile for documents of a language. Raises RecipeError for a profile that is not known."""
@@ -133,7 +124,16 @@ def load_profiles(recipe: settings.Recipe) -> Profiles:
     for source in recipe.source:
         if source.profile not in rule_sets:
             raise RecipeError(f"source {source.name!r}: {_unknown('profile', source.profile, rule_sets)}")
-    return Profiles(rule_sets, {source.name: source.profile for source in recipe.source})
+    of_source = {source.name: source.profile for source in recipe.source}
+    used = {
+        limit.signal
+        for profile in set(of_source.values())
+        for language, rules in rule_sets[profile].items()
+        if language == ANY_LANGUAGE or recipe.run.wants(language)
+        for limit in rules.limits
+    }
+    groups = tuple(group for group, names in SIGNAL_GROUPS.items() if not used.isdisjoint(names))
+    return Profiles(rule_sets, of_source, groups)
 
 
 def shipped_rules() -> Mapping[str, Mapping[str, RuleSet]]:

@@ -64,8 +64,12 @@ class ExtractSettings:
     def of(
         recipe: Recipe, *, splits: str, model: Path, blocked: Mapping[str, str] | None = None, helper: bool = True
     ) -> "ExtractSettings":
+        from corpus.text import jieba_words
         from filters.rules import load_profiles
 
+        groups = load_profiles(recipe).groups
+        if "jieba" in groups:
+            jieba_words.package_folder()  # an error now, not in a worker
         limits = Limits(recipe.extract.max_record_bytes, recipe.extract.max_page_bytes)
         return ExtractSettings(
             splits=splits,
@@ -81,7 +85,7 @@ class ExtractSettings:
             licences={source.name: source.licence for source in recipe.source if source.licence},
             trusted_hints=frozenset(source.name for source in recipe.source if source.trust_language_hint),
             helper=helper,
-            groups=load_profiles(recipe).groups,
+            groups=groups,
         )
 
     @property
@@ -158,12 +162,12 @@ def extract_fingerprint(
 
     `blocked` are the digests of the sources' block lists. Wanted languages matter where pages are screened by them.
     """
-    from filters import datatrove_signals, minhash, signals
+    from filters import datatrove_signals, jieba_signals, minhash, signals
     from filters.rules import load_profiles
 
     kernels = {"signals": signals.VERSION, "minhash": minhash.VERSION}
-    if "datatrove" in load_profiles(recipe).groups:
-        kernels["datatrove_signals"] = datatrove_signals.VERSION
+    of_group = {"datatrove": datatrove_signals.VERSION, "jieba": jieba_signals.VERSION}
+    kernels |= {group: of_group[group] for group in load_profiles(recipe).groups}
     return fingerprint(
         "extract",
         schema.SCHEMA_VERSION,
@@ -329,7 +333,7 @@ def parse_date(date: str | None) -> datetime.datetime | None:
 
 def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
     """Everything that is measured on a batch of documents, row for row: schema.signals_schema."""
-    from filters import datatrove_signals, minhash, signals
+    from filters import datatrove_signals, jieba_signals, minhash, signals
     from filters.language import LanguageModel
     from filters.language_hint import with_hint
 
@@ -347,6 +351,8 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
     measured = signals.measure(texts, languages)
     if "datatrove" in settings.groups:
         measured |= datatrove_signals.measure(texts)
+    if "jieba" in settings.groups:
+        measured |= jieba_signals.measure(texts, languages)
     dedup = settings.dedup
     signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)
     bands = minhash.bands(signature, bands=dedup.bands, rows=dedup.rows)

@@ -145,3 +145,37 @@ def test_values_are_those_of_this_version() -> None:
     columns = datatrove_signals.measure(pa.array([case["text"] for case in CASES]))
     digest = hashlib.sha256(b"".join(column.tobytes() for column in columns.values())).hexdigest()[:16]
     assert (datatrove_signals.VERSION, digest) == (1, "544f842252ebe894")
+
+
+def test_a_run_measures_the_group_that_its_profile_asks_for(tmp_path: Path) -> None:
+    """From the recipe through `extract` to `select`, without Beam."""
+    from corpus.schema import SIGNAL_GROUPS
+    from filters.language import default_model_path
+    from filters.rules import judge
+    from pipelines.extraction import ExtractSettings, extract_fingerprint, signal_batch
+
+    def recipe_of(profile: str) -> Any:
+        source = {"name": "x", "inputs": ["-"], "profile": profile}
+        return parse_recipe({"run": {"name": "x", "languages": ["en"]}, "source": [source]}, "x")
+
+    texts = [CASES[0]["text"], "one two three"]
+    documents = pa.record_batch(
+        {
+            "doc_id": pa.array([0, 1], pa.uint64()),
+            "key": pa.array([b"0" * 16] * 2, pa.binary(16)),
+            "source": ["x", "x"],
+            "date": pa.array([None, None], pa.timestamp("s", tz="UTC")),
+            "text": pa.array(texts, pa.large_string()),
+        }
+    )
+    for profile in ("web", "parity"):
+        recipe = recipe_of(profile)
+        settings_ = ExtractSettings.of(recipe, splits="", model=default_model_path())
+        batch = signal_batch(documents, settings_)
+        measured = set(SIGNAL_GROUPS["datatrove"]) & set(batch.schema.names)
+        assert measured == (set(SIGNAL_GROUPS["datatrove"]) if profile == "parity" else set())
+        reasons = judge(batch, load_profiles(recipe), recipe.run.wants).to_pylist()
+        assert reasons[0] == ""
+        assert reasons[1]
+    web, parity = (extract_fingerprint(recipe_of(p), plan="", model_digest="") for p in ("web", "parity"))
+    assert web != parity

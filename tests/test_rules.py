@@ -45,6 +45,10 @@ GOOD: dict[str, float] = {
     "lettered_word_ratio": 0.99,
     "line_end_punctuation_ratio": 0.8,
     "cjk_ratio": 0.5,
+    "jieba_words": 600,
+    "jieba_stop_words": 6,
+    "jieba_mean_word_length": 1.7,
+    "jieba_alphabetic_word_ratio": 0.9,
     "datatrove_words": 600,
     "datatrove_stop_words": 6,
     "datatrove_c4_sentences": 20,
@@ -124,7 +128,8 @@ def test_every_kind_of_source_has_a_profile() -> None:
 
 def test_groups_of_signals_are_asked_for_by_the_profiles_of_sources() -> None:
     assert load_profiles(recipe_of()).groups == ()
-    assert load_profiles(recipe_of(profile="parity")).groups == ("datatrove",)
+    assert load_profiles(recipe_of(profile="parity")).groups == ("datatrove", "jieba")
+    assert load_profiles(recipe_of(profile="parity", languages=["en", "ja"])).groups == ("datatrove",)
     own = {"own": {"rules": [{"signal": "datatrove_words", "max": 9.0, "reason": "too_many_words"}]}}
     assert load_profiles(recipe_of(own)).groups == ()
     assert load_profiles(recipe_of(own, "own")).groups == ("datatrove",)
@@ -148,7 +153,8 @@ def test_languages_without_spaces_have_no_rule_on_words_of_a_dictionary() -> Non
     for rules in shipped_sets():
         if rules.language not in ("zh", "ja", "th", "km", "lo", "my", "bo"):
             continue
-        signals = {limit.signal for limit in rules.limits}
+        # Two groups of signals have words of a dictionary, or English ones, by definition.
+        signals = {limit.signal for limit in rules.limits if not limit.signal.startswith(("jieba_", "datatrove_"))}
         # fineweb2 lays limits on words on characters, where a segmenter was at hand to say how many.
         own = () if rules.profile == "fineweb2" else ("gram", "newline_word_ratio")
         assert not [name for name in signals if any(part in name for part in ("mean_word_length", *own))], rules

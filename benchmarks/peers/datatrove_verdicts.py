@@ -23,10 +23,38 @@ from datatrove.pipeline.filters import (
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.utils.text import split_into_parts, split_into_words
 
+#: What FineWeb-2's pipeline and its configs/cmn_Hani.yml give each filter.
+FINEWEB_2 = {
+    "cmn_Hani": {
+        "GopherRepetitionFilter": {
+            "dup_para_frac": 0,
+            "dup_line_char_frac": 0,
+            "dup_para_char_frac": 0,
+            "dup_line_frac": 0.287,
+            "top_n_grams": ((2, 0.256), (3, 0.201), (4, 0.171)),
+            "dup_n_grams": ((5, 0.198), (6, 0.182), (7, 0.167), (8, 0.154), (9, 0.140), (10, 0.127)),
+        },
+        "GopherQualityFilter": {
+            "min_avg_word_length": 1,
+            "max_avg_word_length": 5,
+            "max_non_alpha_words_ratio": 0.735,
+            "stop_words": list("的年在月是和日了於·為有被人中为他與後也而由"),
+            "min_stop_words": 2,
+        },
+        "FineWebQualityFilter": {
+            "short_line_thr": 999,
+            "char_duplicates_ratio": 0.1,
+            "line_punct_thr": 0.106,
+            "new_line_ratio": 0.178,
+        },
+    }
+}
+
 
 def filters_of(language: str) -> dict[str, BaseFilter]:
     kinds = (GopherRepetitionFilter, GopherQualityFilter, C4QualityFilter, FineWebQualityFilter)
-    return {kind.__name__: kind(language=language) for kind in kinds}
+    settings = FINEWEB_2.get(language, {})
+    return {kind.__name__: kind(language=language, **settings.get(kind.__name__, {})) for kind in kinds}
 
 
 def verdict(kind: BaseFilter, text: str) -> str:

@@ -175,12 +175,12 @@ def _score(points: UInt32s, begin: int, end: int, keys: UInt64s, scores: Float64
 
 
 @kernel
-def _is_han(point: np.uint32) -> bool:
+def _is_han(point: np.uint32) -> np.bool_:
     return _FIRST_HAN <= point <= _LAST_HAN
 
 
 @kernel
-def _in_block(point: np.uint32) -> bool:
+def _in_block(point: np.uint32) -> np.bool_:
     return _IN_BLOCK[point] if point < 128 else _is_han(point)
 
 

@@ -10,7 +10,7 @@ from corpus.errors import RecipeError
 from corpus.recipe import load_recipe
 from corpus.report.plain import json_line
 from corpus.report.tables import open_console, table_of
-from filters.meanings import REASON_MEANINGS, signal_meaning
+from filters.meanings import REASON_MEANINGS, SIGNAL_MEANINGS
 from filters.profile_files import profile_files
 from filters.rules import ANY_LANGUAGE, RULE_REASONS, Limit, RuleSet, load_profiles, shipped_rules
 
@@ -89,12 +89,12 @@ def explain(name: str, language: str, reason: str | None, recipe: Path | None, a
     ]
     if as_json:
         for limit in limits:
-            means = {"signal_means": signal_meaning(limit.signal), "reason_means": REASON_MEANINGS[limit.reason]}
+            means = {"signal_means": SIGNAL_MEANINGS[limit.signal], "reason_means": REASON_MEANINGS[limit.reason]}
             click.echo(json_line(_row(limit) | means))
         return
     for limit in limits:
         click.echo(f"{limit.signal} {_passes(limit)}")
-        click.echo(f"    signal  {signal_meaning(limit.signal)}")
+        click.echo(f"    signal  {SIGNAL_MEANINGS[limit.signal]}")
         click.echo(f"    reason  {limit.reason}: {REASON_MEANINGS[limit.reason]}")
         click.echo(f"    source  {limit.source}")
     if not limits:

@@ -149,7 +149,7 @@ def test_values_are_those_of_this_version() -> None:
 
 def test_a_run_measures_the_group_that_its_profile_asks_for(tmp_path: Path) -> None:
     """From the recipe through `extract` to `select`, without Beam."""
-    from corpus.schema import SIGNAL_GROUPS
+    from corpus.schema import DOCUMENTS, SIGNAL_GROUPS
     from filters.language import default_model_path
     from filters.rules import judge
     from pipelines.extraction import ExtractSettings, extract_fingerprint, signal_batch
@@ -159,15 +159,9 @@ def test_a_run_measures_the_group_that_its_profile_asks_for(tmp_path: Path) -> N
         return parse_recipe({"run": {"name": "x", "languages": ["en"]}, "source": [source]}, "x")
 
     texts = [CASES[0]["text"], "one two three"]
-    documents = pa.record_batch(
-        {
-            "doc_id": pa.array([0, 1], pa.uint64()),
-            "key": pa.array([b"0" * 16] * 2, pa.binary(16)),
-            "source": ["x", "x"],
-            "date": pa.array([None, None], pa.timestamp("s", tz="UTC")),
-            "text": pa.array(texts, pa.large_string()),
-        }
-    )
+    given = {"doc_id": [0, 1], "key": [b"0" * 16] * 2, "source": ["x", "x"], "offset": [0, 1], "text": texts}
+    columns = [pa.array(given.get(field.name, [None, None]), field.type) for field in DOCUMENTS]
+    documents = pa.RecordBatch.from_arrays(columns, schema=DOCUMENTS)
     for profile in ("web", "parity"):
         recipe = recipe_of(profile)
         settings_ = ExtractSettings.of(recipe, splits="", model=default_model_path())

@@ -24,7 +24,8 @@ from corpus.text.normalisation import HalfWidth, Normalisation
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="letters, digits, _ and -")]
 Language = Annotated[str, Field(pattern=r"^(\*|[a-z]{2,3}(_[A-Za-z]{4})?)$", description="ISO 639 code, or *")]
 Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
-OptOut = Literal["noindex", "noai"]
+OptOut = Literal["noindex", "noai", "tdm"]
+Agent = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="the name of a crawler, as CCBot")]
 Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
 
@@ -80,7 +81,10 @@ class Source(_Settings):
     trust_language_hint: bool = False
     block_domains: list[str] = []  # paths or globs of UT1 `domains` files
     block_urls: list[str] = []  # of UT1 `urls` files
+    block_words: list[str] = []  # of word lists and UT1 `expressions` files
     respect: list[OptOut] = []
+    respect_agents: list[Agent] = []  # crawlers whose own rules count as well as those for all
+    opt_out_domains: list[str] = []  # paths or globs of lists of domains, as block_domains
 
 
 class Extract(_Settings):

@@ -32,7 +32,7 @@ from corpus.sources.splits import InputFile, list_inputs, make_splits, work_item
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
-from corpus.text.block_files import read_block_files
+from corpus.text.url_lists import read_url_lists
 from filters.exams.items import Item
 from filters.rules import load_profiles
 from pipelines import decontamination, extraction, packing, selection, tokenization, tokenizer
@@ -175,14 +175,14 @@ class Build:
 
     def _extract(self, plan: str, model: Path) -> Stage:
         digest = content_digest(model.read_bytes()).hex()
-        lists = read_block_files(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
-        blocked = {source: found.digest for source, found in lists.items()}
-        mark = extraction.extract_fingerprint(self.recipe, plan=plan, model_digest=digest, blocked=blocked)
+        lists = read_url_lists(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
+        digests = {source: found.digest for source, found in lists.items()}
+        mark = extraction.extract_fingerprint(self.recipe, plan=plan, model_digest=digest, url_lists=digests)
         stage = self._open("extract", mark)
-        urls = {source: stage.file(f"blocked.{source}.arrow") for source in lists}
+        urls = {source: stage.file(f"url_lists.{source}.arrow") for source in lists}
         for source, found in lists.items():
             found.write(urls[source])
-        settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=model, blocked=urls)
+        settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=model, url_lists=urls)
         compile_kernels()
         self._run_items(stage, self._items(), extraction.extract_item, settings)
         totals = self._close(stage, extraction.KINDS, {"libraries": extraction.library_versions()})

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from corpus import schema, seeds
 from corpus.reasons import BYTE_LOSSES, Reason
-from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, fingerprint
+from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, Source, fingerprint
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
 from corpus.sources.splits import read_splits
@@ -28,6 +28,7 @@ from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.text.answers import MainText
 from corpus.text.extraction import EVERYTHING, PageWork, PayloadCache, clean, extract_page
 from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
+from corpus.text.opt_out import NOTHING_RESPECTED, OptOuts
 
 #: Enough text for the compiled kernels to be the only cost, little enough for any worker.
 BATCH_TEXT_BYTES = 4 << 20
@@ -52,8 +53,8 @@ class ExtractSettings:
     dedup: Dedup
     extract: Extract = dataclasses.field(default_factory=Extract)
     screened_for: frozenset[str] | None = None  # wanted languages, where pages of others are screened
-    respect: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # source → its opt-outs
-    blocked: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → URL of its stored block list
+    respect: Mapping[str, OptOuts] = dataclasses.field(default_factory=dict)  # source → its opt-outs
+    url_lists: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → URL of its stored lists
     licences: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → of documents that name none
     trusted_hints: frozenset[str] = frozenset()  # sources whose language hints hold
     normalisation: Normalisation = DEFAULT
@@ -62,7 +63,7 @@ class ExtractSettings:
 
     @staticmethod
     def of(
-        recipe: Recipe, *, splits: str, model: Path, blocked: Mapping[str, str] | None = None, helper: bool = True
+        recipe: Recipe, *, splits: str, model: Path, url_lists: Mapping[str, str] | None = None, helper: bool = True
     ) -> "ExtractSettings":
         from corpus.text import jieba_words
         from filters.rules import load_profiles
@@ -80,8 +81,8 @@ class ExtractSettings:
             extract=recipe.extract,
             normalisation=recipe.normalise.settings(),
             screened_for=_screened_for(recipe),
-            respect={source.name: tuple(source.respect) for source in recipe.source},
-            blocked=blocked or {},
+            respect={source.name: _opt_outs(source) for source in recipe.source},
+            url_lists=url_lists or {},
             licences={source.name: source.licence for source in recipe.source if source.licence},
             trusted_hints=frozenset(source.name for source in recipe.source if source.trust_language_hint),
             helper=helper,
@@ -107,7 +108,7 @@ class ExtractSettings:
                 self.language.window_characters,
             )
             common = dataclasses.replace(common, language_screen=screen)
-        return Works(common, self.respect, self.blocked)
+        return Works(common, self.respect, self.url_lists)
 
 
 def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
@@ -126,20 +127,20 @@ def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
 class Works:
     """source → its PageWork. Each source has a cache: what it respects is part of the answer."""
 
-    def __init__(self, common: PageWork, respect: Mapping[str, tuple[str, ...]], blocked: Mapping[str, str]) -> None:
+    def __init__(self, common: PageWork, respect: Mapping[str, OptOuts], url_lists: Mapping[str, str]) -> None:
         self.extractor = common.extractor
-        self._common, self._respect, self._blocked = common, respect, blocked
+        self._common, self._respect, self._url_lists = common, respect, url_lists
         self._of: dict[str, PageWork] = {}
 
     def of(self, source: str) -> PageWork:
         if source not in self._of:
-            from corpus.text.block_list import NOTHING_BLOCKED, read_block_list
+            from corpus.text.url_screen import NO_URL_REFUSED, read_url_screen
 
-            url = self._blocked.get(source)
+            url = self._url_lists.get(source)
             self._of[source] = dataclasses.replace(
                 self._common,
-                blocked=read_block_list(url) if url is not None else NOTHING_BLOCKED,
-                respect=self._respect.get(source, ()),
+                urls=read_url_screen(url) if url is not None else NO_URL_REFUSED,
+                respect=self._respect.get(source, NOTHING_RESPECTED),
                 cache=PayloadCache(),
             )
         return self._of[source]
@@ -155,12 +156,16 @@ def _screened_for(recipe: Recipe) -> frozenset[str] | None:
     return frozenset(languages) if recipe.extract.language_screen and "*" not in languages else None
 
 
+def _opt_outs(source: Source) -> OptOuts:
+    return OptOuts(frozenset(source.respect), frozenset(agent.lower() for agent in source.respect_agents))
+
+
 def extract_fingerprint(
-    recipe: Recipe, *, plan: str, model_digest: str, blocked: Mapping[str, str] | None = None
+    recipe: Recipe, *, plan: str, model_digest: str, url_lists: Mapping[str, str] | None = None
 ) -> str:
     """Everything that can change a byte: inputs, settings, model, and the versions of what shapes text.
 
-    `blocked` are the digests of the sources' block lists. Wanted languages matter where pages are screened by them.
+    `url_lists` are the digests of the sources' lists. Wanted languages matter where pages are screened by them.
     """
     from filters import datatrove_signals, jieba_signals, minhash, signals
     from filters.rules import load_profiles
@@ -175,16 +180,21 @@ def extract_fingerprint(
         recipe.extract,
         recipe.normalise,
         sorted(_screened_for(recipe) or ()),
-        {source.name: sorted(source.respect) for source in recipe.source if source.respect},
+        {source.name: _respected(source) for source in recipe.source if source.respect},
         {source.name: source.licence for source in recipe.source if source.licence},
         sorted(source.name for source in recipe.source if source.trust_language_hint),
-        dict(blocked or {}),
+        dict(url_lists or {}),
         recipe.language.model_dump(exclude={"model"}),
         model_digest,
         recipe.dedup.model_dump(include={"bands", "rows", "shingle"}),
         kernels,
         library_versions(),
     )
+
+
+def _respected(source: Source) -> list[list[str]]:
+    respected = _opt_outs(source)
+    return [sorted(respected.respect), sorted(respected.agents)]
 
 
 def library_versions() -> dict[str, str]:
@@ -201,6 +211,7 @@ def library_versions() -> dict[str, str]:
         main_content,
         main_text,
         normalisation,
+        opt_out,
         page_kind,
         page_metadata,
         plain_text,
@@ -224,6 +235,7 @@ def library_versions() -> dict[str, str]:
         "language": str(language.VERSION),
         "language_hint": str(language_hint.VERSION),
         "screens": str(screens.VERSION),
+        "opt_out": str(opt_out.VERSION),
         "block_list": str(block_list.VERSION),
         "language_screen": str(language_screen.VERSION),
     }
@@ -273,8 +285,8 @@ def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> I
         found: MainText | Loss
         if isinstance(record, Page):
             found = extract_page(record, limits, work)
-        elif (entry := work.blocked.blocks(record.url)) is not None:
-            found = Loss(record.offset, record.length, Reason.BLOCKED_URL, entry[:150], record.url)
+        elif (refused := work.urls.refuses(record.url)) is not None:
+            found = Loss(record.offset, record.length, *refused, record.url)
         else:
             found = MainText(clean(record.text, work.normalisation))
         if isinstance(found, Loss):

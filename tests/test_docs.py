@@ -238,7 +238,7 @@ def test_recipe_page_has_every_key_with_its_range_and_default(heading: str) -> N
 #: Every key of the recipe with another value than BASE has; None where the page says that no stage runs again.
 BASE: dict[str, Any] = {
     "run": {"name": "a"},
-    "source": [{"name": "web", "inputs": ["*"], "profile": "own"}],
+    "source": [{"name": "web", "inputs": ["*"], "profile": "own", "respect": ["noindex"]}],
     "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
     "phase": [{"name": "p", "tokens": 1_000_000, "sequence_length": 16}],
     "profiles": {
@@ -254,8 +254,8 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[run]`": {"name": "b", "seed": 1, "languages": ["zh"], "work_item_bytes": MIB, "max_failed_fraction": 0.5},
     "`[[source]]`": {"name": "books", "kind": "books", "format": "jsonl", "inputs": ["x"], "prefix": "x",
         "fields": {"text": "content"}, "profile": "none", "licence": "MIT", "trust_language_hint": True,
-        "block_domains": ["x"],
-        "block_urls": ["x"], "respect": ["noai"]},
+        "block_domains": ["x"], "block_urls": ["x"], "block_words": ["x"], "respect": ["noai"],
+        "respect_agents": ["a"], "opt_out_domains": ["x"]},
     "Fields": {"text": "t", "id": "i", "url": "u", "date": "d", "language": "l", "licence": "c"},
     "`[extract]`": {"extractor": "resiliparse", "max_record_bytes": MIB, "max_page_bytes": MIB, "max_nodes": 1000, "max_depth": 100,
         "page_seconds": 1.0, "page_memory_bytes": 1024 * MIB, "language_screen": False,
@@ -296,16 +296,19 @@ def place_of(table: dict[str, Any], heading: str) -> dict[str, Any]:
     return table[key][0] if isinstance(table.get(key), list) else table.setdefault(key, {})
 
 
+LISTS = {"block_domains", "block_urls", "block_words", "opt_out_domains"}
+
+
 def fingerprints(recipe: Recipe) -> dict[str, str]:
     """Of every stage with settings of its own, given one fingerprint of the stage before it."""
     model = recipe.language.model or "default"  # a digest in truth: another file, another digest
     given = recipe.tokenizer.model
-    blocked = {source.name: str((source.block_domains, source.block_urls)) for source in recipe.source}  # as above
+    lists = {source.name: str(source.model_dump(include=LISTS)) for source in recipe.source}  # as above
     exams = recipe.decontaminate
     assert exams is not None
     items = str([exam.model_dump() for exam in exams.exams])  # as above
     return {
-        "extract": extract_fingerprint(recipe, plan="plan", model_digest=model, blocked=blocked),
+        "extract": extract_fingerprint(recipe, plan="plan", model_digest=model, url_lists=lists),
         "decontaminate": decontaminate_fingerprint(exams, extract="extract", items_digest=items),
         "select": select_fingerprint(recipe, extract="extract", decontaminate="decontaminate"),
         "train-tokenizer": tokenizer_fingerprint(recipe, select="select", model_digest=given),

@@ -12,10 +12,12 @@ from corpus.reasons import Outcome, Reason
 from corpus.recipe import parse_recipe
 from corpus.sources.records import Limits, Loss, Page
 from corpus.text.answers import Failure, MainText
-from corpus.text.block_files import read_block_files
-from corpus.text.block_list import NOTHING_BLOCKED, BlockList, read_block_list
+from corpus.text.block_list import NOTHING_BLOCKED, BlockList
 from corpus.text.extraction import PageWork, PayloadCache, extract_page
-from corpus.text.screens import opted_out, too_much_markup
+from corpus.text.opt_out import OptOuts
+from corpus.text.screens import too_much_markup
+from corpus.text.url_lists import read_url_lists
+from corpus.text.url_screen import UrlScreen, read_url_screen
 from filters.language import default_model_path
 from filters.language_screen import LanguageScreen
 from pipelines.extraction import ExtractSettings, extract_fingerprint
@@ -69,7 +71,7 @@ BLOCKS = BlockList.of(
 )
 def test_urls_that_are_blocked(url: str) -> None:
     assert BLOCKS.blocks(url) is not None
-    loss = extract_page(page("<p>x", url), LIMITS, PageWork(Counting(), blocked=BLOCKS))
+    loss = extract_page(page("<p>x", url), LIMITS, PageWork(Counting(), urls=UrlScreen(BLOCKS)))
     assert isinstance(loss, Loss)
     assert loss.reason is Reason.BLOCKED_URL
     assert loss.reason.outcome is Outcome.DROPPED
@@ -102,45 +104,83 @@ def test_no_url_raises(url: str) -> None:
     assert NOTHING_BLOCKED.blocks(url) is None
 
 
-def test_a_block_list_is_read_by_workers_as_the_recipe_names_it(tmp_path: Path) -> None:
-    for name, lines in (("domains", "b.example\na.example\n"), ("urls", "c.example/x\n")):
-        (tmp_path / "ut1").mkdir(exist_ok=True)
+def test_the_lists_are_read_by_workers_as_the_recipe_names_them(tmp_path: Path) -> None:
+    (tmp_path / "ut1").mkdir()
+    for name, lines in (
+        ("domains", "b.example\na.example\n"),
+        ("urls", "c.example/x\n"),
+        ("expressions", "# adult\n\n(^|[-_])(bad|worse)s?([-_]|$)\n"),
+        ("opt_outs", "d.example\n"),
+    ):
         (tmp_path / "ut1" / name).write_text(lines)
     source = {"name": "web", "inputs": ["*"], "block_domains": ["ut1/dom*"], "block_urls": ["ut1/urls"]}
+    source |= {"block_words": ["ut1/expr*"], "opt_out_domains": ["ut1/opt_outs"]}
     recipe = parse_recipe({"run": {"name": "r"}, "source": [source, {"name": "free", "inputs": ["*"]}]}, "r")
-    lists = read_block_files(recipe, tmp_path, where="r")
+    lists = read_url_lists(recipe, tmp_path, where="r")
     assert lists.keys() == {"web"}
     lists["web"].write(str(tmp_path / "stored.arrow"))
-    stored = read_block_list(str(tmp_path / "stored.arrow"))
+    stored = read_url_screen(str(tmp_path / "stored.arrow"))
     assert stored.digest == lists["web"].digest
-    assert stored.blocks("http://sub.b.example/") == "b.example"
-    assert stored.blocks("http://c.example/x/y") == "c.example/x"
-    assert BlockList.of([b"a.example", b"b.example", b"a.example"], [b"c.example/x"]).digest == stored.digest
-    source["block_urls"] = ["none/*"]
-    broken = parse_recipe({"run": {"name": "r"}, "source": [source]}, "r")
-    with pytest.raises(InputError, match="matches no file"):
-        read_block_files(broken, tmp_path, where="r")
+    assert stored.refuses("http://sub.b.example/") == (Reason.BLOCKED_URL, "b.example")
+    assert stored.refuses("http://c.example/x/y") == (Reason.BLOCKED_URL, "c.example/x")
+    assert stored.refuses("http://c.example/no-bads_x") == (Reason.BLOCKED_URL, "word bads")
+    assert stored.refuses("http://www.d.example/") == (Reason.OPT_OUT, "d.example")
+    assert stored.refuses("http://c.example/badlands") is None
+    assert stored.blocked.words == lists["web"].blocked.words
+    shuffled = [b"a.example", b"b.example", b"a.example"]
+    assert BlockList.of(shuffled, [b"c.example/x"], stored.blocked.words).digest == stored.blocked.digest
+    assert BlockList.of(shuffled, [b"c.example/x"]).digest != stored.blocked.digest
+
+
+def test_each_source_has_its_own_lists_and_opt_outs(tmp_path: Path) -> None:
+    sources = [
+        {"name": "web", "inputs": ["*"], "respect": ["tdm", "noai"], "respect_agents": ["CCBot"]},
+        {"name": "free", "inputs": ["*"]},
+    ]
+    recipe = parse_recipe({"run": {"name": "r"}, "source": sources}, "r")
+    UrlScreen(BlockList.of([b"a.example"])).write(str(tmp_path / "stored.arrow"))
+    urls = {"web": str(tmp_path / "stored.arrow")}
+    settings = ExtractSettings.of(recipe, splits="", model=Path(), url_lists=urls, helper=False)
+    works = settings.works()
+    assert works.of("web").urls.refuses("http://a.example/") is not None
+    assert works.of("free").urls.refuses("http://a.example/") is None
+    assert works.of("web").respect == OptOuts(frozenset({"noai", "tdm"}), frozenset({"ccbot"}))
+    assert works.of("free").respect == OptOuts()
+    assert works.of("web").cache is not works.of("free").cache
 
 
 @pytest.mark.parametrize(
-    ("html", "respect", "expected"),
+    ("key", "line", "message"),
     [
-        ('<meta name="robots" content="noindex, nofollow">', ("noindex",), "noindex"),
-        ("<META CONTENT='NOAI' NAME=ROBOTS>", ("noindex", "noai"), "noai"),
-        ("<meta name=robots content=none />", ("noindex",), "noindex"),
-        ("<meta name=robots content=noai>", ("noindex",), None),
-        ("<meta name=robots content=noindex>", (), None),
-        ("<meta name=robots content=index>", ("noindex",), None),
-        ("<meta name=robots content=noimageindex>", ("noindex",), None),
-        ("<meta name=description content=noindex>", ("noindex",), None),
-        ("<!-- <meta name=robots content=noindex> -->", ("noindex",), None),
-        ("<meta name=robots content=all><meta name=robots content=noindex>", ("noindex",), "noindex"),
+        ("block_urls", None, "block_urls: 'none/*' matches no file"),
+        ("opt_out_domains", None, "opt_out_domains: 'none/*' matches no file"),
+        ("block_words", "good\n(a|b\n", "line 2: nothing closes a '('; mend or remove the line"),
+        ("block_words", "(ab*)+x(cd*)*yyy(e|f|g|h)*\n", "line 1: stands for more than 100,000 strings"),
     ],
 )
-def test_opt_outs(html: str, respect: tuple[str, ...], expected: str | None) -> None:
-    assert opted_out(html, respect) == expected
-    found = extract_page(page(html), LIMITS, PageWork(Counting(), respect=respect))
-    assert (isinstance(found, Loss) and found.reason is Reason.OPT_OUT) == (expected is not None)
+def test_a_list_that_cannot_be_read_is_one_line(tmp_path: Path, key: str, line: str | None, message: str) -> None:
+    (tmp_path / "list").write_text(line or "")
+    source = {"name": "web", "inputs": ["*"], key: ["list" if line else "none/*"]}
+    recipe = parse_recipe({"run": {"name": "r"}, "source": [source]}, "r")
+    with pytest.raises(InputError) as caught:
+        read_url_lists(recipe, tmp_path, where="r")
+    assert str(caught.value).startswith(f"r: source 'web': {key}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_empty_lists_are_stored_too(tmp_path: Path) -> None:
+    UrlScreen().write(str(tmp_path / "stored.arrow"))
+    assert read_url_screen(str(tmp_path / "stored.arrow")).refuses("http://a.example/") is None
+
+
+def test_a_url_on_an_opt_out_list_is_dropped_for_that() -> None:
+    urls = UrlScreen(opted_out=BlockList.of([b"out.example"]))
+    counting = Counting()
+    found = extract_page(page("<p>x", "https://www.out.example/a"), LIMITS, PageWork(counting, urls=urls))
+    assert isinstance(found, Loss)
+    assert (found.reason, found.detail) == (Reason.OPT_OUT, "out.example")
+    assert not counting.main
 
 
 @pytest.mark.parametrize(
@@ -210,6 +250,8 @@ def test_a_payload_seen_before_is_not_extracted_again() -> None:
     extract_page(page("<p>a", charset="latin-1"), LIMITS, work)
     extract_page(dataclasses.replace(page("<p>a"), content_type="text/plain"), LIMITS, work)
     assert (len(counting.main), cache.hits) == (2, 1)
+    extract_page(dataclasses.replace(page("<p>a"), opt_outs=(("x-robots-tag", "noai"),)), LIMITS, work)
+    assert (len(counting.main), cache.hits) == (3, 1)
 
 
 def test_a_reused_failure_is_of_its_own_page() -> None:

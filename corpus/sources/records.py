@@ -43,6 +43,10 @@ class Limits:
     max_page_bytes: int
 
 
+#: Headers of a response that can ask for a page not to be used (corpus.text.opt_out), in lower case.
+OPT_OUT_HEADERS = ("x-robots-tag", "tdm-reservation")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Page:
     """An HTTP response as it was archived: `body` is decoded from its transfer and content codings."""
@@ -56,6 +60,7 @@ class Page:
     content_type: str  # lower case, without parameters; "" where the response names none
     charset: str | None  # as the HTTP header declares it
     body: bytes
+    opt_outs: tuple[tuple[str, str], ...] = ()  # name and value of each header of OPT_OUT_HEADERS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from corpus.reasons import Reason
 from corpus.sources.archive import read_archive
 from corpus.sources.framing import MAX_HEADER_BYTES, Frame
 from corpus.sources.http_body import BodyError, decode_body
-from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
+from corpus.sources.records import OPT_OUT_HEADERS, Item, Limits, Loss, Other, Page, Split, Text
 
 _VERSION = b"WARC/"
 # Some writers end lines with \r\r\n. The numbers of blanks are bounded: a search must not be quadratic in a run of them.
@@ -124,6 +124,7 @@ def parse_response(header: bytes, content: bytes, offset: int, length: int, limi
         content_type=declared.partition(";")[0].strip().lower(),
         charset=record.http_charset,
         body=body,
+        opt_outs=tuple((name, value) for name in OPT_OUT_HEADERS for value in http.get_multiple(name)),
     )
 
 

@@ -1,7 +1,7 @@
 """Pages → text: screens, charset, main text. Every page comes out as text or as a Loss with its reason; nothing is raised.
 
-What an answer depends on after the screens of URL and size is the payload (charset, content type, body) alone, so a
-payload that a `PayloadCache` has seen is not extracted again.
+What an answer depends on after the screens of URL and size is the payload (charset, content type, opt-outs of the header,
+body) alone, so a payload that a `PayloadCache` has seen is not extracted again.
 """
 
 import dataclasses
@@ -12,11 +12,12 @@ from collections.abc import Callable
 from corpus.reasons import Reason
 from corpus.sources.records import Limits, Loss, Page
 from corpus.text.answers import Failure, MainText
-from corpus.text.block_list import NOTHING_BLOCKED, BlockList
 from corpus.text.charset import decode_page
 from corpus.text.extractor_process import IN_PROCESS, Extractor
 from corpus.text.normalisation import DEFAULT, Normalisation, normalise
-from corpus.text.screens import PLAIN_TYPES, loss_of, opted_out, screen, too_much_markup
+from corpus.text.opt_out import NOTHING_RESPECTED, OptOuts
+from corpus.text.screens import PLAIN_TYPES, loss_of, screen, too_much_markup
+from corpus.text.url_screen import NO_URL_REFUSED, UrlScreen
 
 VERSION = 4
 
@@ -35,7 +36,8 @@ class PayloadCache:
 
     @staticmethod
     def key(page: Page) -> bytes:
-        digest = hashlib.blake2b(repr((page.charset, page.content_type)).encode(), digest_size=16)
+        header = repr((page.charset, page.content_type, page.opt_outs))
+        digest = hashlib.blake2b(header.encode("utf-8", "surrogatepass"), digest_size=16)
         digest.update(page.body)
         return digest.digest()
 
@@ -63,8 +65,8 @@ class PageWork:
     """How pages of one source are extracted, and what keeps them from it. None is off."""
 
     extractor: Extractor = IN_PROCESS
-    blocked: BlockList = NOTHING_BLOCKED
-    respect: tuple[str, ...] = ()
+    urls: UrlScreen = NO_URL_REFUSED
+    respect: OptOuts = NOTHING_RESPECTED
     max_nodes: int | None = None
     max_depth: int | None = None
     #: Plain text of a page → why its language is not wanted, or None.
@@ -78,7 +80,7 @@ EVERYTHING = PageWork()
 
 def extract_page(page: Page, limits: Limits, work: PageWork = EVERYTHING) -> MainText | Loss:
     """The page's main text and what it says about itself, or why there is none."""
-    screened = screen(page, limits, work.blocked)
+    screened = screen(page, limits, work.urls)
     if screened is not None:
         return screened
     key = work.cache.key(page) if work.cache is not None else b""
@@ -93,8 +95,11 @@ def extract_page(page: Page, limits: Limits, work: PageWork = EVERYTHING) -> Mai
 def _extract(page: Page, work: PageWork) -> MainText | Failure:
     """A function of the payload alone."""
     html, _ = decode_page(page.body, page.charset)
-    found: MainText | Failure | None
     plain = page.content_type in PLAIN_TYPES
+    wish = work.respect.asked(page.opt_outs, "" if plain else html)
+    if wish is not None:
+        return Failure(Reason.OPT_OUT, wish)
+    found: MainText | Failure | None
     found = MainText(html) if plain else _screened(html, work) or work.extractor.main_text(html)
     if isinstance(found, Failure):
         return found
@@ -105,9 +110,6 @@ def _extract(page: Page, work: PageWork) -> MainText | Failure:
 
 
 def _screened(html: str, work: PageWork) -> Failure | None:
-    wish = opted_out(html, work.respect)
-    if wish is not None:
-        return Failure(Reason.OPT_OUT, f"robots meta element: {wish}")
     if work.max_nodes is not None and work.max_depth is not None:
         much = too_much_markup(html, max_nodes=work.max_nodes, max_depth=work.max_depth)
         if much is not None:

@@ -1,28 +1,23 @@
 """The cheap screens before extraction: a page that fails one is a Loss with its reason, and never reaches a parser.
 
-In this order: blocked URL, status, MIME type, empty or too large body; after decoding, for HTML: what its publisher asked
-not to be used, too many start tags, too deep. Costs: nothing for pages without any; two passes over the markup, 0.1 ms.
+In this order: blocked URL, opt-out list, status, MIME type, empty or too large body; after decoding: what its publisher
+asked not to be used (corpus.text.opt_out); for HTML: too many start tags, too deep. Costs: nothing for pages without any;
+two passes over the markup, 0.1 ms.
 """
 
 import re
-from collections.abc import Collection
 
 from corpus.reasons import Reason
 from corpus.sources.records import Limits, Loss, Page
-from corpus.text.block_list import NOTHING_BLOCKED, BlockList
+from corpus.text.url_screen import NO_URL_REFUSED, UrlScreen
 
-VERSION = 1
+VERSION = 2
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", ""})
 PLAIN_TYPES = frozenset({"text/plain"})
 
-#: What a robots meta element says → what it asks for.
-_ASKS = {"noindex": "noindex", "none": "noindex", "noai": "noai"}
 _START_TAG = re.compile(r"<[A-Za-z]")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,40})")
-_META = re.compile(r"<meta\b[^>]{0,2000}>", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_ATTRIBUTE = re.compile(r"""\b(name|content)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 #: Elements that have no end tag, or whose end tag may be left out: these close each other, and are not deep.
 _UNCOUNTED = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
@@ -31,11 +26,11 @@ _UNCOUNTED = frozenset(
 )
 
 
-def screen(page: Page, limits: Limits, blocked: BlockList = NOTHING_BLOCKED) -> Loss | None:
+def screen(page: Page, limits: Limits, urls: UrlScreen = NO_URL_REFUSED) -> Loss | None:
     """Why the page is not worth a parse, or None."""
-    entry = blocked.blocks(page.url)
-    if entry is not None:
-        return loss_of(page, Reason.BLOCKED_URL, entry[:150])
+    refused = urls.refuses(page.url)
+    if refused is not None:
+        return loss_of(page, *refused)
     if page.status is not None and not 200 <= page.status < 300:
         return loss_of(page, Reason.HTTP_STATUS, str(page.status))
     if page.content_type not in HTML_TYPES and page.content_type not in PLAIN_TYPES:
@@ -47,23 +42,6 @@ def screen(page: Page, limits: Limits, blocked: BlockList = NOTHING_BLOCKED) -> 
             page, Reason.PAGE_TOO_LARGE, f"{len(page.body)} bytes; max_page_bytes is {limits.max_page_bytes}"
         )
     return None
-
-
-def opted_out(html: str, respect: Collection[str]) -> str | None:
-    """Which of `respect` ("noindex", "noai") a robots meta element of the page asks for, or None."""
-    if not respect or not any(_asked(tag) & set(respect) for tag in _META.findall(html)):
-        return None
-    # A comment is no markup; the rare page that seems to ask is looked at again without them.
-    asked = {wish for tag in _META.findall(_COMMENT.sub("", html)) for wish in _asked(tag)}
-    return next((wish for wish in sorted(respect) if wish in asked), None)
-
-
-def _asked(tag: str) -> set[str]:
-    attributes = {name.lower(): first or second or third for name, first, second, third in _ATTRIBUTE.findall(tag)}
-    if attributes.get("name", "").strip().lower() != "robots":
-        return set()
-    words = re.split(r"[\s,;]+", attributes.get("content", "").lower())
-    return {_ASKS[word] for word in words if word in _ASKS}
 
 
 def too_much_markup(html: str, *, max_nodes: int, max_depth: int) -> tuple[Reason, str] | None:

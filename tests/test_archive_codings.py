@@ -1,5 +1,6 @@
-"""zstd, lz4, ARC and WET: the same records in every coding, whatever the ranges, and damage costs its own frame."""
+"""gzip, zstd, lz4, ARC and WET: the same records in every coding, whatever the ranges, and damage costs its own frame."""
 
+import gzip
 import json
 import struct
 import tracemalloc
@@ -26,6 +27,10 @@ RELAXED = settings(deadline=None, max_examples=80, suppress_health_check=[Health
 DICTIONARY = zstandard.train_dictionary(
     1 << 12, [b"WARC/1.0\r\nWARC-Type: response\r\n%d" % n * (1 + n % 7) for n in range(2000)]
 )
+
+
+def gzip_member(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
 
 
 def zstd(data: bytes) -> bytes:
@@ -68,7 +73,12 @@ def plain(data: bytes) -> bytes:
 
 
 RECORDS: dict[str, Callable[..., bytes]] = {"warc": warc, "arc": arc}
-CODINGS: dict[str, Callable[[bytes], bytes]] = {"zstd": zstd, "dictionary": zstd_with_dictionary, "lz4": lz4_frame}
+CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip_member,
+    "zstd": zstd,
+    "dictionary": zstd_with_dictionary,
+    "lz4": lz4_frame,
+}
 
 
 def stored(kind: str, coding: str, *, together: int = 1, number: int = 12) -> list[bytes]:
@@ -128,11 +138,12 @@ def test_a_dictionary_that_is_compressed_itself_and_frames_to_skip(tmp_path: Pat
 @RELAXED
 @given(
     kind=st.sampled_from(["warc", "arc"]),
-    coding=st.sampled_from(["zstd", "dictionary", "lz4", "plain"]),
+    coding=st.sampled_from([*CODINGS, "plain"]),
     together=st.sampled_from([1, 3, 12]),
     cuts=st.lists(st.integers(0, 1 << 16), max_size=10),
     damage=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(1, 255)), max_size=3),
     garbage=st.binary(max_size=30),
+    left_out=st.integers(0, 1 << 16) | st.just(0),
 )
 def test_any_division_of_a_damaged_file_gives_every_record_and_loss_once(
     tmp_path: Path,
@@ -142,13 +153,14 @@ def test_any_division_of_a_damaged_file_gives_every_record_and_loss_once(
     cuts: list[int],
     damage: list[tuple[int, int]],
     garbage: bytes,
+    left_out: int,
 ) -> None:
     data = bytearray(b"".join(stored(kind, coding, together=together)))
     for place, flip in damage:
         data[place % len(data)] ^= flip
     middle = cuts[0] % len(data) if cuts else 0
     file = tmp_path / "damaged"
-    file.write_bytes(data[:middle] + garbage + data[middle:])
+    file.write_bytes(data[:middle] + garbage + data[middle : len(data) - left_out % len(data)])
     assert read_ranges(file, kind, cuts) == read(file, kind)
 
 
@@ -186,9 +198,12 @@ def test_every_place_where_a_file_can_be_cut(tmp_path: Path, coding: str) -> Non
     for cut in range(ends[-2] + 1, len(data)):
         file.write_bytes(data[:cut])
         items = read(file, "warc")
-        assert urls(items) == ["0", "1", "2", "3"]
+        # What is there of the last record is given where its frame shows it before its end, as lz4 does.
+        given = urls(items)[4:]
+        assert urls(items) == ["0", "1", "2", "3", *given]
+        assert given in ([], ["4"])
         assert [(loss.reason, loss.offset, loss.length) for loss in losses(items)] == [
-            (Reason.TRUNCATED_INPUT, ends[-2], cut - ends[-2])
+            (Reason.TRUNCATED_INPUT, ends[-2], 0 if given else cut - ends[-2])
         ], cut
 
 
@@ -222,18 +237,12 @@ def test_no_bytes_make_it_raise(tmp_path: Path, data: bytes, magic: bytes) -> No
 # ARC and WET
 
 
-#: Records without a length that says where they end.
-ARC_EXCEPTIONS = {
-    "jwat__test-arc-1.0-invalid-fields.arc": "its lengths are wrong: two losses",
-    "warcio__bad.arc": "its first record has the length -1: a loss",
-}
-
-
 @pytest.mark.skipif(not TORTURE.is_dir(), reason=f"no {TORTURE.relative_to(REPOSITORY.parent)} beside the repository")
 def test_arc_files_that_other_projects_test_with() -> None:
     lines = (TORTURE / "table.tsv").read_text(encoding="utf-8").splitlines()
     rows = [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
-    fewer = set()
+    files = [row for row in rows if ".arc" in row["file"]]
+    assert len(files) >= 6
     for row in rows:
         if ".arc" in row["file"]:
             items = read(TORTURE / row["file"], "arc", limits=Limits(64 << 20, 16 << 20))
@@ -242,10 +251,7 @@ def test_arc_files_that_other_projects_test_with() -> None:
                 for item in items
                 if isinstance(item, Page | Other)
             )
-            if Counter(json.loads(row["warcio records"])) - ours:
-                fewer.add(row["file"])
-                assert losses(items)
-    assert fewer == set(ARC_EXCEPTIONS)
+            assert not Counter(json.loads(row["warcio records"])) - ours, row["file"]
 
 
 def test_fields_of_an_arc_record(tmp_path: Path) -> None:

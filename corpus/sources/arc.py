@@ -45,11 +45,11 @@ class ArcGrammar:
     def starts(self, data: bytes | bytearray) -> bool:
         return _LINE.match(data) is not None or _FILE_LINE.match(data) is not None
 
-    def find(self, data: bytes | bytearray) -> int:
-        for date in _DATE.finditer(data):
-            begin = data.rfind(b"\n", max(0, date.start() - _LINE_BYTES), date.start())
-            if begin >= 0 and _LINE.match(data, begin + 1) is not None:
-                return begin
+    def find(self, data: bytes | bytearray, begin: int = 0) -> int:
+        for date in _DATE.finditer(data, begin):
+            line_end = data.rfind(b"\n", max(begin, date.start() - _LINE_BYTES), date.start())
+            if line_end >= 0 and _LINE.match(data, line_end + 1) is not None:
+                return line_end
         return -1
 
     def header_end(self, data: bytes | bytearray) -> int | None:

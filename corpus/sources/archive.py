@@ -4,7 +4,12 @@ A range [begin, end) owns the records whose member (plain: whose header) begins 
 no record begins with, so any division of a file gives each record and each loss exactly once. (One exception: a plain
 file with a record that holds a plain archive; a range that begins inside it takes the inner records for its own.)
 Damage costs the record it lies in: after an error the reader goes on at the next member, or line, that begins a record,
-and reports the bytes between as a Loss. A file that ends inside a record is a Loss too.
+and reports the bytes between as a Loss.
+
+A record whose length is wrong is given as what stands before the next record, and a record that the file ends in as what
+is there of it, if that is a page or a text with something in it; either is followed by a Loss of 0 bytes, so that a cut
+file is never taken for a whole one. What a damaged member inflates to is never given: the bytes before an error are no
+surer than those behind it. That a last member is cut and not damaged is told by its missing trailer.
 
 Memory: one record of at most `Limits.max_record_bytes`.
 """
@@ -24,8 +29,8 @@ from corpus.sources.compressed import (
     skip_between,
     skip_frames,
 )
-from corpus.sources.framing import Grammar, Reader, frames, next_record
-from corpus.sources.records import Item, Limits, Loss, Page, Split, Text
+from corpus.sources.framing import Flaw, Grammar, Reader, frames, next_record
+from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
 from corpus.sources.stored_bytes import PlainReader, StoredBytes
 from corpus.storage import files
 
@@ -73,35 +78,90 @@ def _read_members(stored: StoredBytes, codec: Codec, grammar: Grammar, split: Sp
     while member.offset < split.end:
         offset = member.offset
         # A record is given out when its member's checksum has been read; one of many records in a member is given out
-        # as it comes, or a file that is a single member would have to be held in memory.
-        first: Item | None = None
+        # as it comes, or a file that is a single member would have to be held in memory. One that the stream ends in
+        # waits for how the stream ends.
+        held: list[_Found] = []
         many = False
         try:
-            for item in _records(member, grammar, offset, limits):
-                if many:
-                    yield item
-                elif first is None:
-                    first = item
-                else:
-                    yield first
-                    yield item
+            for found in _records(member, grammar, offset, limits):
+                if len(held) == 1 and not many:
                     many = True
+                    yield from held.pop().items()
+                if many and not found.cut:
+                    yield from found.items()
+                else:
+                    held.append(found)
             end = member.position
         except (DamagedMemberError, EOFError) as error:
             begin = member.position if many else offset
-            member = next_member(stored, codec, offset + 1, begins=partial(_begins, grammar=grammar))
-            cut = isinstance(error, EOFError) and member.offset == stored.size
-            reason = Reason.TRUNCATED_INPUT if cut else Reason.DAMAGED_MEMBER
-            yield Loss(begin, max(0, member.offset - begin), reason, str(error))
+            following = next_member(stored, codec, offset + 1, begins=partial(_begins, grammar=grammar))
+            cut = isinstance(error, EOFError) and following.offset == stored.size
+            if cut and held and held[0].usable and not member.ends_with(held[0].ends):
+                last = held[0] if many else held[0].stored_in(stored.size - offset)
+                yield from last.cut_short(str(error)).items()
+            else:
+                reason = Reason.TRUNCATED_INPUT if cut else Reason.DAMAGED_MEMBER
+                yield Loss(begin, max(0, following.offset - begin), reason, str(error))
+            member = following
             continue
-        if first is not None and not many:
+        for found in held:
             # The only record of a member that is read to its end knows its stored length.
-            yield dataclasses.replace(first, length=end - offset) if isinstance(first, Page | Text | Loss) else first
+            yield from (found if many else found.stored_in(end - offset)).items()
         end = skip_between(stored, codec, end)
         member = next_member(stored, codec, end, begins=partial(_begins, grammar=grammar))
         if member.offset > end:
             # Also beyond the range: the next range begins at a member.
             yield _no_member(stored, codec, grammar, end, member.offset)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Found:
+    """An item of a stream of records, and what is wrong with where its record ends."""
+
+    item: Item
+    extent: int  # stored bytes of the record, where they are known
+    flaw: Flaw | None = None
+    ends: int = 0  # in the stream: behind the record's content, as its length claims
+
+    @property
+    def cut(self) -> bool:
+        return self.flaw is not None and self.flaw.reason is Reason.TRUNCATED_INPUT
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is something in it beside headers."""
+        return isinstance(self.item, Other) or bool(_content(self.item))
+
+    def items(self) -> list[Item]:
+        """The item, with a Loss behind it where something is wrong; the Loss alone where nothing can be made of it."""
+        if self.flaw is None:
+            return [self.item]
+        offset, url = self.item.offset, getattr(self.item, "url", None)
+        if isinstance(self.item, Loss) or not self.usable:
+            return [Loss(offset, self.extent, self.flaw.reason, self.flaw.detail, url)]
+        given = isinstance(self.item, Page | Text)
+        detail = f"{self.flaw.detail}; read as what is there" if given else self.flaw.detail
+        return [self.item, Loss(offset, 0 if given else self.extent, self.flaw.reason, detail, url)]
+
+    def stored_in(self, length: int) -> "_Found":
+        """The item as the only one of a member of so many stored bytes."""
+        item = self.item
+        if isinstance(item, Page | Text | Loss):
+            item = dataclasses.replace(item, length=length)
+        return dataclasses.replace(self, item=item, extent=length)
+
+    def cut_short(self, detail: str) -> "_Found":
+        """The item as the last of a file that ends in its member."""
+        flaw = Flaw(Reason.TRUNCATED_INPUT, detail, 0)
+        if self.flaw is not None:
+            flaw = dataclasses.replace(flaw, detail=f"{detail}: {self.flaw.detail}")
+        return dataclasses.replace(self, flaw=flaw)
+
+
+def _content(item: Item) -> bytes | str:
+    if isinstance(item, Page):
+        return item.body
+    return item.text if isinstance(item, Text) else b""
 
 
 def _begins(member: Member, grammar: Grammar) -> bool:
@@ -133,7 +193,9 @@ def _no_member(stored: StoredBytes, codec: Codec, grammar: Grammar, begin: int, 
 def _read_plain(stored: StoredBytes, grammar: Grammar, split: Split, limits: Limits) -> Iterator[Item]:
     offset = next_record(stored, grammar, split.begin) if split.begin > 0 else 0
     if offset < split.end:
-        yield from _records(PlainReader(stored, offset), grammar, None, limits, origin=offset, end=split.end)
+        reader = PlainReader(stored, offset)
+        for found in _records(reader, grammar, None, limits, origin=offset, end=split.end):
+            yield from found.items()
 
 
 def _records(
@@ -144,11 +206,14 @@ def _records(
     *,
     origin: int = 0,
     end: int | None = None,
-) -> Iterator[Item]:
-    """Items of a reader's content; offsets are those of the member, or, in a plain file, of the record itself."""
+) -> Iterator[_Found]:
+    """What a reader's content holds; offsets are those of the member, or, in a plain file, of the record itself."""
     for frame in frames(reader, grammar, limits, stop=None if end is None else end - origin):
         offset = origin + frame.offset if member_offset is None else member_offset
+        length = frame.length if member_offset is None else 0
         if isinstance(frame, Loss):
-            yield dataclasses.replace(frame, offset=offset, length=frame.length if member_offset is None else 0)
+            yield _Found(dataclasses.replace(frame, offset=offset, length=length), length)
             continue
-        yield grammar.parse(frame, offset, frame.length if member_offset is None else 0, limits)
+        claimed = len(frame.content) if frame.flaw is None else frame.flaw.claimed
+        ends = frame.offset + len(frame.header) + claimed
+        yield _Found(grammar.parse(frame, offset, length, limits), length, frame.flaw, ends)

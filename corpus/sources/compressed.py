@@ -32,6 +32,7 @@ _SKIPPABLE_MAGICS = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 
 _ZSTD_DICTIONARY_FRAME = b"\x5d\x2a\x4d\x18"
 _ZSTD_DICTIONARY_MAGIC = b"\x37\xa4\x30\xec"
 _ZSTD_HEADER_BYTES = 18  # the longest
+_RECORD_END_BYTES = 8  # the longest
 _ZSTD_BLOCK_BYTES = 1 << 17
 
 
@@ -70,6 +71,13 @@ class Member(ABC):
     def position(self) -> int:
         """The first stored byte that the member has not used."""
 
+    def ends_with(self, size: int) -> bool:
+        """Whether the file ends as a member of `size` bytes and a record's end does, though it could not be read so far.
+
+        Then the member is damaged, and no file that was cut. Told where a coding writes its content's size last.
+        """
+        return False
+
 
 class GzipMember(Member):
     def __init__(self, stored: StoredBytes, offset: int) -> None:
@@ -99,6 +107,10 @@ class GzipMember(Member):
         # At the end zlib shows what is left over in both attributes.
         left = self._inflater.unused_data if self._inflater.eof else self._pending
         return self._next - len(left)
+
+    def ends_with(self, size: int) -> bool:
+        stated = int.from_bytes(self._stored.take(max(0, self._stored.size - 4), 4), "little")
+        return 0 <= (stated - size) % (1 << 32) <= _RECORD_END_BYTES
 
 
 class ZstdFrame(Member):

@@ -1,7 +1,9 @@
 """Archive records cut out of a stream of bytes, wrong lengths and garbage between them included.
 
 What a record begins with is a Grammar's business (WARC, ARC). After damage the next place that a record can begin at is
-looked for; the bytes between are a Loss. Memory: one record of at most `Limits.max_record_bytes`.
+looked for; the bytes between are a Loss. A record whose length is wrong, or that the stream ends in, is cut out all the
+same, with its Flaw: its content is what stands before the next record, or the end. Memory: one record of at most
+`Limits.max_record_bytes`.
 """
 
 import dataclasses
@@ -24,6 +26,15 @@ class Reader(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with where a record ends."""
+
+    reason: Reason
+    detail: str
+    claimed: int  # bytes of content by the record's length
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Frame:
     """A record cut out of its stream: header block and content."""
 
@@ -31,6 +42,7 @@ class Frame:
     length: int  # of header and content there
     header: bytes
     content: bytes
+    flaw: Flaw | None = None
 
 
 class Grammar(Protocol):
@@ -45,8 +57,8 @@ class Grammar(Protocol):
         """Whether a record begins with the data."""
         ...
 
-    def find(self, data: bytes | bytearray) -> int:
-        """Where the first line end lies that a record follows; -1 if there is none."""
+    def find(self, data: bytes | bytearray, begin: int = 0) -> int:
+        """Where the first line end lies, from `begin` on, that a record follows; -1 if there is none."""
         ...
 
     def header_end(self, data: bytes | bytearray) -> int | None: ...
@@ -70,78 +82,114 @@ def next_record(stored: StoredBytes, grammar: Grammar, offset: int) -> int:
 
 
 def frames(reader: Reader, grammar: Grammar, limits: Limits, *, stop: int | None) -> Iterator[Frame | Loss]:
-    """Cuts a stream of bytes into records; offsets count from where the reader began."""
+    """Cuts a stream of bytes into records; offsets count from where the reader began.
+
+    `stop` is where the range ends in a plain file, None in a member. An EOFError of the reader is raised last, behind what
+    stands before it.
+    """
     content = _Content(reader, grammar)
     while True:
         content.skip_blank_lines()
         start = content.position
         if not content.need(1) or (stop is not None and start >= stop and content.at_record()):
-            return
+            break
         header = content.take_header()
         if header is None:
-            begun = content.may_be_record()
-            content.skip_to_next_record()
-            reason = Reason.MALFORMED_RECORD
-            if not content.need(1) and begun and stop is not None:
-                reason = Reason.TRUNCATED_INPUT
-            elif not content.need(1) and start == 0:
-                reason = Reason.NOT_AN_ARCHIVE
-            yield Loss(
-                start,
-                content.position - start,
-                reason,
-                f"no {grammar.name} header" if not begun else "no end of the header",
-            )
+            if content.cut is not None:
+                break
+            yield _no_record(content, start, plain=stop is not None)
             continue
         length = grammar.content_length(header)
         # Without a length a record is what its header says, if nothing but a record's end follows.
         size = length or 0
         if size > limits.max_record_bytes:
             content.skip(size)
+            if content.cut is not None and not content.need(1):
+                break
             detail = f"record of {size} bytes; max_record_bytes is {limits.max_record_bytes}"
             yield Loss(start, content.position - start, Reason.EXPANSION_LIMIT, detail)
             continue
-        body = content.peek(size)
-        if len(body) < size:
-            following = grammar.find(body)
-            if following >= 0 or stop is not None:
-                # The length is wrong and the next records are inside what it claims, or a plain file ends here.
-                content.skip(following + 1 if following >= 0 else len(body))
-                reason = Reason.MALFORMED_RECORD if following >= 0 else Reason.TRUNCATED_INPUT
-                yield Loss(start, content.position - start, reason, f"record of {size} bytes, {len(body)} are there")
-                continue
-            # The end of a member is a surer mark than a length, so the record is what is there.
-        elif not content.record_may_end(size):
-            # A little further than the body: the length may end inside what the next record begins with.
-            following = grammar.find(content.peek(size + grammar.start_bytes))
-            if following < 0:
-                content.skip(size)
-                content.skip_to_next_record()
-            else:
-                content.skip(following + 1)
-            detail = "wrong length" if length is not None else "no length"
-            yield Loss(start, content.position - start, Reason.MALFORMED_RECORD, detail)
+        found, flaw = _content_size(content, length, limits, plain=stop is not None)
+        if found is None:
+            # So far from any record that nobody can say what is the record's.
+            content.skip_to_next_record(size)
+            yield Loss(start, content.position - start, Reason.MALFORMED_RECORD, flaw.detail if flaw else "")
             continue
-        content.skip(len(body))
-        yield Frame(start, content.position - start, header, body)
+        body = content.peek(found)
+        content.skip(found)
+        if flaw is not None and flaw.reason is Reason.MALFORMED_RECORD:
+            body = body.removesuffix(grammar.record_end)
+        yield Frame(start, content.position - start, header, body, flaw)
+    if content.cut is not None:
+        raise content.cut
+
+
+def _no_record(content: "_Content", start: int, *, plain: bool) -> Loss:
+    """The loss of bytes from `start` to the next record."""
+    begun = content.may_be_record()
+    content.skip_to_next_record()
+    reason = Reason.MALFORMED_RECORD
+    if not content.need(1) and begun and plain:
+        reason = Reason.TRUNCATED_INPUT
+    elif not content.need(1) and start == 0:
+        reason = Reason.NOT_AN_ARCHIVE
+    detail = f"no {content.grammar.name} header" if not begun else "no end of the header"
+    return Loss(start, content.position - start, reason, detail)
+
+
+def _content_size(
+    content: "_Content", length: int | None, limits: Limits, *, plain: bool
+) -> tuple[int | None, Flaw | None]:
+    """How many of the bytes that come are the record's content, and what is wrong with that; None where nobody knows."""
+    size = length or 0
+    if not content.need(size):
+        there = content.available
+        following = content.size_to_record(there)
+        if following is not None and following < there:
+            # The length is wrong and the next records are inside what it claims.
+            detail = f"record of {size} bytes, {following} are there"
+            return following, Flaw(Reason.MALFORMED_RECORD, detail, size)
+        if plain or content.cut is not None:
+            return there, Flaw(Reason.TRUNCATED_INPUT, f"record of {size} bytes, {there} are there", size)
+        # The end of a member is a surer mark than a length, so the record is what is there.
+        return there, None
+    if content.record_may_end(size):
+        return size, None
+    flaw = Flaw(Reason.MALFORMED_RECORD, "wrong length" if length is not None else "no length", size)
+    return content.size_to_record(limits.max_record_bytes), flaw
 
 
 class _Content:
     """Look-ahead over a reader's bytes. Memory: what was asked to be there."""
 
     def __init__(self, reader: Reader, grammar: Grammar) -> None:
-        self._reader, self._grammar = reader, grammar
+        self._reader, self.grammar = reader, grammar
         self._buffer = bytearray()
         self.position = 0  # of the buffer's first byte, from where the reader began
+        self.cut: EOFError | None = None  # what the reader raised where the file ends in a member
 
     def need(self, size: int) -> bool:
         """Whether `size` bytes are there."""
         while len(self._buffer) < size:
-            data = self._reader.read(max(_READ_BYTES, min(size - len(self._buffer), 1 << 20)))
+            data = self._read(max(_READ_BYTES, min(size - len(self._buffer), 1 << 20)))
             if not data:
                 return False
             self._buffer += data
         return True
+
+    def _read(self, size: int) -> bytes:
+        if self.cut is not None:
+            return b""
+        try:
+            return self._reader.read(size)
+        except EOFError as error:
+            self.cut = error
+            return b""
+
+    @property
+    def available(self) -> int:
+        """How many bytes have been read and not dropped."""
+        return len(self._buffer)
 
     def peek(self, size: int) -> bytes:
         self.need(size)
@@ -157,21 +205,22 @@ class _Content:
 
     def skip_blank_lines(self) -> None:
         while self.need(1):
-            blank = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
+            head = bytes(self._buffer[:256])  # the buffer may be as large as a record claims to be
+            blank = len(head) - len(head.lstrip(b"\r\n"))
             if blank == 0:
                 return
             self.skip(blank)
 
     def at_record(self) -> bool:
         """Whether a record begins here."""
-        self.need(self._grammar.start_bytes)
-        return self._grammar.starts(self._buffer)
+        self.need(self.grammar.start_bytes)
+        return self.grammar.starts(self._buffer)
 
     def may_be_record(self) -> bool:
         """Whether a record begins here, or the content ends before that can be said."""
-        if self.need(self._grammar.start_bytes) or b"\n" in self._buffer:
+        if self.need(self.grammar.start_bytes) or b"\n" in self._buffer:
             return self.at_record()
-        mark = self._grammar.mark
+        mark = self.grammar.mark
         return bool(self._buffer) and self._buffer[: len(mark)] == mark[: len(self._buffer)]
 
     def take_header(self) -> bytes | None:
@@ -181,7 +230,7 @@ class _Content:
         size = 1 << 11
         while True:
             enough = self.need(size)
-            end = self._grammar.header_end(self._buffer)
+            end = self.grammar.header_end(self._buffer)
             if end is not None:
                 header = bytes(memoryview(self._buffer)[:end])
                 self.skip(len(header))
@@ -192,18 +241,30 @@ class _Content:
 
     def record_may_end(self, size: int) -> bool:
         """Whether what follows `size` bytes is a record's end: nothing, its line ends, or another record."""
-        self.need(size + self._grammar.start_bytes)
-        after = bytes(memoryview(self._buffer)[size : size + self._grammar.start_bytes])
+        self.need(size + self.grammar.start_bytes)
+        after = bytes(memoryview(self._buffer)[size : size + self.grammar.start_bytes])
         rest = after.lstrip(b"\r\n")
-        return not rest or self._grammar.starts(rest) or after.startswith(self._grammar.record_end)
+        return not rest or self.grammar.starts(rest) or after.startswith(self.grammar.record_end)
 
-    def skip_to_next_record(self) -> None:
-        """Goes on to the next line that begins a record, or to the end."""
-        self.skip(1)
+    def size_to_record(self, at_most: int) -> int | None:
+        """How many bytes stand before the next line that begins a record, or before the end; None for over `at_most`."""
+        begin = 0
+        while begin <= at_most:
+            more = self.need(begin + _READ_BYTES)
+            found = self.grammar.find(self._buffer, begin)
+            if found >= 0 or not more:
+                size = found + 1 if found >= 0 else len(self._buffer)
+                return size if size <= at_most else None
+            begin = len(self._buffer) - self.grammar.start_bytes
+        return None
+
+    def skip_to_next_record(self, size: int = 0) -> None:
+        """Goes on to the next line behind `size` bytes that begins a record, or to the end."""
+        self.skip(max(1, size))
         while self.need(1):
             more = self.need(_READ_BYTES)
-            found = self._grammar.find(self._buffer)
+            found = self.grammar.find(self._buffer)
             if found >= 0:
                 self.skip(found + 1)
                 return
-            self.skip(len(self._buffer) - self._grammar.start_bytes if more else len(self._buffer))
+            self.skip(len(self._buffer) - self.grammar.start_bytes if more else len(self._buffer))

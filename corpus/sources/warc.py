@@ -21,6 +21,7 @@ from corpus.sources.records import OPT_OUT_HEADERS, Item, Limits, Loss, Other, P
 _VERSION = b"WARC/"
 # Some writers end lines with \r\r\n. The numbers of blanks are bounded: a search must not be quadratic in a run of them.
 _CONTENT_LENGTH = re.compile(rb"^content-length[ \t]{0,9}:[ \t]{0,99}(\d{1,18})[ \t]{0,99}\r{0,2}$", re.I | re.M)
+_ANY_LENGTH = re.compile(rb"^content-length[ \t]{0,9}:[^\r\n]*", re.I | re.M)
 _TYPE = re.compile(rb"^warc-type[ \t]{0,9}:[ \t]{0,99}([^\r\n]*?)[ \t]{0,99}\r{0,2}$", re.I | re.M)
 _HEADER_END = re.compile(rb"\r{0,2}\n\r{0,2}\n")
 _FOLDED_LINE = re.compile(rb"\r{0,2}\n[ \t]+")
@@ -49,8 +50,8 @@ class WarcGrammar:
     def starts(self, data: bytes | bytearray) -> bool:
         return _VERSION_LINE.match(data) is not None
 
-    def find(self, data: bytes | bytearray) -> int:
-        found = _NEXT_RECORD.search(data)
+    def find(self, data: bytes | bytearray, begin: int = 0) -> int:
+        found = _NEXT_RECORD.search(data, begin)
         return -1 if found is None else found.start()
 
     def header_end(self, data: bytes | bytearray) -> int | None:
@@ -64,6 +65,8 @@ class WarcGrammar:
     def parse(self, frame: Frame, offset: int, length: int, limits: Limits) -> Item:
         """A framed record as a page or a text, or as what else it is."""
         header = _canonical(frame.header)
+        if frame.flaw is not None:
+            header = _with_length(header, len(frame.content))
         kind = _TYPE.search(header)
         name = kind.group(1).decode("latin-1").lower() if kind else ""
         if name == "response":
@@ -79,6 +82,13 @@ def _canonical(header: bytes) -> bytes:
     if b"\nWARC-Type:" in header:
         return header
     return _FIELD_NAME.sub(lambda match: _NAMES.get(match.group().lower(), match.group()), header)
+
+
+def _with_length(header: bytes, size: int) -> bytes:
+    """A header block with the length that its content has, for fastwarc to read all of it."""
+    line = b"Content-Length: %d" % size
+    corrected, number = _ANY_LENGTH.subn(line, header)
+    return corrected if number else header.rstrip(b"\r\n") + b"\r\n" + line + b"\r\n\r\n"
 
 
 def parse_response(header: bytes, content: bytes, offset: int, length: int, limits: Limits) -> Item:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from corpus.reasons import Reason
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Page, Split
+from corpus.text.answers import Failure, MainText
 from corpus.text.extraction import PageWork, PayloadCache, extract_page
-from corpus.text.extractor_process import Failure
 from corpus.text.opt_out import OptOuts
 
 LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
@@ -23,8 +23,8 @@ class Echo:
 
     restarts = 0
 
-    def main_text(self, html: str) -> str | Failure | None:
-        return f"text of {html}"
+    def main_text(self, html: str) -> MainText | Failure | None:
+        return MainText(f"text of {html}")
 
     def plain_text(self, html: str) -> str | Failure | None:
         return html
@@ -140,10 +140,10 @@ def test_the_header_counts_for_plain_text_and_markup_in_it_does_not() -> None:
     work = PageWork(Echo(), respect=OptOuts(ALL))
     body = b"<meta name=robots content=noindex>"
 
-    def plain(*headers: tuple[str, str]) -> str | Loss:
+    def plain(*headers: tuple[str, str]) -> MainText | Loss:
         return extract_page(Page(0, 9, None, None, None, 200, "text/plain", None, body, headers), LIMITS, work)
 
-    assert plain() == body.decode()
+    assert plain() == MainText(body.decode())
     for header in (("x-robots-tag", "noindex"), ("tdm-reservation", "1")):
         found = plain(header)
         assert isinstance(found, Loss)

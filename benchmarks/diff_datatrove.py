@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from corpus.recipe import parse_recipe
 from filters import datatrove_signals, jieba_signals, signals
-from filters.rules import Limit, load_profiles
+from filters.rules import Limit, Profiles, load_profiles
 
 PEER = Path(__file__).parent / "peers" / "datatrove_verdicts.py"
 FILTERS = ("GopherRepetitionFilter", "GopherQualityFilter", "C4QualityFilter", "FineWebQualityFilter")
@@ -66,10 +66,14 @@ def measured(texts: list[str], language: str) -> dict[str, NDArray[Any]]:
     return {"language_score": np.ones(len(texts), np.float32), **columns}
 
 
+def profiles_of(profile: str) -> Profiles:
+    """Of a run whose only source, "x", uses a profile."""
+    source = {"name": "x", "inputs": ["-"], "profile": profile}
+    return load_profiles(parse_recipe({"run": {"name": "diff"}, "source": [source]}, "diff"))
+
+
 def limits_of(profile: str, language: str) -> tuple[Limit, ...]:
-    source = {"name": "documents", "inputs": ["-"], "profile": profile}
-    recipe = parse_recipe({"run": {"name": "diff"}, "source": [source]}, "diff")
-    return load_profiles(recipe).for_domain(profile, language).limits
+    return profiles_of(profile).for_domain(profile, language).limits
 
 
 def first_failures(limits: list[Limit], columns: dict[str, NDArray[Any]]) -> list[str]:

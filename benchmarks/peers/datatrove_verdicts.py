@@ -1,8 +1,8 @@
 """What datatrove's filters say of the documents of a JSONL file, and how long each took. Runs in datatrove's environment.
 
 `python datatrove_verdicts.py INPUT.jsonl OUTPUT.json [--language eng_Latn] [--chain]`: OUTPUT is one object
-{"verdicts": {filter: [reason or ""]}, "seconds": {filter: float}, "versions": {…}}, in the order of the input's rows. A filter
-that raises has the reason "raised TYPE".
+{"verdicts": {filter: [reason or ""]}, "seconds": {filter: float}, "versions": {…}}, verdicts in the order of the rows. Seconds
+are the processor's. A filter that raises has the reason "raised TYPE".
 With --chain a document goes through all filters at once, as in a pipeline, so that the words split for one serve the next
 (datatrove remembers the last five splits); without, each filter sees every document alone, and pays for its own words.
 """
@@ -79,9 +79,9 @@ def main() -> None:
     seconds = dict.fromkeys(filters, 0.0)
 
     def judge(name: str, text: str) -> None:
-        begin = time.perf_counter()
+        begin = time.process_time()
         found = verdict(filters[name], text)
-        seconds[name] += time.perf_counter() - begin
+        seconds[name] += time.process_time() - begin
         verdicts[name].append(found)
 
     if arguments.chain:

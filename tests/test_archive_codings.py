@@ -4,6 +4,7 @@ import gzip
 import json
 import struct
 import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.reasons import Reason
+from corpus.sources.compressed import Member
 from corpus.sources.read import read_split
 from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
 
@@ -223,6 +225,60 @@ def test_a_bomb_costs_no_memory(tmp_path: Path, coding: str) -> None:
     assert urls(items) == ["1", "2"]
     assert losses(items)[0].reason is Reason.EXPANSION_LIMIT
     assert peak < 12 << 20
+
+
+def gzip_member(data: bytes) -> bytes:
+    packer = zlib.compressobj(6, wbits=31)
+    return packer.compress(data) + packer.flush()
+
+
+def zeros(size: int) -> bytes:
+    """A record of so many zeros."""
+    head = warc(0).partition(b"\r\nContent-Length")[0]
+    return head + b"\r\nContent-Length: %d\r\n\r\n" % size + bytes(size) + b"\r\n\r\n"
+
+
+BOMB = zeros(12 << 20)
+SMALL = Limits(max_record_bytes=1 << 20, max_page_bytes=1 << 20)
+PACKERS = {"gzip": gzip_member, "zstd": zstd, "lz4": lz4_frame}
+
+
+@pytest.mark.parametrize("coding", PACKERS)
+@pytest.mark.parametrize("head", [BOMB, BOMB.replace(b"Content-Length", b"X"), b"WARC/1.0\r\n" + bytes(12 << 20)])
+def test_a_bomb_is_left_where_it_is(tmp_path: Path, coding: str, head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its member is not inflated much further than the limit, whichever range it is in, also at the file's end."""
+    inflated = Counter[int]()
+    read_member = Member.read
+
+    def count(member: Member, at_most: int) -> bytes:
+        data = read_member(member, at_most)
+        inflated[member.offset] += len(data)
+        return data
+
+    monkeypatch.setattr(Member, "read", count)
+    pack = PACKERS[coding]
+    members = [pack(warc(1)), pack(head), pack(warc(2)), pack(head)]
+    file = tmp_path / "file"
+    file.write_bytes(b"".join(members))
+    begins = [sum(map(len, members[:n])) for n in range(4)]
+    whole = read(file, "warc", limits=SMALL)
+    assert urls(whole) == ["1", "2"]
+    assert [(loss.offset, loss.length, loss.reason) for loss in losses(whole)] == [
+        (begins[n], len(members[n]), Reason.EXPANSION_LIMIT) for n in (1, 3)
+    ]
+    assert max(inflated.values()) < 4 << 20
+    cuts = [0, begins[1], begins[1] + 1, begins[2] + 5, begins[3], file.stat().st_size]
+    assert [item for begin, end in pairwise(cuts) for item in read(file, "warc", begin, end, SMALL)] == whole
+
+
+@pytest.mark.parametrize("coding", PACKERS)
+def test_a_bomb_costs_a_file_of_one_member_no_other_record(tmp_path: Path, coding: str) -> None:
+    for records, expected in (((BOMB, warc(1)), ["1"]), ((warc(2), BOMB, warc(1)), ["2", "1"])):
+        file = tmp_path / "file"
+        file.write_bytes(PACKERS[coding](b"".join(records)))
+        items = read(file, "warc", limits=SMALL)
+        assert urls(items) == expected
+        assert [loss.reason for loss in losses(items)] == [Reason.EXPANSION_LIMIT]
 
 
 @RELAXED

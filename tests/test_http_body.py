@@ -104,6 +104,17 @@ def test_the_limit_is_exact_and_a_bomb_is_an_error(name: str) -> None:
         decode(encode(bytes(64 << 20)), coding, limit=1 << 16)
 
 
+def test_more_codings_than_anyone_uses_are_an_attack() -> None:
+    body = PAGE
+    for number in range(1, 8):
+        body = gzip.compress(body)
+        if number <= 5:
+            assert decode(body, ", ".join(["gzip"] * number)) == PAGE
+        else:
+            with pytest.raises(BodyError, match=f"{number} content codings"):
+                decode(body, ", ".join(["gzip"] * number))
+
+
 @pytest.mark.parametrize(
     "variant",
     [

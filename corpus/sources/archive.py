@@ -11,6 +11,10 @@ is there of it, if that is a page or a text with something in it; either is foll
 file is never taken for a whole one. What a damaged member inflates to is never given: the bytes before an error are no
 surer than those behind it. That a last member is cut and not damaged is told by its missing trailer.
 
+A member whose first record goes over `Limits.max_record_bytes` and has by then expanded more than MAX_EXPANSION-fold is a
+bomb (10 MB of gzip hold 10 GB): it is left where it is, and reading goes on at the next member. A file's only member may
+hold all other records too, and is read to its end.
+
 Memory: one record of at most `Limits.max_record_bytes`.
 """
 
@@ -33,6 +37,16 @@ from corpus.sources.framing import Flaw, Grammar, Reader, frames, next_record
 from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
 from corpus.sources.stored_bytes import PlainReader, StoredBytes
 from corpus.storage import files
+
+#: What the stored bytes of a member may expand to once its first record is over the limit. Markup expands 3- to 20-fold,
+#: gzip at most 1,032-fold.
+MAX_EXPANSION = 50
+#: A reader looks so far beyond a record.
+_LOOK_AHEAD_BYTES = 1 << 21
+
+
+class BombError(Exception):
+    """Raised by a watched member that expands beyond what its first record may."""
 
 
 def read_archive(split: Split, grammar: Grammar, limits: Limits) -> Iterator[Item]:
@@ -75,15 +89,18 @@ def _read_members(stored: StoredBytes, codec: Codec, grammar: Grammar, split: Sp
         member = next_member(stored, codec, first_offset, begins=partial(_begins, grammar=grammar))
         if split.begin == 0:
             yield _no_member(stored, codec, grammar, first_offset, member.offset)
+    bomb: int | None = None  # offset of the last member that was one
     while member.offset < split.end:
         offset = member.offset
+        watched = _Watched(member, limits, active=offset != bomb)
         # A record is given out when its member's checksum has been read; one of many records in a member is given out
         # as it comes, or a file that is a single member would have to be held in memory. One that the stream ends in
         # waits for how the stream ends.
         held: list[_Found] = []
         many = False
         try:
-            for found in _records(member, grammar, offset, limits):
+            for found in _records(watched, grammar, offset, limits):
+                watched.active = False
                 if len(held) == 1 and not many:
                     many = True
                     yield from held.pop().items()
@@ -103,6 +120,14 @@ def _read_members(stored: StoredBytes, codec: Codec, grammar: Grammar, split: Sp
                 reason = Reason.TRUNCATED_INPUT if cut else Reason.DAMAGED_MEMBER
                 yield Loss(begin, max(0, following.offset - begin), reason, str(error))
             member = following
+            continue
+        except BombError as error:
+            bomb = offset
+            member = next_member(stored, codec, offset + 1, begins=partial(_begins, grammar=grammar))
+            if offset == first_offset and member.offset == stored.size:
+                member = codec.open(stored, offset)
+            else:
+                yield Loss(offset, member.offset - offset, Reason.EXPANSION_LIMIT, str(error))
             continue
         for found in held:
             # The only record of a member that is read to its end knows its stored length.
@@ -162,6 +187,30 @@ def _content(item: Item) -> bytes | str:
     if isinstance(item, Page):
         return item.body
     return item.text if isinstance(item, Text) else b""
+
+
+class _Watched:
+    """A member's content, as long as it is no bomb or is not watched (any more)."""
+
+    def __init__(self, member: Member, limits: Limits, *, active: bool) -> None:
+        self.active = active
+        self._member, self._limits = member, limits
+        self._read_bytes = 0
+
+    def read(self, at_most: int) -> bytes:
+        data = self._member.read(at_most)
+        self._read_bytes += len(data)
+        if self.active and self._read_bytes > self._limits.max_record_bytes + _LOOK_AHEAD_BYTES:
+            used = self.position - self._member.offset
+            if self._read_bytes > MAX_EXPANSION * used:
+                raise BombError(
+                    f"{used} bytes expand to over {self._read_bytes}; max_record_bytes is {self._limits.max_record_bytes}"
+                )
+        return data
+
+    @property
+    def position(self) -> int:
+        return self._member.position
 
 
 def _begins(member: Member, grammar: Grammar) -> bool:

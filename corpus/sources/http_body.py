@@ -14,6 +14,8 @@ import zstandard
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _STEP_BYTES = 1 << 16
+#: More are an attack: a gzip body can be made that inflates to itself.
+MAX_CODINGS = 5
 # No text in a charset of the web holds these, except UTF-16 and UTF-32.
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _CHUNK = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
@@ -29,6 +31,8 @@ def decode_body(raw: bytes, *, transfer_encoding: str, content_encoding: str, ma
     if "chunked" in transfer_encoding.lower():
         body = _dechunk(body)
     codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
+    if len(codings) > MAX_CODINGS:
+        raise BodyError(f"{len(codings)} content codings")
     for coding in reversed(codings):
         body = _decode(body, coding, max_bytes)
     return body

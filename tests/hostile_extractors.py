@@ -4,6 +4,9 @@ import os
 import signal
 
 from corpus.text.answers import MainText
+from corpus.text.main_text import main_text as real_main_text
+
+HOSTILE = "<!-- hostile -->"
 
 
 def main_text(html: str) -> MainText | None:
@@ -34,3 +37,10 @@ def plain_text(html: str) -> str | None:
         os.write(1, b"not a frame")
         print("neither", flush=True)
     return None if "NONE" in html else html[::-1]
+
+
+def main_text_of_page(html: str) -> MainText | None:
+    """As the real one, but that a page which begins with HOSTILE does what its next word says."""
+    if html.startswith(HOSTILE):
+        return main_text(html.removeprefix(HOSTILE).split()[0])
+    return real_main_text(html)

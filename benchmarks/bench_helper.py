@@ -1,8 +1,7 @@
 """Extraction in the helper process against in-process: python benchmarks/bench_helper.py [--rounds N] [WARC …]
 
 Same decoded pages, page by page in turns, in one process and over a pipe; texts compared first. Claim: the helper takes at
-most 1.05 times as long. Then the language screen: all pages through it, an assumed four of five of them dropped, against
-main text of all. Claim: at least 2.5 times as fast.
+most 1.05 times as long.
 """
 
 import argparse
@@ -13,8 +12,6 @@ from pathlib import Path
 from bench_extract import DEMO, decoded_pages
 
 from corpus.text.extractor_process import IN_PROCESS, ExtractorProcess
-from filters.language import default_model_path
-from filters.language_screen import LanguageScreen
 
 
 def main() -> None:
@@ -45,19 +42,6 @@ def main() -> None:
     print(f"{len(pages)} pages, texts equal")
     print(f"in process      {len(pages) / statistics.median(alone):8.1f} pages/s")
     print(f"ratio of times  {statistics.median(ratios):8.3f}  (claim: at most 1.05)")
-
-    screen = LanguageScreen(default_model_path(), frozenset({"xx"}), 0.9, 5, 300)
-    screen("A warm-up.")
-    seconds_of_screen = []
-    for _ in range(arguments.rounds):
-        started = time.perf_counter()
-        for page in pages:
-            plain = process.plain_text(page)
-            screen(plain if isinstance(plain, str) else "")
-        seconds_of_screen.append(time.perf_counter() - started)
-    cost = statistics.median(seconds_of_screen) / statistics.median(alone)
-    print(f"language screen {1000 * statistics.median(seconds_of_screen) / len(pages):8.2f} ms a page")
-    print(f"80 % dropped    {1 / (cost + 0.2 * statistics.median(ratios)):8.2f} times as fast (claim: at least 2.5)")
     process.close()
 
 

@@ -80,6 +80,17 @@ class Identification:
     code_switching: bool = False
 
 
+@dataclass(frozen=True)
+class Window:
+    """What a single stretch of text looks like: the answer for it alone, and what else the model holds to be possible."""
+
+    letters: int
+    language: str
+    score: float
+    probabilities: dict[str, float]  # of the model's likeliest languages, whatever the script
+    of_script: tuple[str, ...]  # the languages of the script of most letters, where it gives them away
+
+
 _Label = tuple[str, str]  # language, ISO 15924 script or ""
 
 # Language codes. Pairs of ISO 639-3 and 639-1; where several 639-3 codes share one, the standard form of the macro
@@ -208,6 +219,32 @@ class LanguageModel:
             form = chinese_form(*text_forms[index].tolist()) if language in CHINESE else ""
             second, share = _second(alone, language, sum(text_classes[index].tolist()[1:]))
             answers.append(Identification(language, score, form, second, share, bool(switching[index])))
+        return answers
+
+    def look_at(self, windows: Sequence[str]) -> list[Window]:
+        """Each window by itself; windows hold no line feed."""
+        if not windows:
+            return []
+        classes, _, dialects = count_characters(list(windows))
+        model, labels = _load(self.path)
+        answers = []
+        for index, (names, probabilities) in enumerate(zip(*model.predict(list(windows), k=_CANDIDATES), strict=True)):
+            counts = classes[index].tolist()
+            letters = sum(counts[1:])
+            likely = list(zip([labels[name] for name in names], probabilities.tolist(), strict=True))
+            shares: dict[str, float] = {}
+            for (language, _), share in likely:
+                shares[language] = shares.get(language, 0.0) + share
+            scores = {label: letters * share for label, share in likely}
+            script = certain_script(counts)[0] if letters else None
+            answers.append(
+                Window(
+                    letters,
+                    *_decide(scores, counts, dialects[index].tolist()),
+                    probabilities=shares,
+                    of_script=script.languages if script is not None else (),
+                )
+            )
         return answers
 
 

@@ -443,8 +443,10 @@ def naming(recipe_path: Path) -> Iterator[None]:
 
 def compile_kernels() -> None:
     """Compiles once, before workers start: each would compile for itself otherwise."""
+    from corpus.text import markup
     from filters import minhash, signals
 
+    markup.warm_up()
     signals.warm_up()
     minhash.warm_up()
 

@@ -100,13 +100,7 @@ class ExtractSettings:
         if self.screened_for is not None:
             from filters.language_screen import LanguageScreen
 
-            screen = LanguageScreen(
-                self.model,
-                self.screened_for,
-                self.extract.language_screen_confidence,
-                self.language.windows,
-                self.language.window_characters,
-            )
+            screen = LanguageScreen(self.model, self.screened_for, self.extract.language_screen_confidence)
             common = dataclasses.replace(common, language_screen=screen)
         return Works(common, self.respect, self.url_lists)
 
@@ -210,11 +204,11 @@ def library_versions() -> dict[str, str]:
         lede,
         main_content,
         main_text,
+        markup,
         normalisation,
         opt_out,
         page_kind,
         page_metadata,
-        plain_text,
         screens,
     )
     from filters import language, language_hint, language_screen
@@ -228,7 +222,7 @@ def library_versions() -> dict[str, str]:
         "lede": str(lede.VERSION),
         "main_content": str(main_content.VERSION),
         "page_metadata": str(page_metadata.VERSION),
-        "plain_text": str(plain_text.VERSION),
+        "markup": str(markup.VERSION),
         "normalisation": str(normalisation.VERSION),
         "charset": str(charset.VERSION),
         "sources": str(read.VERSION),

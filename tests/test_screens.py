@@ -221,7 +221,7 @@ RUSSIAN = "Эта страница написана по-русски, и ник
     ],
 )
 def test_language_screen(text: str, wanted: set[str], screened: bool) -> None:
-    screen = LanguageScreen(default_model_path(), frozenset(wanted), 0.9, 5, 300)
+    screen = LanguageScreen(default_model_path(), frozenset(wanted), 0.9)
     counting = Counting()
     found = extract_page(page(text or " x"), LIMITS, PageWork(counting, language_screen=screen))
     assert (isinstance(found, Loss) and found.reason is Reason.LANGUAGE_SCREENED) == screened

@@ -14,6 +14,7 @@ from corpus.sources.records import Limits, Loss, Page
 from corpus.text.answers import Failure, MainText
 from corpus.text.charset import decode_page
 from corpus.text.extractor_process import IN_PROCESS, Extractor
+from corpus.text.markup import text_of_markup
 from corpus.text.normalisation import DEFAULT, Normalisation, normalise
 from corpus.text.opt_out import NOTHING_RESPECTED, OptOuts
 from corpus.text.screens import PLAIN_TYPES, loss_of, screen, too_much_markup
@@ -69,7 +70,7 @@ class PageWork:
     respect: OptOuts = NOTHING_RESPECTED
     max_nodes: int | None = None
     max_depth: int | None = None
-    #: Plain text of a page → why its language is not wanted, or None.
+    #: The text between a page's tags → why its language is not wanted, or None.
     language_screen: Callable[[str], str | None] | None = None
     cache: PayloadCache | None = None
     normalisation: Normalisation = DEFAULT
@@ -115,9 +116,7 @@ def _screened(html: str, work: PageWork) -> Failure | None:
         if much is not None:
             return Failure(*much)
     if work.language_screen is not None:
-        plain = work.extractor.plain_text(html)
-        # A page that the cheap parser cannot read is for the other one to judge.
-        why = work.language_screen(plain) if isinstance(plain, str) else None
+        why = work.language_screen(text_of_markup(html.encode("utf-8", "replace")))
         if why is not None:
             return Failure(Reason.LANGUAGE_SCREENED, why)
     return None

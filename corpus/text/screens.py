@@ -5,25 +5,15 @@ asked not to be used (corpus.text.opt_out); for HTML: too many start tags, too d
 two passes over the markup, 0.1 ms.
 """
 
-import re
-
 from corpus.reasons import Reason
 from corpus.sources.records import Limits, Loss, Page
+from corpus.text.markup import count_tags
 from corpus.text.url_screen import NO_URL_REFUSED, UrlScreen
 
 VERSION = 2
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", ""})
 PLAIN_TYPES = frozenset({"text/plain"})
-
-_START_TAG = re.compile(r"<[A-Za-z]")
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,40})")
-#: Elements that have no end tag, or whose end tag may be left out: these close each other, and are not deep.
-_UNCOUNTED = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
-    | {"html", "head", "body", "p", "li", "dt", "dd", "option", "optgroup", "rb", "rt", "rtc", "rp"}
-    | {"tr", "td", "th", "thead", "tbody", "tfoot", "caption", "colgroup"}
-)
 
 
 def screen(page: Page, limits: Limits, urls: UrlScreen = NO_URL_REFUSED) -> Loss | None:
@@ -49,22 +39,12 @@ def too_much_markup(html: str, *, max_nodes: int, max_depth: int) -> tuple[Reaso
 
     Counted on the text, comments and scripts included; elements whose end tag may be left out are not deep.
     """
-    least = min(max_nodes, max_depth)
-    if html.count("<") <= least:
+    if html.count("<") <= min(max_nodes, max_depth):
         return None
-    nodes = len(_START_TAG.findall(html))
+    nodes, too_deep = count_tags(html.encode("utf-8", "replace"), max_depth)
     if nodes > max_nodes:
         return Reason.PAGE_TOO_MANY_NODES, f"{nodes} start tags; max_nodes is {max_nodes}"
-    if nodes <= max_depth:
-        return None
-    depth = 0
-    for end, name in _TAG.findall(html):
-        if name.lower() in _UNCOUNTED:
-            continue
-        depth = max(0, depth - 1) if end else depth + 1
-        if depth > max_depth:
-            return Reason.PAGE_TOO_DEEP, f"over {max_depth} open elements"
-    return None
+    return (Reason.PAGE_TOO_DEEP, f"over {max_depth} open elements") if too_deep else None
 
 
 def loss_of(page: Page, reason: Reason, detail: str) -> Loss:

@@ -1,0 +1,79 @@
+"""Markup without a parser: counts against regular expressions, text against a real parser."""
+
+import re
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from lxml import etree, html
+
+from corpus.text.markup import UNCOUNTED, count_tags, text_of_markup
+
+_START_TAG = re.compile(r"<[A-Za-z]")
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,40})")
+PIECES = ["<p>", "</p>", "<DIV class=a>", "</div>", "<b", "</", "<", ">", "<svg:a-1>", "<colgroup>", "<colgroups>", "</tbody>",
+          "<!--", "-->", "<script>", "</script >", "<style>", "文", "x", " ", "\n", '"', "'", "=", "<a title='>'>", "&lt;"]  # fmt: skip
+
+MARKUP = ["<p>", "</p>", "<br/>", "<a href='x>y'>", "</a>", '<i title="a > b">', "</i>", "<!-- no <b> -->", "<!-->",
+          "<script>no('<p>')</script>", "<STYLE x='>'>no</STYLE\n>", "<!DOCTYPE html>", "<?xml no?>"]  # fmt: skip
+
+
+def counted(markup: str, max_depth: int) -> tuple[int, bool]:
+    depth, too_deep = 0, False
+    for end, name in _TAG.findall(markup):
+        if name.lower() not in UNCOUNTED:
+            depth = max(0, depth - 1) if end else depth + 1
+            too_deep |= depth > max_depth
+    return len(_START_TAG.findall(markup)), too_deep
+
+
+@settings(deadline=None, max_examples=500)
+@given(markup=st.lists(st.sampled_from(PIECES), max_size=40).map("".join), max_depth=st.integers(1, 6))
+@example(markup="<" + "a" * 50 + ">", max_depth=1)
+def test_counts_are_those_of_regular_expressions(markup: str, max_depth: int) -> None:
+    assert count_tags(markup.encode(), max_depth) == counted(markup, max_depth)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    words=st.lists(st.sampled_from(["word", "文字", "é", "1 < 2", "a > b", "&amp;"]), min_size=1, max_size=8),
+    around=st.lists(
+        st.sampled_from(MARKUP),
+        min_size=1,
+        max_size=8,
+    ),
+)
+def test_text_is_that_of_a_parser(words: list[str], around: list[str]) -> None:
+    markup = "<div>" + "".join(
+        f"{around[n % len(around)]} {word} " for n, word in enumerate([*words, *["end"] * len(around)])
+    )
+    tree = html.document_fromstring(markup.replace("<!-->", "<!-- -->"))
+    etree.strip_elements(tree, "script", "style", etree.Comment, etree.ProcessingInstruction, with_tail=False)
+    expected = tree.text_content().split()
+    assert text_of_markup(markup.encode()).replace("&amp;", "&").split() == expected
+
+
+@given(
+    data=st.binary(max_size=300)
+    | st.lists(st.sampled_from(PIECES), max_size=60).map(lambda each: "".join(each).encode())
+)
+def test_any_bytes_are_taken(data: bytes) -> None:
+    assert len(text_of_markup(data)) <= len(data)
+    nodes, _ = count_tags(data, 10)
+    assert 0 <= nodes <= len(data)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"<!--", b"<script>", b"</", b"<a b='", b"<aaaaaaaa", b"<!-", b"<script></scrip", b"&#"]
+)
+def test_hostile_markup_takes_linear_time(piece: bytes) -> None:
+    def seconds(size: int) -> float:
+        page = piece * (size // len(piece))
+        started = time.process_time()
+        count_tags(page, 1000)
+        text_of_markup(page)
+        return time.process_time() - started
+
+    seconds(1 << 10)
+    assert seconds(16 << 20) < 3

@@ -16,7 +16,7 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 519, 243, 13, 1
+DOCUMENTS, KEPT, EXACT, NEAR = 526, 243, 13, 1
 DECISIONS_SHA256 = "93d5aab811189343c20497711c05e016974bb3b6a441fe4775f38df27ba9d37c"
 
 

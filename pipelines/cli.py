@@ -34,7 +34,10 @@ COMMANDS = {
     "diff": ("pipelines.commands.diff", "Compares two runs by the identity of their documents."),
     "measure": ("pipelines.commands.measure", "Prints the signals of every document of files, and what rules say."),
     "extract": ("pipelines.commands.extract", "Prints the text of every document of files."),
-    "calibrate": ("pipelines.commands.calibrate", "Derives a profile's thresholds from documents that are trusted."),
+    "calibrate": (
+        "pipelines.commands.calibrate",
+        "Derives a profile's thresholds for a language from documents that are trusted.",
+    ),
     "profiles": ("pipelines.commands.profiles", "Shows the rules of profiles and explains them: show, explain."),
     "train-classifier": ("pipelines.commands.train_classifier", "Trains a quality classifier on good and bad texts."),
     "feed": ("pipelines.commands.feed", "Looks into what a trainer is fed: plan, peek."),

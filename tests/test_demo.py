@@ -16,8 +16,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 526, 243, 13, 1
-DECISIONS_SHA256 = "93d5aab811189343c20497711c05e016974bb3b6a441fe4775f38df27ba9d37c"
+DOCUMENTS, KEPT, EXACT, NEAR = 526, 221, 12, 1
+DECISIONS_SHA256 = "d1e890ec8e8fe69d32bbf51bcd7384b15f7ef51c58df80cc13f6eb02b83080bc"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

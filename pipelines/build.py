@@ -372,9 +372,10 @@ class Build:
         return self.run.stage(name, mark)
 
     def _forget(self, name: str, kinds: tuple[str, ...]) -> None:
-        """Deletes what a stage left that the recipe no longer has."""
+        """Deletes what a stage left that the recipe no longer has; what went by it no longer counts as done."""
         if self.run.has_stage(name):
-            self.run.remove_stage_manifest(name)
+            for later in STAGES[STAGES.index(name) :]:
+                self.run.remove_stage_manifest(later)
         for folder in (self.run.path("stages", name), *(self.run.path(kind) for kind in kinds)):
             files.remove_tree(folder)
 

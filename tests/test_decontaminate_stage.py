@@ -240,6 +240,8 @@ def test_another_question_searches_again_and_none_leaves_nothing(
         3 <= reasons.count("contaminated") < sum(row["reason"] == "contaminated" for row in decision(dropped).values())
     )
     assert len(list((run / "contamination").iterdir())) == 1
+    build(folder / "plain.toml", run, "--until", "decontaminate")
+    assert corpus("verify", run).stdout.endswith("sound\n")
     build(folder / "plain.toml", run)
     assert not (run / "contamination").exists()
     assert not (run / "stages" / "decontaminate").exists()

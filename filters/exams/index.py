@@ -111,13 +111,18 @@ def items_digest(items: Iterable[Item]) -> str:
 
 def build_index(items: Sequence[Item], settings: GramSettings) -> ExamIndex:
     """The index of all grams of all parts."""
-    pieces = [(number, part, text) for number, item in enumerate(items) for part, text in _texts_of(item)]
-    # Only a question says something alone; a short answer or option is in any page.
-    whole = np.array([part is Part.QUESTION for _, part, _ in pieces], np.bool_)
-    windows, identities = windows_of([text for _, _, text in pieces], whole, settings)
-    owners, text_of_piece = _texts_and_owners([(number, part) for number, part, _ in pieces], identities)
-    windows = windows._replace(texts=text_of_piece[windows.texts])
-    grams = _grams(windows, _item_counts(owners))
+    # A piece is read once, however many items have it: those about one passage, and those that files repeat.
+    numbers_of: dict[tuple[str, bool], int] = {}
+    pieces_of: dict[_Owner, list[int]] = {}
+    for number, item in enumerate(items):
+        for part, text in _texts_of(item):
+            # Only a question says something alone; a short answer or option is in any page.
+            piece = numbers_of.setdefault((text, part is Part.QUESTION), len(numbers_of))
+            pieces_of.setdefault((number, part), []).append(piece)
+    whole = np.array([is_question for _, is_question in numbers_of], np.bool_)
+    windows, identities = windows_of([text for text, _ in numbers_of], whole, settings)
+    owners, pieces = _texts_and_owners(pieces_of, identities)
+    grams = _grams(_windows_of_texts(windows, pieces, len(numbers_of)), _item_counts(owners))
     for array in grams:
         array.setflags(write=False)  # as arrays of a file are, which is another type to a kernel
     return ExamIndex(grams, _items_table(items, owners, grams.text_grams))
@@ -129,23 +134,32 @@ def _texts_of(item: Item) -> Iterator[tuple[Part, str]]:
             yield part, text
 
 
-def _texts_and_owners(owner_of_piece: list[_Owner], identities: UInt64s) -> tuple[list[list[_Owner]], UInt32s]:
-    """(text → whose it is, piece → its text)."""
-    pieces: dict[_Owner, list[int]] = {}
-    for piece, owner in enumerate(owner_of_piece):
-        pieces.setdefault(owner, []).append(piece)
+def _texts_and_owners(
+    pieces_of: dict[_Owner, list[int]], identities: UInt64s
+) -> tuple[list[list[_Owner]], list[list[int]]]:
+    """(text → whose it is, text → its pieces): what has the same letters is one text."""
     number_of: dict[tuple[bool, bytes], int] = {}
     owners: list[list[_Owner]] = []
-    text_of_piece = np.zeros(len(owner_of_piece), np.uint32)
-    for owner, mine in pieces.items():
+    pieces: list[list[int]] = []
+    for owner, mine in pieces_of.items():
         # A question may match as a whole, so it is another text than an answer of the same letters.
         key = owner[1] is Part.QUESTION, identities[mine].tobytes()
         number = number_of.setdefault(key, len(owners))
         if number == len(owners):
             owners.append([])
+            pieces.append(mine)
         owners[number].append(owner)
-        text_of_piece[mine] = number
-    return owners, text_of_piece
+    return owners, pieces
+
+
+def _windows_of_texts(windows: Windows, pieces: list[list[int]], total: int) -> Windows:
+    """The windows of each text in the order of its pieces, from those of `total` pieces in their order."""
+    starts = np.searchsorted(windows.texts, np.arange(total + 1))
+    chosen = np.array([piece for mine in pieces for piece in mine], np.int64)
+    sizes = starts[chosen + 1] - starts[chosen]
+    rows = np.repeat(starts[chosen] - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
+    texts = np.repeat(np.arange(len(pieces), dtype=np.uint32), [len(mine) for mine in pieces])
+    return windows.rows(rows)._replace(texts=np.repeat(texts, sizes))
 
 
 def _item_counts(owners: list[list[_Owner]]) -> Int64s:

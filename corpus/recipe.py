@@ -97,6 +97,7 @@ class Extract(_Settings):
     max_depth: Annotated[int, Field(ge=10, le=1_000_000)] = 1_000  # elements that are open at once
     page_seconds: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0  # of the clock: generous
     page_memory_bytes: Annotated[int, Field(ge=512 * MIB, le=256 * GIB)] = 4 * GIB
+    repair_mojibake: bool = True
     language_screen: bool = True  # where run.languages is not "*"
     language_screen_confidence: Annotated[float, Field(ge=0.5, le=1)] = 0.9
 

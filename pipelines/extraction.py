@@ -115,7 +115,12 @@ def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
         extractor = extractor_process.helper(
             page_seconds=extract.page_seconds, page_memory_bytes=extract.page_memory_bytes, main=main
         )
-    return PageWork(extractor=extractor, max_nodes=extract.max_nodes, max_depth=extract.max_depth)
+    return PageWork(
+        extractor=extractor,
+        max_nodes=extract.max_nodes,
+        max_depth=extract.max_depth,
+        repair_mojibake=extract.repair_mojibake,
+    )
 
 
 class Works:
@@ -205,6 +210,7 @@ def library_versions() -> dict[str, str]:
         main_content,
         main_text,
         markup,
+        mojibake,
         normalisation,
         opt_out,
         page_kind,
@@ -225,6 +231,7 @@ def library_versions() -> dict[str, str]:
         "markup": str(markup.VERSION),
         "normalisation": str(normalisation.VERSION),
         "charset": str(charset.VERSION),
+        "mojibake": str(mojibake.VERSION),
         "sources": str(read.VERSION),
         "language": str(language.VERSION),
         "language_hint": str(language_hint.VERSION),
@@ -282,7 +289,7 @@ def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> I
         elif (refused := work.urls.refuses(record.url)) is not None:
             found = Loss(record.offset, record.length, *refused, record.url)
         else:
-            found = MainText(clean(record.text, work.normalisation))
+            found = MainText(clean(record.text, work))
         if isinstance(found, Loss):
             yield found
         elif found.text:

@@ -1,4 +1,4 @@
-"""Pages → text: screens, charset, main text. Every page comes out as text or as a Loss with its reason; nothing is raised.
+"""Pages → text: screens, charset, mojibake, main text, normal form. Every page comes out as text or as a Loss with its reason; nothing is raised.
 
 What an answer depends on after the screens of URL and size is the payload (charset, content type, opt-outs of the header,
 body) alone, so a payload that a `PayloadCache` has seen is not extracted again.
@@ -15,6 +15,7 @@ from corpus.text.answers import Failure, MainText
 from corpus.text.charset import decode_page
 from corpus.text.extractor_process import IN_PROCESS, Extractor
 from corpus.text.markup import text_of_markup
+from corpus.text.mojibake import repair
 from corpus.text.normalisation import DEFAULT, Normalisation, normalise
 from corpus.text.opt_out import NOTHING_RESPECTED, OptOuts
 from corpus.text.screens import PLAIN_TYPES, loss_of, screen, too_much_markup
@@ -73,6 +74,7 @@ class PageWork:
     #: The text between a page's tags → why its language is not wanted, or None.
     language_screen: Callable[[str], str | None] | None = None
     cache: PayloadCache | None = None
+    repair_mojibake: bool = True
     normalisation: Normalisation = DEFAULT
 
 
@@ -96,6 +98,9 @@ def extract_page(page: Page, limits: Limits, work: PageWork = EVERYTHING) -> Mai
 def _extract(page: Page, work: PageWork) -> MainText | Failure:
     """A function of the payload alone."""
     html, _ = decode_page(page.body, page.charset)
+    if work.repair_mojibake:
+        # Before the parser, which drops some of the characters that it is told by, and the screen of languages.
+        html = repair(html)
     plain = page.content_type in PLAIN_TYPES
     wish = work.respect.asked(page.opt_outs, "" if plain else html)
     if wish is not None:
@@ -104,7 +109,7 @@ def _extract(page: Page, work: PageWork) -> MainText | Failure:
     found = MainText(html) if plain else _screened(html, work) or work.extractor.main_text(html)
     if isinstance(found, Failure):
         return found
-    text = clean(found.text, work.normalisation) if found is not None else ""
+    text = clean(found.text, work) if found is not None else ""
     if found is None or not text:
         return Failure(Reason.NO_TEXT, "nothing but boilerplate")
     return found._replace(text=text)
@@ -122,9 +127,12 @@ def _screened(html: str, work: PageWork) -> Failure | None:
     return None
 
 
-def clean(text: str, normalisation: Normalisation = DEFAULT) -> str:
+def clean(text: str, work: PageWork = EVERYTHING) -> str:
     """Text that UTF-8 can hold, in normal form; without NUL whatever that form is, since no tokenizer holds it."""
     if not text.isascii():
         # A lone surrogate, which an escape in HTML or JSON can make, is no UTF-8.
         text = text.encode("utf-8", "replace").decode("utf-8")
-    return normalise(text.replace("\0", ""), normalisation)
+        if work.repair_mojibake:
+            # Of a page, what its character references spelled.
+            text = repair(text)
+    return normalise(text.replace("\0", ""), work.normalisation)

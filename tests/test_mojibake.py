@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from corpus.sources.records import Limits, Page, Split
 from corpus.sources.warc import read_warc
+from corpus.text.answers import Failure, MainText
 from corpus.text.charset import decode_page
 from corpus.text.extraction import PageWork, clean, extract_page
-from corpus.text.extractor_process import Failure
 from corpus.text.mojibake import repair
 from corpus.text.mojibake_readings import readings
 
@@ -154,8 +154,8 @@ def test_hostile_text_costs_linear_time(unit: str) -> None:
 class Echo:
     restarts = 0
 
-    def main_text(self, html: str) -> str | Failure | None:
-        return html
+    def main_text(self, html: str) -> MainText | Failure | None:
+        return MainText(html)
 
     def plain_text(self, html: str) -> str | Failure | None:
         return html
@@ -170,11 +170,13 @@ def test_pages_are_repaired_before_the_parser_and_rows_too() -> None:
         return None
 
     page = Page(0, 9, None, None, None, 200, "text/html", None, read_as(RUSSIAN, "cp1252").encode())
-    assert extract_page(page, limits, PageWork(Echo(), language_screen=screen)) == RUSSIAN
-    assert seen == [RUSSIAN]
+    found = extract_page(page, limits, PageWork(Echo(), language_screen=screen))
+    assert isinstance(found, MainText)
+    assert found.text == RUSSIAN
+    assert [text.strip() for text in seen] == [RUSSIAN]
     off = extract_page(page, limits, PageWork(Echo(), repair_mojibake=False))
-    assert isinstance(off, str)
-    assert off != RUSSIAN
+    assert isinstance(off, MainText)
+    assert off.text != RUSSIAN
     assert clean("cafÃ©") == "café"
     assert clean("cafÃ©", PageWork(repair_mojibake=False)) == "cafÃ©"
 

@@ -21,7 +21,7 @@ from corpus.text.opt_out import NOTHING_RESPECTED, OptOuts
 from corpus.text.screens import PLAIN_TYPES, loss_of, screen, too_much_markup
 from corpus.text.url_screen import NO_URL_REFUSED, UrlScreen
 
-VERSION = 4
+VERSION = 5
 
 CACHE_BYTES = 64 << 20
 #: What an entry costs beside its text.

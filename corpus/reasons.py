@@ -65,6 +65,7 @@ class Reason(enum.StrEnum):
     LINE_END_PUNCTUATION = "line_end_punctuation"
     SHORT_LINES = "short_lines"
     LIST_LIKE = "list_like"
+    FRAGMENTS = "fragments"
     TOO_FEW_SENTENCES = "too_few_sentences"
     TOO_FEW_PARAGRAPHS = "too_few_paragraphs"
     LOREM_IPSUM = "lorem_ipsum"

@@ -100,6 +100,7 @@ RATIO_SIGNALS = (
     "line_end_punctuation_ratio",  # share of lines that end with terminal punctuation (any script)
     "short_line_ratio",  # share of lines of at most 30 characters
     "short_word_line_ratio",  # share of lines of fewer than 3 words (C4)
+    "fragment_character_ratio",  # characters of short lines that end no sentence, share of those of all lines
     "fineweb_duplicate_line_character_ratio",  # as FineWeb: over the text's characters without newlines
     "newline_word_ratio",  # newlines per word, symbols counted as words
     "list_line_ratio",  # share of lines that begin with a bullet or a number

@@ -84,7 +84,7 @@ from filters.repetition import (
 )
 
 #: Part of the fingerprint of `extract`: raise it with every change that can change a value.
-VERSION = 2
+VERSION = 3
 
 SHORT_LINE_CHARACTERS = 30
 SHORT_LINE_WORDS = 3
@@ -108,6 +108,7 @@ _RAW = (
     "terminal_lines",
     "short_lines",
     "short_word_lines",
+    "fragment_characters",
     "fineweb_duplicate_line_characters",
     "newlines",
     "characters_without_newlines",
@@ -161,6 +162,7 @@ _RATIOS: Mapping[str, tuple[str, str]] = {
     "line_end_punctuation_ratio": ("terminal_lines", "lines"),
     "short_line_ratio": ("short_lines", "lines"),
     "short_word_line_ratio": ("short_word_lines", "lines"),
+    "fragment_character_ratio": ("fragment_characters", "line_characters"),
     "fineweb_duplicate_line_character_ratio": ("fineweb_duplicate_line_characters", "characters_without_newlines"),
     "newline_word_ratio": ("newlines", "all_words"),
     "list_line_ratio": ("list_lines", "lines"),
@@ -197,6 +199,7 @@ _LINE_CHARACTERS = _RAW.index("line_characters")
 _TERMINAL_LINES = _RAW.index("terminal_lines")
 _SHORT_LINES = _RAW.index("short_lines")
 _SHORT_WORD_LINES = _RAW.index("short_word_lines")
+_FRAGMENT_CHARACTERS = _RAW.index("fragment_characters")
 _FINEWEB_DUPLICATE_LINE_CHARACTERS = _RAW.index("fineweb_duplicate_line_characters")
 _NEWLINES = _RAW.index("newlines")
 _CHARACTERS_WITHOUT_NEWLINES = _RAW.index("characters_without_newlines")
@@ -462,7 +465,9 @@ def _count_lines(
             row[_LINES] += 1
             row[_LINE_CHARACTERS] += end - begin
             row[_PARAGRAPHS] += after_blank
-            row[_SHORT_LINES] += end - begin <= SHORT_LINE_CHARACTERS
+            if end - begin <= SHORT_LINE_CHARACTERS:
+                row[_SHORT_LINES] += 1
+                row[_FRAGMENT_CHARACTERS] += 0 if _ends_sentence(flags, first, last) else end - begin
             row[_SHORT_WORD_LINES] += line_words < SHORT_LINE_WORDS
             row[_TERMINAL_LINES] += flags[last] & TERMINAL != 0
             row[_BULLET_LINES] += points[first] == _BULLET or points[first] == _HYPHEN
@@ -485,6 +490,14 @@ def _count_lines(
         empty_pieces += points[characters - 1] == NEWLINE
     row[_GOPHER_LINES] += empty_pieces
     row[_DUPLICATE_LINES] += max(empty_pieces - 1, 0)
+
+
+@kernel
+def _ends_sentence(flags: UInt16s, first: int, last: int) -> bool:
+    """Whether a line ends with a sentence-end mark, other punctuation, symbols and white space behind it looked through."""
+    while last > first and flags[last] & (SYMBOLIC | SPACE) and not flags[last] & TERMINAL:
+        last -= 1
+    return bool(flags[last] & TERMINAL)
 
 
 @kernel

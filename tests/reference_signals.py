@@ -239,6 +239,13 @@ def entropy(all_words: list[str]) -> float:
     return -sum(count / len(all_words) * math.log2(count / len(all_words)) for count in Counter(all_words).values())
 
 
+def ends_sentence(line: str) -> bool:
+    line = strip(line)
+    while len(line) > 1 and not flags(line[-1]) & u.TERMINAL and (is_space(line[-1]) or is_symbol_word(line[-1])):
+        line = line[:-1]
+    return bool(flags(line[-1]) & u.TERMINAL)
+
+
 def measure(text: str, language: str) -> dict[str, float]:
     all_words = words(text)
     plain = [word for word in all_words if not is_symbol_word(word)]
@@ -301,6 +308,10 @@ def measure(text: str, language: str) -> dict[str, float]:
         "short_line_ratio": share(sum(len(line) <= 30 for line in full_lines), len(full_lines)),
         "short_word_line_ratio": share(
             sum(sum(not is_symbol_word(w) for w in words(line)) < 3 for line in full_lines), len(full_lines)
+        ),
+        "fragment_character_ratio": share(
+            sum(len(line) for line in full_lines if len(line) <= 30 and not ends_sentence(line)),
+            sum(map(len, full_lines)),
         ),
         "fineweb_duplicate_line_character_ratio": share(find_duplicates(full_lines)[1], len(text.replace("\n", ""))),
         "newline_word_ratio": share(text.count("\n"), len(all_words)),

@@ -161,7 +161,7 @@ def test_languages_without_spaces_have_no_rule_on_words_of_a_dictionary() -> Non
 
 
 @pytest.mark.parametrize(
-    ("language", "score"), [("en", 0.65), ("zh", 0.692), ("ja", 0.886), ("ko", 0.842), ("de", 0.65), ("sw", 0.65)]
+    ("language", "score"), [("en", 0.65), ("zh", 0.5), ("ja", 0.5), ("ko", 0.5), ("de", 0.65), ("sw", 0.65)]
 )
 def test_language_scores(language: str, score: float) -> None:
     recipe = recipe_of()

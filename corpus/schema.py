@@ -165,6 +165,15 @@ SIGNAL_GROUPS: Mapping[str, tuple[str, ...]] = {
     "jieba": JIEBA_COUNTS + JIEBA_RATIOS,
 }
 
+#: Personal data that was found, uint32: what `filters.pii` counts; the edits beside it say where.
+PERSONAL_SIGNALS = (
+    "pii_emails",
+    "pii_ips",  # public addresses, IPv4 and IPv6
+    "pii_resident_ids",  # of China
+    "pii_cards",  # payment cards
+    "pii_phones",
+)
+
 SIGNALS_HEAD = [
     pa.field("doc_id", pa.uint64(), nullable=False),
     pa.field("key", KEY, nullable=False),

@@ -76,6 +76,7 @@ class Reason(enum.StrEnum):
     SCRIPT_SHARE = "script_share"
     SYMBOLS = "symbols"
     REPEATED_CHARACTERS = "repeated_characters"
+    PERSONAL_DATA = "personal_data"
     # Evaluation items.
     CONTAMINATED = "contaminated"
     # Deduplication.

@@ -26,6 +26,7 @@ Language = Annotated[str, Field(pattern=r"^(\*|[a-z]{2,3}(_[A-Za-z]{4})?)$", des
 Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
 OptOut = Literal["noindex", "noai", "tdm"]
 Agent = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="the name of a crawler, as CCBot")]
+PersonalAction = Literal["replace", "drop", "keep"]
 Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
 
@@ -178,6 +179,17 @@ class Decontaminate(_Settings):
         return self
 
 
+class Privacy(_Settings):
+    """What is done about personal data that `filters.pii` found, kind by kind: replaced by its token in what is tokenized,
+    the document dropped, or nothing."""
+
+    email: PersonalAction = "replace"
+    ip: PersonalAction = "replace"
+    resident_id: PersonalAction = "replace"
+    card: PersonalAction = "replace"
+    phone: PersonalAction = "replace"
+
+
 class Tokenizer(_Settings):
     """A model by path, or the settings of one to train."""
 
@@ -248,6 +260,7 @@ class Recipe(_Settings):
     language: LanguageIdentification = LanguageIdentification()
     dedup: Dedup = Dedup()
     decontaminate: Decontaminate | None = None
+    privacy: Privacy = Privacy()
     tokenizer: Tokenizer = Tokenizer()
     shards: Shards = Shards()
     phase: list[Phase] = []

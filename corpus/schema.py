@@ -195,7 +195,8 @@ SIGNALS_HEAD = [
 
 def signal_type(name: str) -> pa.DataType:
     """uint32 of a count, float32 of a ratio."""
-    return pa.uint32() if name in {*COUNT_SIGNALS, *DATATROVE_COUNTS, *JIEBA_COUNTS} else pa.float32()
+    counts = {*COUNT_SIGNALS, *PERSONAL_SIGNALS, *DATATROVE_COUNTS, *JIEBA_COUNTS}
+    return pa.uint32() if name in counts else pa.float32()
 
 
 def groups_among(names: Collection[str]) -> tuple[str, ...]:
@@ -212,7 +213,9 @@ def signals_schema(*, permutations: int, bands: int, groups: Collection[str] = (
     return pa.schema(
         SIGNALS_HEAD
         + [pa.field(name, signal_type(name), nullable=False) for name in (*COUNT_SIGNALS, *RATIO_SIGNALS, *optional)]
+        + [pa.field(name, pa.uint32(), nullable=False) for name in PERSONAL_SIGNALS]
         + [
+            pa.field("personal_data", EDITS, nullable=False),  # where it is, and the tokens that may stand there
             pa.field("shingles", pa.uint32(), nullable=False),  # how many windows; 0: no token at all, never compared
             pa.field(
                 "signature", pa.list_(pa.field("item", pa.uint32(), nullable=False), permutations), nullable=False

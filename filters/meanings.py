@@ -61,6 +61,11 @@ SIGNAL_MEANINGS: Mapping[str, str] = {
     "digit_ratio": "share of decimal digits",
     "punctuation_ratio": "share of punctuation and symbols",
     "uppercase_ratio": "share of upper-case letters",
+    "pii_emails": "e-mail addresses",
+    "pii_ips": "public IP addresses",
+    "pii_resident_ids": "Chinese resident-ID numbers",
+    "pii_cards": "numbers of payment cards",
+    "pii_phones": "telephone numbers",
     "datatrove_words": "datatrove's words that are not only symbols",
     "datatrove_stop_words": "distinct English stop words among datatrove's words",
     "datatrove_c4_sentences": "sentences in the lines that datatrove's C4 filter keeps",
@@ -136,4 +141,5 @@ REASON_MEANINGS: Mapping[Reason, str] = {
     Reason.SCRIPT_SHARE: "Too few characters are han, kana or hangul for a Chinese or Japanese page.",
     Reason.SYMBOLS: "Too many characters are punctuation or symbols: data inside source code.",
     Reason.REPEATED_CHARACTERS: "Too many windows of 13 characters occurred before.",
+    Reason.PERSONAL_DATA: "Personal data of a kind that `[privacy]` drops, or more of it than a rule allows.",
 }

@@ -12,8 +12,7 @@ Invariant: edits of a text lie in order, do not overlap, and depend on the text 
 gate, some 10 µs a place; linear in the text, whatever it is.
 """
 
-import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +20,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.schema import PERSONAL_SIGNALS
-from corpus.text.edits import EDITS, Edit
+from corpus.text.edits import EDITS
 from corpus.text.segmentation import utf8_buffers
 from filters.pii_addresses import address_v6, addresses_v4, email_at
 from filters.pii_context import AFTER_CHARACTERS, BEFORE_CHARACTERS, folded
 from filters.pii_gate import AT, COLON, NUMBER, find_places
+from filters.pii_kinds import SIGNALS, TOKENS, Kind
 from filters.pii_numbers import numbers_in
 
 #: Part of the fingerprint of `extract`: raise it with every change that can find something else.
@@ -35,28 +35,6 @@ VERSION = 1
 _AROUND_NUMBER, _AROUND_AT = (3 * BEFORE_CHARACTERS, 3 * AFTER_CHARACTERS), (160, 260)
 
 
-class Kind(enum.StrEnum):
-    """What is found; where two overlap the first named here counts."""
-
-    EMAIL = "email"
-    IP = "ip"
-    RESIDENT_ID = "resident_id"
-    CARD = "card"
-    PHONE = "phone"
-
-
-#: What stands in the place of what was found: one token a kind, so that a model can learn it and a reader find it.
-TOKENS: Mapping[Kind, str] = {
-    Kind.EMAIL: "<EMAIL>",
-    Kind.IP: "<IP>",
-    Kind.RESIDENT_ID: "<ID>",
-    Kind.CARD: "<CARD>",
-    Kind.PHONE: "<PHONE>",
-}
-#: Kind → the column of signals/ that counts it.
-SIGNALS: Mapping[Kind, str] = dict(zip(Kind, PERSONAL_SIGNALS, strict=True))
-
-_KINDS = {token: kind for kind, token in TOKENS.items()}
 _PRIORITY = {kind: number for number, kind in enumerate(Kind)}
 
 
@@ -71,11 +49,6 @@ class Found(NamedTuple):
 class PersonalData(NamedTuple):
     counts: dict[str, npt.NDArray[np.uint32]]  # column → (texts,)
     edits: pa.ListArray  # (texts,) of corpus.text.edits.EDITS
-
-
-def kind_of(edit: Edit) -> Kind | None:
-    """The kind that an edit is about, None where it is about something else."""
-    return _KINDS.get(edit.replacement)
 
 
 def measure(texts: pa.Array) -> PersonalData:
@@ -94,7 +67,9 @@ def measure(texts: pa.Array) -> PersonalData:
         [pa.array(begins, pa.uint32()), pa.array(ends, pa.uint32()), pa.array(tokens, pa.string())],
         fields=list(EDITS.value_type),
     )
-    return PersonalData(counts, pa.ListArray.from_arrays(pa.array(np.cumsum(sizes, dtype=np.int32)), values, type=EDITS))
+    return PersonalData(
+        counts, pa.ListArray.from_arrays(pa.array(np.cumsum(sizes, dtype=np.int32)), values, type=EDITS)
+    )
 
 
 def find(text: str) -> list[Found]:
@@ -113,7 +88,7 @@ def _found(texts: pa.Array) -> Iterator[tuple[int, list[Found]]]:
     places = find_places(data, offsets)
     if not len(places.document):
         return
-    view = memoryview(data)
+    view = memoryview(data.data)
     bounds = offsets.tolist()
     row, met = -1, list[Found]()
     for document, sort, begin, end in zip(*(column.tolist() for column in places), strict=True):
@@ -162,7 +137,7 @@ def _judged(view: memoryview, start: int, stop: int, sort: int, begin: int, end:
     else:
         if text.count(".", here, there) >= 3:
             spans += [(Kind.IP, *span) for span in addresses_v4(text, here, there)]
-        spans += [(Kind(kind), *span) for kind, *span in numbers_in(text, here, there)]
+        spans += [(Kind(each.kind), each.begin, each.end) for each in numbers_in(text, here, there)]
     origin = first - start
     for kind, past, stop in spans:
         if plain:

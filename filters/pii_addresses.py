@@ -21,7 +21,9 @@ from filters.pii_context import AFTER_CHARACTERS, BEFORE_CHARACTERS, LETTERS
 MOST_LOCAL_CHARACTERS = 64
 
 _LOCAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+'-")
-_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}(?:[Xx][Nn]--[A-Za-z0-9-]{2,59}|[A-Za-z]{2,18})")
+_DOMAIN = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}(?:[Xx][Nn]--[A-Za-z0-9-]{2,59}|[A-Za-z]{2,18})"
+)
 _GLUED = re.compile(r"[a-z]{2,18}(?=[A-Z])")
 _PATH = re.compile(r":(?:[/~]|[A-Za-z0-9._-]{1,64}/)|//")
 #: `ssh://user@host`; and a message's id as the path of a URL.
@@ -66,7 +68,11 @@ def email_at(text: str, at: int) -> tuple[int, int] | None:
     if len(labels) < 2 or _RESERVED.search(domain) or (labels[-1].lower() in _FILE_ENDINGS and labels[-2][0].isdigit()):
         return None
     after = text[end : end + 1]
-    if after and ((_is_word(after) and not after.isupper()) or after in "@_" or (after == "-" and _is_word(text[end + 1 : end + 2]))):
+    if after and (
+        (_is_word(after) and not after.isupper())
+        or after in "@_"
+        or (after == "-" and _is_word(text[end + 1 : end + 2]))
+    ):
         return None
     if _PATH.match(text, end) or _USER_OF_URL.search(text, max(0, begin - 80), begin):
         return None
@@ -87,20 +93,20 @@ def _is_top_level(label: str) -> bool:
 # ------------------------------------------------------------------------------------------------ IP
 
 #: IPv4 ranges that are no public host's, as first and last address (IANA's special-purpose registry; 224/4, 240/4).
+_SPECIAL_NETWORKS = (
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24 "
+    "192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3"
+)
 _SPECIAL_V4 = tuple(
-    (int(network[0]), int(network[-1]))
-    for network in map(
-        ipaddress.IPv4Network,
-        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
-        "192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 "
-        "203.0.113.0/24 224.0.0.0/3".split(),
-    )
+    (int(network[0]), int(network[-1])) for network in map(ipaddress.IPv4Network, _SPECIAL_NETWORKS.split())
 )
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _SPECIAL_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20")))
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_V4 = re.compile(rf"(?:(?<![0-9A-Za-z_.])|(?<=(?<![A-Za-z])[Ii][Pp]))(?:{_OCTET}\.){{3}}{_OCTET}(?![0-9A-Za-z_])(?!\.[0-9A-Za-z])")
+_V4 = re.compile(
+    rf"(?:(?<![0-9A-Za-z_.])|(?<=(?<![A-Za-z])[Ii][Pp]))(?:{_OCTET}\.){{3}}{_OCTET}(?![0-9A-Za-z_])(?!\.[0-9A-Za-z])"
+)
 _RANGE = re.compile(rf"- ?(?:{_OCTET}\.){{3}}{_OCTET}(?![0-9])")
 _V6 = re.compile(r"[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}")
 
@@ -116,7 +122,8 @@ _ADDRESS_WORD = re.compile(
 )
 _VERSION_WORD = re.compile(
     rf"(?<![{LETTERS}])(?:v|ver|vers|versions?|releases?|rev|revision|build|firmware|fw|kernel|sdk|update|upgraded?|sections?|sect|"
-    rf"chapter|clause|table|figure|fig|oid|database)(?![{LETTERS}])[\W\d_]{{0,24}}(?:(?:and|or|to|of|no)(?![{LETTERS}])[\W\d_]{{0,24}})?$"
+    rf"chapter|clause|table|figure|fig|oid|database)(?![{LETTERS}])[\W\d_]{{0,24}}"
+    rf"(?:(?:and|or|to|of|no|from|is|was)(?![{LETTERS}])[\W\d_]{{0,24}}){{0,3}}$"
     r"|(?:版本|版|版本号|升级[到至]|更新[到至]|[第表图见节条章§])[\W\d_]{0,3}$",
     re.IGNORECASE,
 )

@@ -70,19 +70,22 @@ _ENDINGS = {  # of a run of Chinese, Japanese or Korean characters
     Context.IDENTITY: "身份证 身份證 身分證 证件 證件 身份",
     Context.OTHER: (
         "订单 訂單 单号 單號 编号 編號 流水 序列 货号 貨號 型号 型號 书号 書號 刊号 条码 条形码 批号 准文 文号 许可证 许可證 备案 合同 "
-        "发票 發票 快递 运单 物流 学号 學號 工号 案号 期号 帖子 资本 人口 浏览 浏览量 阅读 下载 票价 专利 执照 信用代码 核准号 群号 群 "
-        "坐标 版本 邮编 证书"
+        "发票 發票 快递 运单 物流 学号 學號 工号 案号 期号 帖子 资本 人口 浏览 阅读 下载 票价 专利 执照 信用代码 核准号 群号 群 "
+        "坐标 版本 邮编 证书 代码 量 数 额 值"
     ),
 }
 # Words that may stand between the telling word and the number: `call us at 617 555 0188`, `手机号码是`.
-PASSED_OVER = frozenset(
-    "number numbers unter no nos nr num us me him her them at on is was to the or and with for by 或 和 及 至 到 或者".split()
+_PASSED_OVER = (
+    "number numbers unter no nos nr num us me him her them at on is was to the or and with for by 或 和 及 至 到 或者"
 )
+PASSED_OVER = frozenset(_PASSED_OVER.split())
 _SUFFIXES = ("号码", "號碼", "号", "號", "为", "是", "请", "在")
 
 TELLING_OF_PHONES = tuple(_WORDS[Context.PHONE].split())
 _CONTEXTS = {word: context for context, words in _WORDS.items() for word in words.split()}
 _CONTEXTS_OF_ENDINGS = tuple((tuple(words.split()), context) for context, words in _ENDINGS.items())
+# Before a word that is part of a name: `j.cell.2020`, `my_phone`. (Nothing is before the first.)
+_WITHIN_NAME = (".", "_", "@", "=", "&")
 _TOKEN = re.compile(rf"[{LETTERS}]+|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|[#№]")
 
 
@@ -97,7 +100,13 @@ def context_before(text: str, begin: int) -> Context | None:
         context = Context.OTHER if word in "#№" else _CONTEXTS.get(word)
         if context is None and word >= "\u3040":
             context = _context_of_ending(word)
-        if context is Context.PHONE and "\n" in (between := before[token.end() :]) and between.lstrip(" .)")[0] not in ":：":
+        if context is Context.PHONE and before[token.start() - 1 : token.start()] in _WITHIN_NAME:
+            return None
+        if (
+            context is Context.PHONE
+            and "\n" in (between := before[token.end() :])
+            and between.lstrip(" .)")[0] not in ":："
+        ):
             return None
         if context is not None or word not in PASSED_OVER:
             return context
@@ -129,28 +138,41 @@ def stands_alone(text: str, begin: int, end: int, *, labelled: bool, sure: bool 
     `labelled`: a telling word says what it is, so a letter, `=` or `.` directly before it may belong to that word.
     `sure`: nothing else looks like it, so a capital directly after it begins what stood in the next cell: `+41 … 76E-Mail`.
     """
+    return not (
+        _goes_on_before(text, begin, labelled)
+        or _goes_on_after(text, end, sure)
+        or _UNIT.match(text, end)
+        or (not (labelled or sure) and _calculated(text, begin, end))
+    )
+
+
+def _goes_on_before(text: str, begin: int, labelled: bool) -> bool:
     before = text[begin - 1] if begin else " "
     beyond = text[begin - 2] if begin > 1 else " "
     if before in "_#$€£¥￥@%&~\\" or _is_word(before):
-        if not (labelled and before.isalpha()):
-            return False
-    elif before in ".'" and _is_word(beyond) and not (labelled and beyond.isalpha()):
+        return not (labelled and before.isalpha())
+    if before in ".'":
+        return _is_word(beyond) and not (labelled and beyond.isalpha())
+    if before == ",":
+        return beyond.isdigit() and not _NUMBER_BEFORE.search(text[max(0, begin - 6) : begin])
+    if before == "-":
+        return _is_word(beyond) or beyond in "-._"
+    if before == "/":
+        return _is_letter(beyond) or beyond == "/"
+    return before == "=" and not labelled
+
+
+def _goes_on_after(text: str, end: int, sure: bool) -> bool:
+    after, beyond = text[end : end + 1], text[end + 1 : end + 2]
+    if not after:
         return False
-    elif before == "," and beyond.isdigit() and not _NUMBER_BEFORE.search(text[max(0, begin - 6) : begin]):
-        return False
-    elif (before == "-" and (_is_word(beyond) or beyond in "-._")) or (before == "/" and (_is_letter(beyond) or beyond == "/")):
-        return False
-    elif before == "=" and not labelled:
-        return False
-    after = text[end : end + 1]
-    if after and ((_is_word(after) and not (sure and after.isupper())) or after in "_@=\\"):
-        return False
-    beyond = text[end + 1 : end + 2]
-    if after and after in ".-/:'" and _is_word(beyond) and not _NEXT.match(text, end):
-        return False
-    if after == "," and _GROUP_OF_THREE.match(text, end):
-        return False
-    return not (_UNIT.match(text, end) or (not (labelled or sure) and _calculated(text, begin, end)))
+    if _is_word(after):
+        return not (sure and after.isupper())
+    if after == ",":
+        return _GROUP_OF_THREE.match(text, end) is not None
+    if after in ".-/:'":
+        return _is_word(beyond) and not _NEXT.match(text, end)
+    return after in "_@=\\"
 
 
 def _calculated(text: str, begin: int, end: int) -> bool:

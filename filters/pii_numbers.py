@@ -12,6 +12,7 @@ mobile prefixes that China's ministry has given out.
 Every quantifier is bounded, and no pattern is tried where a digit stands before it, so a window costs what it is long.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -32,7 +33,7 @@ class Number(NamedTuple):
 
 #: The first two digits: provinces, regions and cities of GB/T 2260; 71, 81, 82 Taiwan, Hong Kong, Macau; 83 residents.
 PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()  # noqa: SIM905
 )
 #: Nobody with such a number is older; and the newest. Constants: a clock would make the output depend on the day.
 FIRST_YEAR, LAST_YEAR = 1900, 2029
@@ -158,7 +159,10 @@ _NATIONAL = re.compile(  # forms with a trunk 0 that are unlike a date, a range 
     r"|0[1-9][0-9]{1,3}/[0-9]{4,8}(?:-[0-9]{1,4})?"  # 0711/2312-500
     r"|8 ?\([0-9]{3,4}\) ?[0-9]{2,3}-[0-9]{2}-[0-9]{2})(?![0-9])"  # 8 (495) 555-01-23
 )
-_PAIR_BEFORE, _PAIR_AFTER = re.compile(r"[0-9A-Fa-f]{2}[ .-]{1,2}$"), re.compile(r"[ .-]{1,2}[0-9A-Fa-f]{2}(?![0-9A-Za-z])")
+_PAIR_BEFORE, _PAIR_AFTER = (
+    re.compile(r"[0-9A-Fa-f]{2}[ .-]{1,2}$"),
+    re.compile(r"[ .-]{1,2}[0-9A-Fa-f]{2}(?![0-9A-Za-z])"),
+)
 _FRENCH = re.compile(r"(?<![0-9+])0[1-9](?P<between>[ .-])(?:[0-9]{2}(?P=between)){3}[0-9]{2}(?![0-9])")
 _LABELLED = re.compile(  # after a word that says so
     r"(?<![0-9+])(?:[0-9]{7,12}"
@@ -188,7 +192,7 @@ def _is_french(found: re.Match[str], context: Context | None) -> bool:
     if context is Context.PHONE:
         return True
     pairs = re.findall(r"[0-9]{2}", found[0])
-    ascending = all(earlier < later for earlier, later in zip(pairs, pairs[1:], strict=False))
+    ascending = all(earlier < later for earlier, later in itertools.pairwise(pairs))
     before, after = found.string[max(0, found.start() - 4) : found.start()], found.string[found.end() : found.end() + 4]
     return not (ascending or _PAIR_BEFORE.search(before) or _PAIR_AFTER.match(after))
 
@@ -226,7 +230,7 @@ def _is_international(digits: str) -> bool:
         national = digits[2:]
         return bool(
             (len(national) == 11 and _CN_MOBILE_PREFIX.match(national))
-            or re.fullmatch(rf"0?(?:10|2[0-57-9])[2-8][0-9]{{7}}|0?[3-9][0-9]{{2}}[2-8][0-9]{{6,7}}", national)
+            or re.fullmatch(r"0?(?:10|2[0-57-9])[2-8][0-9]{7}|0?[3-9][0-9]{2}[2-8][0-9]{6,7}", national)
         )
     return digits[len(code)] != "0" or code in _WITH_ZERO
 

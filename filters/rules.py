@@ -26,7 +26,9 @@ from corpus import recipe as settings
 from corpus.columns import numbers
 from corpus.errors import RecipeError
 from corpus.reasons import SCREENS, Outcome, Reason
-from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type
+from corpus.schema import COUNT_SIGNALS, PERSONAL_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type
+from filters.pii_kinds import SIGNALS as SIGNAL_OF_KIND
+from filters.pii_kinds import kinds_that_are
 from filters.profile_files import ProfileFile, profile_files
 
 ANY_LANGUAGE = "*"
@@ -35,6 +37,7 @@ SIGNALS = (
     "second_language_share",
     *COUNT_SIGNALS,
     *RATIO_SIGNALS,
+    *PERSONAL_SIGNALS,
     *(name for group in SIGNAL_GROUPS.values() for name in group),
 )
 #: Reasons that a rule may give.
@@ -101,7 +104,7 @@ class Profiles:
 
 
 def load_profiles(recipe: settings.Recipe) -> Profiles:
-    """The shipped profiles with the recipe's [profiles.NAME] tables laid over them.
+    """The shipped profiles with the recipe's [profiles.NAME] tables laid over them, and what [privacy] drops after all.
 
     A table starts from the shipped profile `base`, or from that of its own name, or from nothing. Its rules hold for its
     `languages`, then those of its variants for theirs, in order. A rule replaces the limit on the same side of the same
@@ -124,6 +127,14 @@ def load_profiles(recipe: settings.Recipe) -> Profiles:
     for source in recipe.source:
         if source.profile not in rule_sets:
             raise RecipeError(f"source {source.name!r}: {_unknown('profile', source.profile, rule_sets)}")
+    if dropped := _personal_limits(recipe.privacy):
+        rule_sets = {
+            name: {
+                language: dataclasses.replace(rules, limits=(*rules.limits, *dropped))
+                for language, rules in by_language.items()
+            }
+            for name, by_language in rule_sets.items()
+        }
     of_source = {source.name: source.profile for source in recipe.source}
     used = {
         limit.signal
@@ -134,6 +145,12 @@ def load_profiles(recipe: settings.Recipe) -> Profiles:
     }
     groups = tuple(group for group, names in SIGNAL_GROUPS.items() if not used.isdisjoint(names))
     return Profiles(rule_sets, of_source, groups)
+
+
+def _personal_limits(privacy: settings.Privacy) -> tuple[Limit, ...]:
+    """No personal data of the kinds whose documents are dropped."""
+    signals = (SIGNAL_OF_KIND[kind] for kind in kinds_that_are("drop", privacy))
+    return tuple(Limit(signal, "max", 0.0, Reason.PERSONAL_DATA, "[privacy]") for signal in signals)
 
 
 def shipped_rules() -> Mapping[str, Mapping[str, RuleSet]]:

@@ -445,11 +445,12 @@ def naming(recipe_path: Path) -> Iterator[None]:
 def compile_kernels() -> None:
     """Compiles once, before workers start: each would compile for itself otherwise."""
     from corpus.text import markup
-    from filters import minhash, signals
+    from filters import minhash, pii, signals
 
     markup.warm_up()
     signals.warm_up()
     minhash.warm_up()
+    pii.warm_up()
 
 
 def peak_memory_bytes() -> int:

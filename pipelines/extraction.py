@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from corpus import schema, seeds
+from corpus.columns import numbers
 from corpus.reasons import BYTE_LOSSES, Reason
 from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, Source, fingerprint
 from corpus.sources.read import read_split
@@ -166,10 +168,10 @@ def extract_fingerprint(
 
     `url_lists` are the digests of the sources' lists. Wanted languages matter where pages are screened by them.
     """
-    from filters import datatrove_signals, jieba_signals, minhash, signals
+    from filters import datatrove_signals, jieba_signals, minhash, pii, signals
     from filters.rules import load_profiles
 
-    kernels = {"signals": signals.VERSION, "minhash": minhash.VERSION}
+    kernels = {"signals": signals.VERSION, "minhash": minhash.VERSION, "pii": pii.VERSION}
     of_group = {"datatrove": datatrove_signals.VERSION, "jieba": jieba_signals.VERSION}
     kernels |= {group: of_group[group] for group in load_profiles(recipe).groups}
     return fingerprint(
@@ -346,7 +348,7 @@ def parse_date(date: str | None) -> datetime.datetime | None:
 
 def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
     """Everything that is measured on a batch of documents, row for row: schema.signals_schema."""
-    from filters import datatrove_signals, jieba_signals, minhash, signals
+    from filters import datatrove_signals, jieba_signals, minhash, pii, signals
     from filters.language import LanguageModel
     from filters.language_hint import with_hint
 
@@ -366,6 +368,7 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
         measured |= datatrove_signals.measure(texts)
     if "jieba" in settings.groups:
         measured |= jieba_signals.measure(texts, languages)
+    personal = pii.measure(texts)
     dedup = settings.dedup
     signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)
     bands = minhash.bands(signature, bands=dedup.bands, rows=dedup.rows)
@@ -381,7 +384,8 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
         "second_language_share": pa.array([each.second_share for each in found], pa.float32()),
         "code_switching": pa.array([each.code_switching for each in found], pa.bool_()),
         "text_hash": pa.array([seeds.content_digest(text.encode()) for text in strings], pa.binary(16)),
-        **{name: pa.array(values) for name, values in measured.items()},
+        **{name: pa.array(values) for name, values in (measured | personal.counts).items()},
+        "personal_data": personal.edits,
         "shingles": pa.array(shingles),
     }
     for name, values in (("signature", signature), ("bands", bands)):
@@ -439,8 +443,10 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
             for kind, of in (("documents", schema.DOCUMENTS), ("signals", settings.signals))
         }
         for batch in batches():
+            measured = signal_batch(batch, settings)
             writers["documents"].write(batch)
-            writers["signals"].write(signal_batch(batch, settings))
+            writers["signals"].write(measured)
+            _count_personal_data(measured, counts)
     written = {kind: writer.written for kind, writer in writers.items()}
     written["failed"] = ipc.write_table(stage.output("failed", item), failed_table(losses), schema.FAILED)
     counts["documents"] = written["documents"].rows
@@ -457,6 +463,15 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
     counts["payloads_reused"] = works.reused
     counts["records_in"] = counts["documents"] + counts["dropped"] + counts["failed"]
     return ItemRecord(item=item, outputs=written, counts=counts)
+
+
+def _count_personal_data(measured: pa.RecordBatch, counts: dict[str, int]) -> None:
+    """Adds up what was found: `personal_data.pii_emails`, and the documents with any."""
+    columns = [numbers(measured.column(name)) for name in schema.PERSONAL_SIGNALS]
+    for name, column in zip(schema.PERSONAL_SIGNALS, columns, strict=True):
+        counts[f"personal_data.{name}"] = counts.get(f"personal_data.{name}", 0) + int(column.sum())
+    any_of = np.any(np.stack(columns), axis=0)
+    counts["documents_with_personal_data"] = counts.get("documents_with_personal_data", 0) + int(any_of.sum())
 
 
 def failed_table(losses: list[tuple[int, Loss]]) -> pa.Table:

@@ -64,7 +64,9 @@ def measured_batches(reading: Reading, split: Split, settings: ExtractSettings) 
     while rows := list(itertools.islice(found, BATCH_DOCUMENTS)):
         documents = document_batch(rows, split=split, first_row=first)
         first += len(rows)
-        signals = pa.Table.from_batches([signal_batch(documents, settings)]).drop_columns(["signature", "bands"])
+        signals = pa.Table.from_batches([signal_batch(documents, settings)]).drop_columns(
+            ["signature", "bands", "personal_data"]
+        )
         for name in ("id", "url"):
             signals = signals.append_column(documents.schema.field(name), documents.column(name))
         yield signals

@@ -297,6 +297,7 @@ DECISIONS = pa.schema(
         pa.field("similarity", pa.float32()),  # estimated Jaccard with it
         pa.field("cluster_size", pa.uint32(), nullable=False),  # kept: itself and those it stands for; else 0
         pa.field("cuts", EDITS, nullable=False),  # kept: passages of evaluation items that its tokens do without
+        pa.field("replacements", EDITS, nullable=False),  # kept: personal data in whose place its tokens have others
     ]
 )
 

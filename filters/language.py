@@ -15,7 +15,7 @@ Reads texts; returns one `Identification` a text: the columns `language`, `langu
   more of the former is "yue". lid.176.ftz finds 1 of 26 paragraphs of the Universal Declaration, this 26, and none in
   Mandarin.
 - *Second language.* Each window is also identified alone. The language of the most letters in windows that are surely
-  (SURE) in another than the text's is its second one, with its share of the letters. A text of one window has none.
+  (SURE) in another than the text's is its second one, with its share of the letters. A text no longer than all windows together is one, and has none.
 - *Code-switching.* In some window with LEAST_LETTERS letters, two scripts (Han and kana are one) hold a fifth of them each.
 - *Simplified or traditional.* A character that GB 2312 has and Big5 lacks is a simplified form, the reverse a
   traditional one: the two standards were made for the two ways of writing; what both have (的, 人) says nothing.
@@ -185,7 +185,13 @@ class LanguageModel:
 
     def identify(self, texts: Sequence[str], *, windows: int = 5, window_characters: int = 300) -> list[Identification]:
         """One identification a text, in their order."""
-        samples = [sample_windows(text, windows, window_characters) for text in texts]
+        # A short text whole: in pieces, the model is less sure of each.
+        samples = [
+            sample_windows(text, windows, window_characters)
+            if len(text) > windows * window_characters
+            else [text.replace("\n", " ")]
+            for text in texts
+        ]
         if not samples:
             return []
         first = np.cumsum([0] + [len(sample) for sample in samples])  # (texts + 1,) of windows

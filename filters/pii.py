@@ -21,11 +21,11 @@ import pyarrow as pa
 
 from corpus.schema import PERSONAL_SIGNALS
 from corpus.text.edits import EDITS
+from corpus.text.personal_data import SIGNALS, TOKENS, Kind
 from corpus.text.segmentation import utf8_buffers
 from filters.pii_addresses import address_v6, addresses_v4, email_at
 from filters.pii_context import AFTER_CHARACTERS, BEFORE_CHARACTERS, folded
 from filters.pii_gate import AT, COLON, NUMBER, find_places
-from filters.pii_kinds import SIGNALS, TOKENS, Kind
 from filters.pii_numbers import numbers_in
 
 #: Part of the fingerprint of `extract`: raise it with every change that can find something else.

@@ -27,8 +27,8 @@ from corpus.columns import numbers
 from corpus.errors import RecipeError
 from corpus.reasons import SCREENS, Outcome, Reason
 from corpus.schema import COUNT_SIGNALS, PERSONAL_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type
-from filters.pii_kinds import SIGNALS as SIGNAL_OF_KIND
-from filters.pii_kinds import kinds_that_are
+from corpus.text.personal_data import SIGNALS as SIGNAL_OF_KIND
+from corpus.text.personal_data import kinds_that_are
 from filters.profile_files import ProfileFile, profile_files
 
 ANY_LANGUAGE = "*"

@@ -15,13 +15,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from corpus import schema, seeds
-from corpus.columns import numbers
 from corpus.reasons import BYTE_LOSSES, Reason
 from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, Source, fingerprint
+from corpus.report.personal_data import found_counts
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
 from corpus.sources.splits import read_splits
@@ -446,7 +445,8 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
             measured = signal_batch(batch, settings)
             writers["documents"].write(batch)
             writers["signals"].write(measured)
-            _count_personal_data(measured, counts)
+            for name, number in found_counts(measured).items():
+                counts[name] = counts.get(name, 0) + number
     written = {kind: writer.written for kind, writer in writers.items()}
     written["failed"] = ipc.write_table(stage.output("failed", item), failed_table(losses), schema.FAILED)
     counts["documents"] = written["documents"].rows
@@ -463,15 +463,6 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
     counts["payloads_reused"] = works.reused
     counts["records_in"] = counts["documents"] + counts["dropped"] + counts["failed"]
     return ItemRecord(item=item, outputs=written, counts=counts)
-
-
-def _count_personal_data(measured: pa.RecordBatch, counts: dict[str, int]) -> None:
-    """Adds up what was found: `personal_data.pii_emails`, and the documents with any."""
-    columns = [numbers(measured.column(name)) for name in schema.PERSONAL_SIGNALS]
-    for name, column in zip(schema.PERSONAL_SIGNALS, columns, strict=True):
-        counts[f"personal_data.{name}"] = counts.get(f"personal_data.{name}", 0) + int(column.sum())
-    any_of = np.any(np.stack(columns), axis=0)
-    counts["documents_with_personal_data"] = counts.get("documents_with_personal_data", 0) + int(any_of.sum())
 
 
 def failed_table(losses: list[tuple[int, Loss]]) -> pa.Table:

@@ -28,7 +28,8 @@ from corpus.reasons import Reason
 from corpus.recipe import Recipe, fingerprint
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
-from corpus.text.edits import Edit, edited_bytes
+from corpus.text.edits import EDITS, Edit, edited_bytes
+from corpus.text.personal_data import Kind, kind_of, kinds_that_are, replacements
 from filters import duplicates
 from filters.contaminated import Verdicts, judge_contamination
 from filters.duplicates import Block, Documents, Edges, Removals
@@ -38,7 +39,10 @@ from pipelines.transforms.metrics import count
 from pipelines.transforms.work_items import ReadWorkItems
 
 KINDS = ("decisions",)
-VERSION = 2
+VERSION = 3
+
+#: Columns of signals/ that few steps need, and most of a row's bytes.
+_SIGNATURES, _EDITS = ("signature", "bands"), ("personal_data",)
 
 #: Band rows that one reducer holds: 4 million of 150 bytes.
 PARTITION_ROWS = 4 << 20
@@ -113,7 +117,10 @@ def select_fingerprint(recipe: Recipe, *, extract: str, decontaminate: str | Non
     }
     exams = recipe.decontaminate
     contaminated = [decontaminate, exams.coverage, exams.action] if exams is not None else []
-    return fingerprint("select", VERSION, extract, sorted(recipe.run.languages), rules, recipe.dedup, contaminated)
+    replaced = sorted(kinds_that_are("replace", recipe.privacy))
+    return fingerprint(
+        "select", VERSION, extract, sorted(recipe.run.languages), rules, recipe.dedup, contaminated, replaced
+    )
 
 
 # ------------------------------------------------------------------------------------------------ pure functions
@@ -207,11 +214,15 @@ def follow_representatives(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def decide(
-    signals: pa.Table, reasons: pa.Array, removals: Iterable[pa.RecordBatch], cuts: Mapping[int, list[Edit]]
+    signals: pa.Table,
+    reasons: pa.Array,
+    removals: Iterable[pa.RecordBatch],
+    cuts: Mapping[int, list[Edit]],
+    replacements: Mapping[int, list[Edit]],
 ) -> pa.Table:
     """schema.DECISIONS of one work item: the rules' verdicts, and the removals that name one of its documents.
 
-    `cuts` are the passages that go out of a row's text if it is kept.
+    `cuts` are the passages that go out of a row's text if it is kept, `replacements` the personal data.
     """
     table = pa.Table.from_batches(removals, REMOVALS)
     doc_id = numbers(signals["doc_id"])  # ascending
@@ -228,17 +239,23 @@ def decide(
     kept = np.array([not each for each in reason], np.bool_)
     represented = np.bincount(of_mine[of_mine >= 0], minlength=len(doc_id))
     sizes = np.where(kept, 1 + represented, 0).astype(np.uint32)
-    edits = [cuts.get(row, []) if is_kept else [] for row, is_kept in enumerate(kept.tolist())]
-    listed = [[edit._asdict() for edit in row] for row in edits]
     columns = [
         *(signals["doc_id"], pa.array(kept), pa.array(reason, pa.string()), names, similarity, pa.array(sizes)),
-        pa.array(listed, schema.DECISIONS.field("cuts").type),
+        *(_edits_of_kept(edits, kept) for edits in (cuts, replacements)),
     ]
     return pa.table(dict(zip(schema.DECISIONS.names, columns, strict=True)), schema=schema.DECISIONS)
 
 
+def _edits_of_kept(edits: Mapping[int, list[Edit]], kept: NDArray[np.bool_]) -> pa.Array:
+    listed = [
+        [edit._asdict() for edit in edits.get(row, [])] if is_kept else [] for row, is_kept in enumerate(kept.tolist())
+    ]
+    return pa.array(listed, EDITS)
+
+
 def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts | None = None) -> dict[str, int]:
-    """documents, kept, dropped; dropped per reason; kept documents and bytes (without what is cut) per domain.
+    """documents, kept, dropped; dropped per reason; kept documents and bytes (of the edited texts) per domain; personal
+    data that is replaced per kind, and documents with any.
 
     With exams also: contaminated documents, for each exam too, whatever else was decided about them; documents that
     were cut, and bytes.
@@ -248,19 +265,25 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
         counts |= {"contaminated": int(verdicts.contaminated.sum()), "cut_documents": 0, "cut_bytes": 0}
         for exam in (name for names in verdicts.exams.values() for name in names):
             counts[f"contaminated.{exam}"] = counts.get(f"contaminated.{exam}", 0) + 1
+    counts |= {"replaced_documents": 0} | {f"replaced.{kind}": 0 for kind in Kind}
     rows = zip(
         signals["source"].to_pylist(),
         signals["language"].to_pylist(),
         signals["bytes"].to_pylist(),
         decisions["reason"].to_pylist(),
         decisions["cuts"].to_pylist(),
+        decisions["replacements"].to_pylist(),
         strict=True,
     )
-    for source, language, whole, reason, cuts in rows:
-        size = edited_bytes(whole, (Edit(**cut) for cut in cuts)) if cuts else whole
+    for source, language, whole, reason, cuts, replaced in rows:
+        edits = [Edit(**edit) for edit in (*cuts, *replaced)]
+        size = edited_bytes(whole, edits) if edits else whole
         if cuts:
             counts["cut_documents"] += 1
-            counts["cut_bytes"] += whole - size
+            counts["cut_bytes"] += sum(cut["end"] - cut["begin"] for cut in cuts)
+        counts["replaced_documents"] += bool(replaced)
+        for edit in edits[len(cuts) :]:
+            counts[f"replaced.{kind_of(edit)}"] += 1
         counts["dropped" if reason else "kept"] += 1
         names = [f"dropped.{reason}"] if reason else [f"kept_documents.{source}.{language}"]
         for name in names:
@@ -326,7 +349,7 @@ class _OnSignals(beam.DoFn):
         """
         settings = self._settings
         of = settings.signals_schema
-        columns = [name for name in of.names if signatures or name not in ("signature", "bands")]
+        columns = [name for name in of.names if name not in (_EDITS if signatures else (*_SIGNATURES, *_EDITS))]
         signals = ipc.open_table(settings.signals.output("signals", item), of, columns=columns).combine_chunks()
         reasons = judge(signals, settings.profiles, settings.recipe.run.wants)
         if settings.contamination is None or (exams := settings.recipe.decontaminate) is None:
@@ -339,6 +362,12 @@ class _OnSignals(beam.DoFn):
             contamination, numbers(signals["bytes"]), threshold=exams.coverage, action=exams.action
         )
         return signals, with_contaminated(reasons, verdicts), verdicts
+
+    def replacements(self, item: int) -> Mapping[int, list[Edit]]:
+        """Row → the personal data that the recipe replaces."""
+        kinds = kinds_that_are("replace", self._settings.recipe.privacy)
+        url = self._settings.signals.output("signals", item)
+        return replacements(ipc.open_table(url, columns=["personal_data"])["personal_data"], kinds)
 
 
 class _HashBlocks(_OnSignals):
@@ -423,7 +452,9 @@ class _WriteDecisions(_OnSignals):
     def process(self, element: Grouped) -> Iterator[int]:
         item, removals = element
         signals, reasons, verdicts = self.judged(item)
-        decisions = decide(signals, reasons, removals, verdicts.cuts if verdicts is not None else {})
+        decisions = decide(
+            signals, reasons, removals, verdicts.cuts if verdicts is not None else {}, self.replacements(item)
+        )
         written = ipc.write_table(self._stage.output("decisions", item), decisions, schema.DECISIONS)
         record = ItemRecord(item, {"decisions": written}, decision_counts(signals, decisions, verdicts))
         self._stage.finish(record)

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from corpus.text.personal_data import Kind
 from filters import pii
-from filters.pii_kinds import Kind
 
 CASES = Path(__file__).with_name("pii_cases.toml")
 

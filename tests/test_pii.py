@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from corpus.recipe import PersonalAction, Privacy
 from corpus.schema import PERSONAL_SIGNALS
 from corpus.text.edits import EDITS, Edit, apply_edits
+from corpus.text.personal_data import SIGNALS, TOKENS, Kind, kind_of, kinds_that_are
 from corpus.text.segmentation import utf8_buffers
 from filters import pii, pii_gate
 from filters.pii_addresses import addresses_v4, top_level_domains
-from filters.pii_kinds import SIGNALS, TOKENS, Kind, kind_of, kinds_that_are
 from filters.pii_numbers import COUNTRY_LENGTHS, is_card, is_resident_id
 
 LEAST = 0.98

@@ -42,6 +42,7 @@ _COMPARED_SIGNALS = (
     "text_hash",
     *schema.COUNT_SIGNALS,
     *schema.RATIO_SIGNALS,
+    *schema.PERSONAL_SIGNALS,
     *(name for group in schema.SIGNAL_GROUPS.values() for name in group),
     "coverage",
 )

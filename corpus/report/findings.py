@@ -28,6 +28,7 @@ class Check(enum.StrEnum):
     CONSERVATION = "conservation"
     REPRESENTATIVE = "representative"
     CONTAMINATION = "contamination"
+    PERSONAL_DATA = "personal_data"
     TOKENS = "tokens"
     MANIFEST = "manifest"
     PHASES = "phases"

@@ -14,6 +14,7 @@ from corpus.errors import DamageError, RunDirectoryError
 from corpus.feed.phases import PhasePlan
 from corpus.recipe import parse_recipe
 from corpus.report.contamination import ExamReport, exam_reports
+from corpus.report.personal_data import PersonalReport, personal_reports
 from corpus.report.settings import settings_in_force
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import STAGES, RunDirectory
@@ -106,6 +107,7 @@ class Statistics:
     tokenizer: Tokenizer | None
     phases: tuple[Phase, ...]
     exams: tuple[ExamReport, ...]
+    personal_data: tuple[PersonalReport, ...]
     broken: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -140,6 +142,9 @@ def read_statistics(run: RunDirectory) -> Statistics:
         phases=phases_of(read_plan(run)) if "phases" in manifests else (),
         exams=exam_reports(run, _threshold(run, manifests), counts.get("select", {}))
         if "decontaminate" in manifests
+        else (),
+        personal_data=personal_reports(settings_in_force(run).privacy, counts["extract"], counts.get("select", {}))
+        if "extract" in counts
         else (),
         broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
     )

@@ -15,6 +15,7 @@ from rich.table import Table
 from corpus.report.contamination import ExamReport
 from corpus.report.difference import Difference
 from corpus.report.findings import Finding
+from corpus.report.personal_data import PersonalReport
 from corpus.report.plain import one_line
 from corpus.report.run_statistics import Domain, Funnel, Phase, Statistics
 
@@ -56,7 +57,7 @@ def cell(value: Any) -> str:
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
-    """The funnel, lost bytes, evaluation items, domains, phases; what is not there yet is left out."""
+    """The funnel, lost bytes, evaluation items, personal data, domains, phases; what is not there yet is left out."""
     tables = [funnel_table(statistics.funnels)]
     losses = statistics.losses
     if losses is not None and losses.ranges:
@@ -65,6 +66,8 @@ def statistics_tables(statistics: Statistics) -> list[Table]:
         tables.append(table_of(("reason", "ranges"), losses.ranges.items(), title=title))
     if statistics.exams:
         tables.append(exams_table(statistics.exams))
+    if any(each.found for each in statistics.personal_data):
+        tables.append(personal_table(statistics.personal_data))
     if statistics.domains:
         tables.append(domain_table(statistics.domains))
     if statistics.phases:
@@ -95,6 +98,13 @@ def exams_table(exams: Iterable[ExamReport]) -> Table:
     rows = [(each.exam, each.items, each.matchable, each.found, each.share_found, each.documents) for each in exams]
     columns = ("exam", "items", "can be matched", "found", "share found", "documents with one")
     return table_of(columns, rows, title="evaluation items")
+
+
+def personal_table(kinds: Iterable[PersonalReport]) -> Table:
+    """A line a kind of personal data that was found."""
+    rows = [(each.kind, each.found, each.documents, each.action, each.replaced) for each in kinds if each.found]
+    columns = ("kind", "found", "documents with it", "privacy", "replaced in kept documents")
+    return table_of(columns, rows, title="personal data")
 
 
 def domain_table(domains: Sequence[Domain]) -> Table:

@@ -3,6 +3,7 @@
     files      exist, with the size and XXH3-128 of their record; Arrow, of their schema, with as many rows
     documents  documents/, signals/ and decisions/ hold the same documents row for row; a text is the one that was measured
     exams      see corpus.report.contamination_checks
+    personal   what was found lies in the texts and is what is counted; what is replaced is what the recipe replaces of it
     decisions  kept or a reason; the counts of the records; a representative is a kept document, its cluster as large as
                those that name it; a near-duplicate's similarity reaches the threshold
     tokens     each document ends with the end-of-document id and once there; the kept documents, each once
@@ -32,6 +33,7 @@ from corpus.recipe import Recipe, fingerprint
 from corpus.report.contamination_checks import check_contamination, check_decided, check_exams
 from corpus.report.documents import RunDocuments
 from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows, file_digest
+from corpus.report.personal_data import check_found, check_replaced, found_counts
 from corpus.report.run_statistics import by_suffix, read_statistics
 from corpus.report.settings import settings_in_force
 from corpus.report.shard_checks import Row, check_phases, check_shard, check_shard_sums, read_manifest
@@ -216,7 +218,8 @@ def _check_extracted(stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     url = stage.output("documents", record.item)
     name = _name(stage.run, url)
     reader = ipc.open_reader(url, schema.DOCUMENTS)
-    signals = ipc.open_table(stage.output("signals", record.item), columns=["doc_id", "key", "text_hash"])
+    columns = ["doc_id", "key", "text_hash", "personal_data", *schema.PERSONAL_SIGNALS]
+    signals = ipc.open_table(stage.output("signals", record.item), columns=columns)
     begin, last = 0, -1
     for number in range(reader.num_record_batches):
         documents = reader.get_batch(number)
@@ -232,7 +235,10 @@ def _check_extracted(stage: Stage, record: ItemRecord) -> Iterator[Finding]:
         for row, (text, digest) in enumerate(zip(documents.column("text"), beside["text_hash"], strict=True)):
             if content_digest(text.as_buffer()) != digest.as_py():
                 yield Finding(Check.TEXT_HASH, name, f"row {begin + row}: another text than signals/ measured")
+        yield from check_found(documents, beside, name)
         begin += documents.num_rows
+    counted = found_counts(signals)
+    yield from check_counts(name, "found", {key: record.counts.get(key, 0) for key in counted}, counted)
     yield from _check_lost(stage, record)
 
 
@@ -283,6 +289,8 @@ def _check_decided(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[Fi
     found.update(f"dropped.{reason}" for reason in reasons if reason)
     recorded = {key: n for key, n in record.counts.items() if key in found or key.startswith("dropped.")}
     yield from check_counts(name, "in the file", recorded, dict(found))
+    if "extract" not in seen.damaged:
+        yield from check_replaced(stage.run, record.item, decisions, seen.recipe.privacy, record.counts, name)
     if (exams := seen.recipe.decontaminate) is not None and not seen.damaged & {"extract", "decontaminate"}:
         yield from check_decided(stage.run, record.item, decisions, exams, record.counts, name)
 

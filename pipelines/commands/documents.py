@@ -11,10 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.recipe import Privacy
 from corpus.report.documents import Head, RunDocuments
 from corpus.report.settings import settings_in_force
 from corpus.schema import signal_type
 from corpus.storage import ipc
+from corpus.text.edits import Edit
+from corpus.text.personal_data import kind_of
 from filters.rules import SIGNALS, Limit, all_reasons, load_profiles
 from pipelines.commands.measure import shortest
 from tokenizer_training.encode import load_encoder
@@ -51,6 +54,7 @@ FIELDS = (
     "cluster_size",
     "coverage",
     "exam_items",
+    "personal_data",
     "detail",
 )
 #: What `--fields` may name.
@@ -74,12 +78,25 @@ class RuleLine:
 
 
 @dataclasses.dataclass(frozen=True)
+class PersonalLine:
+    """Personal data of a document in bytes [begin, end) of its text, and what the recipe says is done about it."""
+
+    kind: str
+    begin: int
+    end: int
+    found: str
+    action: str
+    replacement: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Document:
     """One document; `row` has every field, its text and its signals."""
 
     row: Row
     rules: list[RuleLine]
     failing: list[str]  # reasons, in the profile's order: all of them, not the first alone
+    personal: list[PersonalLine]
     pieces: list[str]  # of its tokens as they are stored; [] where it was not tokenized
 
 
@@ -147,7 +164,17 @@ def describe(documents: RunDocuments, head: Head) -> Document:
     failures = all_reasons(row, rules, recipe.run.wants)
     beyond = {(failure.signal, failure.side) for failure in failures}
     lines = [_rule_line(limit, row[limit.signal], (limit.signal, limit.side) in beyond) for limit in rules.limits]
-    return Document(row, lines, list(dict.fromkeys(failure.reason for failure in failures)), _pieces(documents, head))
+    failing = list(dict.fromkeys(str(failure.reason) for failure in failures))
+    return Document(row, lines, failing, _personal(row, recipe.privacy), _pieces(documents, head))
+
+
+def _personal(row: Row, privacy: Privacy) -> list[PersonalLine]:
+    data = row["text"].encode()
+    return [
+        PersonalLine(kind, edit.begin, edit.end, data[edit.begin : edit.end].decode(), getattr(privacy, kind), token)
+        for edit in (Edit(**each) for each in row["personal_data"])
+        if (kind := kind_of(edit)) is not None and (token := edit.replacement)
+    ]
 
 
 def _rule_line(limit: Limit, value: float, fails: bool) -> RuleLine:
@@ -174,13 +201,14 @@ def _pieces(documents: RunDocuments, head: Head) -> list[str]:
 def with_signals(document: Document) -> Row:
     """A document as JSON: its fields, then text, signals, rules and tokens."""
     signals = {name: value for name in SIGNALS[1:] if (value := document.row[name]) is not None}
-    head = {name: document.row.get(name) for name in FIELDS if name != "detail"}
+    head = {name: document.row.get(name) for name in FIELDS if name not in ("detail", "personal_data")}
     rules = [dataclasses.asdict(rule) for rule in document.rules]
     return {
         **head,
         "failing": document.failing,
         "signals": signals,
         "rules": rules,
+        "personal_data": [dataclasses.asdict(each) for each in document.personal],
         "tokens": document.pieces,
         "text": document.row["text"],
     }

@@ -10,7 +10,7 @@ from rich.text import Text
 from corpus.errors import RecipeError
 from corpus.reasons import Reason
 from corpus.report.documents import Head, RunDocuments
-from corpus.report.plain import json_line, plain
+from corpus.report.plain import json_line, one_line, plain
 from corpus.report.tables import open_console, table_of
 from corpus.storage.run_directory import RunDirectory
 from pipelines.commands.documents import (
@@ -31,6 +31,7 @@ LINES_AT_ONCE = 256
 EXCERPT_CHARACTERS = 1500
 EXCERPT_TOKENS = 200
 EXAM_ITEMS = 10
+PERSONAL_DATA = 10
 
 
 @click.command()
@@ -219,6 +220,11 @@ def _lines(document: Document) -> Iterator[tuple[str, Any]]:
     if row["cuts"]:
         places = ", ".join(f"{cut['begin']} to {cut['end']}" for cut in row["cuts"][:EXAM_ITEMS])
         yield "cut out", f"bytes {places}" + (" …" if len(row["cuts"]) > EXAM_ITEMS else "")
+    for each in document.personal[:PERSONAL_DATA]:
+        done = {"replace": f"becomes {each.replacement}", "drop": "drops the document", "keep": "stays"}[each.action]
+        yield "personal data", f"{each.kind} {one_line(each.found)} at byte {each.begin}: {done}"
+    if (more := len(document.personal) - PERSONAL_DATA) > 0:
+        yield "", f"… {more:,} more"
     if row["representative"] is not None:
         yield "copy of", f"{row['representative_url'] or row['representative']} (similarity {row['similarity']:.3f})"
         yield "", f"doc_id {row['representative_doc_id']}, id {row['representative']}"

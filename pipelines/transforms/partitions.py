@@ -15,6 +15,9 @@ from corpus.storage import ipc
 from corpus.storage.run_directory import Stage
 from corpus.text.edits import Edit, apply_edits
 
+#: Columns of decisions/ that say what of a kept document's text is used otherwise.
+EDITS_OF_TEXTS = ("cuts", "replacements")
+
 
 @dataclasses.dataclass(frozen=True)
 class DocumentStages:
@@ -27,12 +30,12 @@ class DocumentStages:
 def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
     """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, language_score.
 
-    Texts are edited: without the passages that `select` cuts. Raises DamageError where the files do not hold the same documents row for row.
+    Texts are edited as `select` decided. Raises DamageError where the files do not hold the same documents row for row.
     """
     url = stages.extract.output("documents", item)
     reader = ipc.open_reader(url, schema.DOCUMENTS)
     signals = ipc.open_table(stages.extract.output("signals", item), columns=["doc_id", "language", "language_score"])
-    columns = ["doc_id", "kept", "cuts"]
+    columns = ["doc_id", "kept", *EDITS_OF_TEXTS]
     decisions = ipc.open_table(stages.select.output("decisions", item), schema.DECISIONS, columns=columns)
     begin = 0
     for number in range(reader.num_record_batches):
@@ -45,18 +48,27 @@ def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
         for name in ("language", "language_score"):
             documents = documents.append_column(signals.schema.field(name), beside[name])
         begin = end
-        yield _edited(documents, verdicts["cuts"]).filter(verdicts["kept"])
+        yield _edited(documents, edits_of(verdicts)).filter(verdicts["kept"])
     if begin != signals.num_rows or begin != decisions.num_rows:
         raise DamageError(f"{url}: {begin} documents, {signals.num_rows} signals, {decisions.num_rows} decisions")
 
 
-def _edited(documents: pa.Table, edits: pa.ChunkedArray) -> pa.Table:
-    """Documents with their texts after the edits (corpus.text.edits.EDITS), row for row beside them."""
-    rows = pc.indices_nonzero(pc.list_value_length(edits)).to_pylist()
-    if not rows:
+def edits_of(decisions: pa.Table) -> dict[int, list[Edit]]:
+    """Row → every edit of the document's text, whatever it is for; of rows that have some."""
+    found: dict[int, list[Edit]] = {}
+    for name in EDITS_OF_TEXTS:
+        column = decisions[name]
+        for row in pc.indices_nonzero(pc.list_value_length(column)).to_pylist():
+            found.setdefault(row, []).extend(Edit(**edit) for edit in column[row].as_py())
+    return found
+
+
+def _edited(documents: pa.Table, edits: dict[int, list[Edit]]) -> pa.Table:
+    """Documents with their texts after the edits."""
+    if not edits:
         return documents
     texts = documents["text"].to_pylist()
-    for row in rows:
-        texts[row] = apply_edits(texts[row], [Edit(**edit) for edit in edits[row].as_py()])
+    for row, of_row in edits.items():
+        texts[row] = apply_edits(texts[row], of_row)
     place = documents.schema.get_field_index("text")
     return documents.set_column(place, documents.schema.field(place), pa.array(texts, pa.large_string()))

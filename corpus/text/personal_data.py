@@ -1,10 +1,14 @@
 """The kinds of personal data: their names, the token of each, the signal that counts it, and what a recipe says of it.
 
-Nothing compiled is imported here: rules and commands need the names alone.
+What is found stands in `signals/` (`personal_data`, by `filters.pii`) for every kind; what a recipe replaces of it in
+`decisions/` (`replacements`), for kept documents.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.recipe import Privacy
 from corpus.schema import PERSONAL_SIGNALS
@@ -43,3 +47,15 @@ def kind_of(edit: Edit) -> Kind | None:
 def kinds_that_are(action: str, privacy: Privacy) -> tuple[Kind, ...]:
     """The kinds for which the recipe says "replace", "drop" or "keep", in the order of Kind."""
     return tuple(kind for kind in Kind if getattr(privacy, kind) == action)
+
+
+def replacements(personal_data: pa.Array | pa.ChunkedArray, kinds: Collection[Kind]) -> dict[int, list[Edit]]:
+    """Row → the edits of these kinds, of rows that have some; `personal_data` is the column of signals/."""
+    tokens = {TOKENS[kind] for kind in kinds}
+    found: dict[int, list[Edit]] = {}
+    rows = pc.indices_nonzero(pc.list_value_length(personal_data)).to_pylist() if tokens else []
+    for row in rows:
+        edits = [Edit(**edit) for edit in personal_data[row].as_py() if edit["replacement"] in tokens]
+        if edits:
+            found[row] = edits
+    return found

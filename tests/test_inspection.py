@@ -528,7 +528,9 @@ def test_peek_shows_the_documents_of_a_step(demo_run: Path) -> None:
             assert (document["url"], document["doc_id"]) == (piece["url"], piece["doc_id"])
             assert f"{document['source']}.{document['language']}" == row["domain"]
             if piece["begin"] > 0:
-                assert document["text"].split()[0][:20] in piece["text"]  # a text without blanks may be cut in its first line
+                assert (
+                    document["text"].split()[0][:20] in piece["text"]
+                )  # a text without blanks may be cut in its first line
     text = corpus("feed", "peek", demo_run, "--phase", "anneal").stdout
     assert "begins with" in text
 

@@ -141,6 +141,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[language]`": settings.LanguageIdentification,
     "`[normalise]`": settings.Normalise,
     "`[dedup]`": settings.Dedup,
+    "`[privacy]`": settings.Privacy,
     "`[decontaminate]`": settings.Decontaminate,
     "Exams": settings.Exam,
     "`[tokenizer]`": settings.Tokenizer,
@@ -267,6 +268,7 @@ CHANGED: dict[str, dict[str, Any]] = {
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
     "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
     "`[dedup]`": {"exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5},
+    "`[privacy]`": dict.fromkeys(settings.Privacy.model_fields, "drop"),
     "`[tokenizer]`": {"model": "x", "vocab_size": 500, "model_type": "bpe", "sample_bytes": MIB,
         "weights": {"zh": 1.0}, "num_threads": 1},
     "`[shards]`": {"target_bytes": MIB},
@@ -431,7 +433,7 @@ def test_signals_page_has_every_signal_with_its_rules() -> None:
     found, rules = tables("signals.md"), shipped_rules()
     assert names(found["Counts"], "signal") == list(schema.COUNT_SIGNALS)
     assert names(found["Ratios"], "signal") == list(schema.RATIO_SIGNALS)
-    others = names(found["Language"] + found["Hashes"], "signal")
+    others = names(found["Language"] + found["Hashes"] + found["Personal data"], "signal")
     columns = schema.signals_schema(permutations=2, bands=1).names
     identity = {"doc_id", "key", "source", "date"}
     assert {*others, *schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS} == {*columns} - identity
@@ -459,7 +461,7 @@ TYPES = {
     str(schema.DECISIONS.field("cuts").type): "list of begin, end (uint32), replacement (string)",
 }
 SIGNALS = schema.signals_schema(permutations=2, bands=1)
-MEASURED = {*schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS}
+MEASURED = {*schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS, *schema.PERSONAL_SIGNALS}
 SCHEMAS = {
     "`splits.arrow`": schema.SPLITS,
     "`documents/`": schema.DOCUMENTS,

@@ -25,7 +25,8 @@ LEAST_CHARACTERS = 200
 def sides(pages: list[str]) -> tuple[list[str], list[str]]:
     good, bad = [], []
     for page in pages:
-        text = clean(main_text(page) or "")
+        found = main_text(page)
+        text = clean(found.text if found else "")
         kept = " ".join(text.split())
         rest = "\n".join(
             line for line in clean(plain_text(page) or "").split("\n") if " ".join(line.split()) not in kept

@@ -144,7 +144,8 @@ def read_pages(files: Iterable[Path], *, only: re.Pattern[str] | None = None) ->
             html = decode_page(record.body, record.charset)[0]
             if only is not None and len(only.findall(html)) < PROSE_CHARACTERS // 2:
                 continue
-            text = clean(main_text(html) or "")
+            found = main_text(html)
+            text = clean(found.text if found else "")
             if text:
                 yield site_page(record.url or "", html, text)
 

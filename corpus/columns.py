@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 _NUMPY_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
@@ -40,3 +41,12 @@ def fixed_bytes(column: pa.Array | pa.ChunkedArray) -> memoryview:
 def booleans(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     """(rows,) copy of a boolean column without nulls: Arrow packs them in bits."""
     return numbers(column.cast(pa.uint8())).astype(np.bool_)
+
+
+def filled_rows(lists: pa.Array | pa.ChunkedArray) -> list[int]:
+    """The rows of a column of lists that hold something."""
+    if isinstance(lists, pa.ChunkedArray):
+        # Without a chunk, as in a work item without documents, indices_nonzero of pyarrow 25 crashes.
+        lists = lists.combine_chunks()
+    found: list[int] = pc.indices_nonzero(pc.list_value_length(lists)).to_pylist()
+    return found

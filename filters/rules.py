@@ -37,8 +37,8 @@ SIGNALS = (
     "second_language_share",
     *COUNT_SIGNALS,
     *RATIO_SIGNALS,
-    *PERSONAL_SIGNALS,
     *(name for group in SIGNAL_GROUPS.values() for name in group),
+    *PERSONAL_SIGNALS,
 )
 #: Reasons that a rule may give.
 RULE_REASONS = tuple(

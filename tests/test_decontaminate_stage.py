@@ -22,6 +22,7 @@ from corpus.report.findings import Check
 from corpus.report.verification import verify
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
+from corpus.text.edits import Edit, apply_edits
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 
@@ -171,9 +172,9 @@ def check_cuts(run: Path, cut: set[int]) -> None:
     texts = {row["doc_id"]: row["text"] for row in columns(run, "documents")}
     tokens = {row["doc_id"]: row for row in columns(run, "tokens")}
     for doc_id in cut:
-        (edit,) = decision(run)[doc_id]["cuts"]
-        data = texts[doc_id].encode()
-        left = (data[: edit["begin"]] + data[edit["end"] :]).decode()
+        decided = decision(run)[doc_id]
+        (cut_out,) = decided["cuts"]
+        left = apply_edits(texts[doc_id], [Edit(**edit) for edit in (cut_out, *decided["replacements"])])
         expected, _ = encoder.encode([left])
         assert tokens[doc_id]["tokens"] == expected.tolist()
         assert tokens[doc_id]["bytes"] == len(left.encode())

@@ -16,8 +16,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 526, 221, 12, 1
-DECISIONS_SHA256 = "d1e890ec8e8fe69d32bbf51bcd7384b15f7ef51c58df80cc13f6eb02b83080bc"
+DOCUMENTS, KEPT, EXACT, NEAR = 526, 255, 13, 1
+DECISIONS_SHA256 = "8ad014bfdf66105869bafe37e0bf95c11ef4c8dd36182ad3018edb8c17d71f0d"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from corpus.errors import RecipeError
 from corpus.reasons import Outcome, Reason
 from corpus.recipe import Kind, Recipe, parse_recipe
-from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type, signals_schema
+from corpus.schema import (
+    COUNT_SIGNALS,
+    PERSONAL_SIGNALS,
+    RATIO_SIGNALS,
+    SIGNAL_GROUPS,
+    signal_type,
+    signals_schema,
+)
 from filters.profile_files import parse_profile, profile_files
 from filters.profiles import shipped_profiles
 from filters.rules import (
@@ -102,7 +109,14 @@ def shipped_limits() -> list[tuple[RuleSet, Limit]]:
 
 def test_the_schemas_signals_are_those_that_rules_may_use() -> None:
     groups = itertools.chain.from_iterable(SIGNAL_GROUPS.values())
-    assert ("language_score", "second_language_share", *COUNT_SIGNALS, *RATIO_SIGNALS, *groups) == SIGNALS
+    assert (
+        "language_score",
+        "second_language_share",
+        *COUNT_SIGNALS,
+        *RATIO_SIGNALS,
+        *groups,
+        *PERSONAL_SIGNALS,
+    ) == SIGNALS
     assert list(SIGNALS) == [
         field.name
         for field in signals_schema(permutations=1, bands=1, groups=SIGNAL_GROUPS)

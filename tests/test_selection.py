@@ -68,7 +68,9 @@ def signals_of(part: Numbered, *, split: int) -> pa.Table:
             values = signature if field.name == "signature" else bands
             arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=field.type))
         else:
-            arrays.append(pa.array(columns.get(field.name, [0] * len(texts)), field.type))
+            nothing: object = {"string": "", "bool": False}.get(str(field.type), 0)
+            nothing = [] if pa.types.is_list(field.type) else nothing
+            arrays.append(pa.array(columns.get(field.name, [nothing] * len(texts)), field.type))
     return pa.table(arrays, schema=of)
 
 

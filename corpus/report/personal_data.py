@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpus import schema
-from corpus.columns import numbers
+from corpus.columns import filled_rows, numbers
 from corpus.recipe import Privacy
 from corpus.report.findings import Check, Finding, check_counts
 from corpus.storage import ipc
@@ -51,7 +50,7 @@ def personal_reports(
 def check_found(documents: pa.RecordBatch, signals: pa.Table, name: str) -> Iterator[Finding]:
     """Personal data of a batch: as many edits of a kind as its column counts, in order, on characters of the text."""
     edits = signals["personal_data"]
-    for row in pc.indices_nonzero(pc.list_value_length(edits)).to_pylist():
+    for row in filled_rows(edits):
         found = [Edit(**edit) for edit in edits[row].as_py()]
         counted = {kind: signals[SIGNALS[kind]][row].as_py() for kind in Kind}
         tokens = Counter(edit.replacement for edit in found)

@@ -8,8 +8,8 @@ import enum
 from collections.abc import Collection, Mapping
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from corpus.columns import filled_rows
 from corpus.recipe import Privacy
 from corpus.schema import PERSONAL_SIGNALS
 from corpus.text.edits import Edit
@@ -53,7 +53,7 @@ def replacements(personal_data: pa.Array | pa.ChunkedArray, kinds: Collection[Ki
     """Row → the edits of these kinds, of rows that have some; `personal_data` is the column of signals/."""
     tokens = {TOKENS[kind] for kind in kinds}
     found: dict[int, list[Edit]] = {}
-    rows = pc.indices_nonzero(pc.list_value_length(personal_data)).to_pylist() if tokens else []
+    rows = filled_rows(personal_data) if tokens else []
     for row in rows:
         edits = [Edit(**edit) for edit in personal_data[row].as_py() if edit["replacement"] in tokens]
         if edits:

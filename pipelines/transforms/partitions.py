@@ -7,9 +7,9 @@ import dataclasses
 from collections.abc import Iterator
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpus import schema
+from corpus.columns import filled_rows
 from corpus.errors import DamageError
 from corpus.storage import ipc
 from corpus.storage.run_directory import Stage
@@ -58,7 +58,7 @@ def edits_of(decisions: pa.Table) -> dict[int, list[Edit]]:
     found: dict[int, list[Edit]] = {}
     for name in EDITS_OF_TEXTS:
         column = decisions[name]
-        for row in pc.indices_nonzero(pc.list_value_length(column)).to_pylist():
+        for row in filled_rows(column):
             found.setdefault(row, []).extend(Edit(**edit) for edit in column[row].as_py())
     return found
 

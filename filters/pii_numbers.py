@@ -253,21 +253,26 @@ _LEAST_UNLABELLED_RUN = 11
 
 #: An extension may reach so far beyond the digits of a place: `, ext. 12345`.
 _EXTENSION_CHARACTERS = 16
+#: No number has fewer.
+_LEAST_DIGITS = 7
 
 
 def numbers_in(text: str, begin: int, end: int) -> list[Number]:
     """Numbers of persons in [begin, end) of a folded window; they do not overlap, and come in the order of certainty."""
     found: list[Number] = []
-    for number in _candidates(text, begin, end):
+    left = sum(map(str.isdigit, text[begin:end]))
+    for number in _candidates(text, begin, end, left):
         if all(number.end <= other.begin or number.begin >= other.end for other in found):
             found.append(number)
+            left -= sum(map(str.isdigit, text[number.begin : number.end]))
+            if left < _LEAST_DIGITS:
+                break
     return found
 
 
-def _candidates(text: str, begin: int, end: int) -> Iterator[Number]:
+def _candidates(text: str, begin: int, end: int, digits: int) -> Iterator[Number]:
     """What passes its checks, the surest kind first. No letter stands in [begin, end), so one word tells of all in it."""
     core = text[begin:end].strip(" -./")
-    digits = sum(map(str.isdigit, core))
     context = context_before(text, begin)
     if digits >= 15:
         yield from _resident_ids(text, begin, end, context)

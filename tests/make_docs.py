@@ -1,11 +1,14 @@
 """Writes the parts of docs/ that are made from the code: `python tests/make_docs.py`; tests/test_docs.py compares.
 
 docs/cli.md      after each `<!-- corpus … --help -->` a block with what the command prints
+docs/privacy.md  between `<!-- generated: cases of personal data -->` and `<!-- end -->` precision and recall on tests/pii_cases.toml
 docs/*.md        between `<!-- generated: rules of PROFILE -->` and `<!-- end -->` the limits of a shipped profile, by variant;
                  of `numbers of PROFILE` by language
 """
 
+import importlib.util
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +23,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 WIDTH = 80
 
 _HELP = re.compile(r"<!-- corpus (?P<command>[a-z -]*?)\s*--help -->\n```text\n.*?```\n", re.DOTALL)
+_CASES = re.compile(r"(<!-- generated: cases of personal data -->\n).*?(<!-- end -->)", re.DOTALL)
 _GENERATED = re.compile(
     r"(<!-- generated: (?P<what>rules|numbers) of (?P<profile>\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
@@ -114,8 +118,25 @@ def with_rules(page: str) -> str:
     )
 
 
+def with_cases(page: str) -> str:
+    """A page with the scores on the labelled cases of personal data."""
+    spec = importlib.util.spec_from_file_location("pii_cases", Path(__file__).with_name("pii_cases.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    cases = module.read_cases()
+    positive = sum(bool(case.gold) for case in cases)
+    lines = [f"{positive} texts with personal data, {len(cases) - positive} without.", ""]
+    lines += ["| kind | marked | found | precision | recall |", "| --- | --- | --- | --- | --- |"]
+    for kind, (right, wrong, missed) in module.scores(cases).items():
+        shares = f"{right / (right + wrong):.3f} | {right / (right + missed):.3f}"
+        lines.append(f"| `{kind}` | {right + missed} | {right + wrong} | {shares} |")
+    return _CASES.sub(lambda match: match[1] + "\n" + "\n".join(lines) + "\n\n" + match[2], page)
+
+
 #: Page → what makes it current.
-GENERATED = {"cli.md": with_help, "profiles.md": with_rules, "signals.md": with_rules}
+GENERATED = {"cli.md": with_help, "privacy.md": with_cases, "profiles.md": with_rules, "signals.md": with_rules}
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from corpus.errors import RecipeError
+from corpus.text.line_rules import LineRules
 from corpus.text.normalisation import HalfWidth, Normalisation
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="letters, digits, _ and -")]
@@ -120,6 +121,24 @@ class Normalise(_Settings):
 
     def settings(self) -> Normalisation:
         return Normalisation(**self.model_dump())
+
+
+class LineEdits(_Settings):
+    """Rules of corpus.text.line_rules, each on or off, and the kinds of sources whose texts they edit."""
+
+    kinds: Annotated[list[Kind], Field(min_length=1)] = ["web"]
+    javascript: bool = False
+    policy: bool = False
+    boilerplate: bool = False
+    menu: bool = False
+    repeated: bool = False
+    long_words: bool = False
+    few_words: bool = False
+    end_punctuation: bool = False
+    citations: bool = False
+
+    def settings(self) -> LineRules:
+        return LineRules(**self.model_dump(exclude={"kinds"}))
 
 
 class LanguageIdentification(_Settings):
@@ -257,6 +276,7 @@ class Recipe(_Settings):
     source: Annotated[list[Source], Field(min_length=1)]
     extract: Extract = Extract()
     normalise: Normalise = Normalise()
+    line_rules: LineEdits = LineEdits()
     language: LanguageIdentification = LanguageIdentification()
     dedup: Dedup = Dedup()
     decontaminate: Decontaminate | None = None

@@ -28,6 +28,7 @@ from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.text.answers import MainText
 from corpus.text.extraction import EVERYTHING, PageWork, PayloadCache, clean, extract_page
+from corpus.text.line_rules import NOTHING_EDITED, LineRule, LineRules, edit_lines
 from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
 from corpus.text.opt_out import NOTHING_RESPECTED, OptOuts
 
@@ -59,6 +60,7 @@ class ExtractSettings:
     licences: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → of documents that name none
     trusted_hints: frozenset[str] = frozenset()  # sources whose language hints hold
     normalisation: Normalisation = DEFAULT
+    line_rules: Mapping[str, LineRules] = dataclasses.field(default_factory=dict)  # of sources whose lines are edited
     helper: bool = True  # main text in a process of its own
     groups: tuple[str, ...] = ()  # of schema.SIGNAL_GROUPS, beside the other signals
 
@@ -81,6 +83,7 @@ class ExtractSettings:
             dedup=recipe.dedup,
             extract=recipe.extract,
             normalisation=recipe.normalise.settings(),
+            line_rules=_line_rules(recipe),
             screened_for=_screened_for(recipe),
             respect={source.name: _opt_outs(source) for source in recipe.source},
             url_lists=url_lists or {},
@@ -103,7 +106,7 @@ class ExtractSettings:
 
             screen = LanguageScreen(self.model, self.screened_for, self.extract.language_screen_confidence)
             common = dataclasses.replace(common, language_screen=screen)
-        return Works(common, self.respect, self.url_lists)
+        return Works(common, self.respect, self.url_lists, self.line_rules)
 
 
 def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
@@ -127,9 +130,15 @@ def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
 class Works:
     """source → its PageWork. Each source has a cache: what it respects is part of the answer."""
 
-    def __init__(self, common: PageWork, respect: Mapping[str, OptOuts], url_lists: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        common: PageWork,
+        respect: Mapping[str, OptOuts],
+        url_lists: Mapping[str, str],
+        line_rules: Mapping[str, LineRules],
+    ) -> None:
         self.extractor = common.extractor
-        self._common, self._respect, self._url_lists = common, respect, url_lists
+        self._common, self._respect, self._url_lists, self._line_rules = common, respect, url_lists, line_rules
         self._of: dict[str, PageWork] = {}
 
     def of(self, source: str) -> PageWork:
@@ -141,6 +150,7 @@ class Works:
                 self._common,
                 urls=read_url_screen(url) if url is not None else NO_URL_REFUSED,
                 respect=self._respect.get(source, NOTHING_RESPECTED),
+                line_rules=self._line_rules.get(source, NOTHING_EDITED),
                 cache=PayloadCache(),
             )
         return self._of[source]
@@ -149,6 +159,12 @@ class Works:
     def reused(self) -> int:
         """Pages whose payload had been extracted before."""
         return sum(work.cache.hits for work in self._of.values() if work.cache is not None)
+
+
+def _line_rules(recipe: Recipe) -> dict[str, LineRules]:
+    """Source → its line rules, of sources that have some."""
+    rules = recipe.line_rules.settings()
+    return {source.name: rules for source in recipe.source if rules.any and source.kind in recipe.line_rules.kinds}
 
 
 def _screened_for(recipe: Recipe) -> frozenset[str] | None:
@@ -179,6 +195,7 @@ def extract_fingerprint(
         plan,
         recipe.extract,
         recipe.normalise,
+        {source: dataclasses.asdict(rules) for source, rules in _line_rules(recipe).items()},
         sorted(_screened_for(recipe) or ()),
         {source.name: _respected(source) for source in recipe.source if source.respect},
         {source.name: source.licence for source in recipe.source if source.licence},
@@ -208,6 +225,7 @@ def library_versions() -> dict[str, str]:
         charset,
         extraction,
         lede,
+        line_rules,
         main_content,
         main_text,
         markup,
@@ -227,6 +245,7 @@ def library_versions() -> dict[str, str]:
         "page_kind": str(page_kind.VERSION),
         "boilerplate": str(boilerplate.VERSION),
         "lede": str(lede.VERSION),
+        "line_rules": str(line_rules.VERSION),
         "main_content": str(main_content.VERSION),
         "page_metadata": str(page_metadata.VERSION),
         "markup": str(markup.VERSION),
@@ -249,6 +268,7 @@ class Row:
 
     record: Page | Text
     found: MainText
+    removed: Mapping[LineRule, int] = dataclasses.field(default_factory=dict)  # lines, by the rules on them
 
     @property
     def text(self) -> str:
@@ -293,10 +313,13 @@ def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> I
             found = MainText(clean(record.text, work))
         if isinstance(found, Loss):
             yield found
-        elif found.text:
-            yield Row(record, found)
+            continue
+        edited = edit_lines(found.text, work.line_rules)
+        if edited.text:
+            yield Row(record, found._replace(text=edited.text), edited.removed)
         else:
-            yield Loss(record.offset, record.length, Reason.NO_TEXT, "empty text", record.url)
+            why = "the line rules leave no line" if found.text else "empty text"
+            yield Loss(record.offset, record.length, Reason.NO_TEXT, why, record.url)
 
 
 def document_batch(rows: list[Row], *, split: Split, first_row: int, licence: str | None = None) -> pa.RecordBatch:
@@ -422,6 +445,8 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
                     losses.append((split.split, found))
                     continue
                 rows.append(found)
+                for rule, number in found.removed.items():
+                    counts[f"removed_lines.{rule}"] = counts.get(f"removed_lines.{rule}", 0) + number
                 size += len(found.text.encode())
                 documents += 1
                 if size >= BATCH_TEXT_BYTES or documents == BATCH_DOCUMENTS:

@@ -29,6 +29,7 @@ from corpus.errors import RecipeError
 from corpus.feed.phases import plan_phases
 from corpus.reasons import BYTE_LOSSES, Outcome, Reason
 from corpus.recipe import GIB, MIB, Phase, Recipe, load_recipe, parse_recipe
+from corpus.text.line_rules import LineRule
 from filters.rules import load_profiles
 from pipelines.cli import main
 from pipelines.commands.documents import FIELDS
@@ -140,6 +141,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[extract]`": settings.Extract,
     "`[language]`": settings.LanguageIdentification,
     "`[normalise]`": settings.Normalise,
+    "`[line_rules]`": settings.LineEdits,
     "`[dedup]`": settings.Dedup,
     "`[privacy]`": settings.Privacy,
     "`[decontaminate]`": settings.Decontaminate,
@@ -240,6 +242,7 @@ def test_recipe_page_has_every_key_with_its_range_and_default(heading: str) -> N
 BASE: dict[str, Any] = {
     "run": {"name": "a"},
     "source": [{"name": "web", "inputs": ["*"], "profile": "own", "respect": ["noindex"]}],
+    "line_rules": {"repeated": True},
     "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
     "phase": [{"name": "p", "tokens": 1_000_000, "sequence_length": 16}],
     "profiles": {
@@ -261,6 +264,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[extract]`": {"extractor": "resiliparse", "max_record_bytes": MIB, "max_page_bytes": MIB, "max_nodes": 1000, "max_depth": 100,
         "page_seconds": 1.0, "page_memory_bytes": 1024 * MIB, "repair_mojibake": False, "language_screen": False,
         "language_screen_confidence": 0.8},
+    "`[line_rules]`": {"kinds": ["books"], **{rule: rule != LineRule.REPEATED for rule in map(str, LineRule)}},
     "`[normalise]`": {"nfc": False, "control_characters": False, "white_space": False, "collapse_spaces": True,
         "invisible": False, "half_width": "all"},
     "`[language]`": {"model": "x", "windows": 6, "window_characters": 60},

@@ -108,6 +108,7 @@ class Statistics:
     phases: tuple[Phase, ...]
     exams: tuple[ExamReport, ...]
     personal_data: tuple[PersonalReport, ...]
+    removed_lines: Counts  # by line rule
     broken: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -146,6 +147,7 @@ def read_statistics(run: RunDirectory) -> Statistics:
         personal_data=personal_reports(settings_in_force(run).privacy, counts["extract"], counts.get("select", {}))
         if "extract" in counts
         else (),
+        removed_lines=by_suffix(counts.get("extract", {}), "removed_lines"),
         broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
     )
 

@@ -57,7 +57,7 @@ def cell(value: Any) -> str:
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
-    """The funnel, lost bytes, evaluation items, personal data, domains, phases; what is not there yet is left out."""
+    """The funnel, lost bytes, line rules, evaluation items, personal data, domains, phases; what is not there yet is left out."""
     tables = [funnel_table(statistics.funnels)]
     losses = statistics.losses
     if losses is not None and losses.ranges:
@@ -66,6 +66,8 @@ def statistics_tables(statistics: Statistics) -> list[Table]:
         tables.append(table_of(("reason", "ranges"), losses.ranges.items(), title=title))
     if statistics.exams:
         tables.append(exams_table(statistics.exams))
+    if statistics.removed_lines:
+        tables.append(table_of(("line rule", "lines removed"), statistics.removed_lines.items(), title="line rules"))
     if any(each.found for each in statistics.personal_data):
         tables.append(personal_table(statistics.personal_data))
     if statistics.domains:

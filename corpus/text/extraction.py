@@ -14,6 +14,7 @@ from corpus.sources.records import Limits, Loss, Page
 from corpus.text.answers import Failure, MainText
 from corpus.text.charset import decode_page
 from corpus.text.extractor_process import IN_PROCESS, Extractor
+from corpus.text.line_rules import NOTHING_EDITED, LineRules
 from corpus.text.markup import text_of_markup
 from corpus.text.mojibake import repair
 from corpus.text.normalisation import DEFAULT, Normalisation, normalise
@@ -76,6 +77,8 @@ class PageWork:
     cache: PayloadCache | None = None
     repair_mojibake: bool = True
     normalisation: Normalisation = DEFAULT
+    #: Applied to texts in normal form, by who reads them: what they remove is counted there.
+    line_rules: LineRules = NOTHING_EDITED
 
 
 EVERYTHING = PageWork()

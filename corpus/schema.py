@@ -241,7 +241,9 @@ FAILED = pa.schema(
 #: What evaluation items the index of `decontaminate` has: a row for each part of an item, ordered by text.
 EXAM_ITEMS = pa.schema(
     [
-        pa.field("text", pa.uint32(), nullable=False),  # number in the index; parts of the same letters are one text
+        pa.field(
+            "text", pa.uint32(), nullable=False
+        ),  # number in the index; parts of equal letters and units are one text
         pa.field("exam", pa.string(), nullable=False),
         pa.field("item", pa.string(), nullable=False),  # unique in its exam
         pa.field("part", pa.string(), nullable=False),  # "question" | "passage" | "options" | "answer"

@@ -83,12 +83,12 @@ class Text(NamedTuple):
 def texts_of(items: Sequence[Item], settings: GramSettings) -> list[Text]:
     """Every part of every item, formulas left out and long ones thinned."""
     runs: dict[tuple[int, Part], list[str]] = {}
-    contents: dict[tuple[int, Part], tuple[str, ...]] = {}
+    contents: dict[tuple[int, Part], tuple[object, ...]] = {}
     for number, item in enumerate(items):
         for part, pieces in item.parts.items():
             whole = part is Part.QUESTION
             runs[number, part] = [run for piece in pieces for run in runs_of(piece, settings, whole=whole)]
-            contents[number, part] = tuple(read(piece)[0] for piece in pieces)
+            contents[number, part] = tuple(str(read(piece)) for piece in pieces)
     holders: dict[str, set[object]] = {}
     for (number, part), its in runs.items():
         as_whole = tuple(sorted((str(each is Part.QUESTION), contents[number, each]) for each in items[number].parts))

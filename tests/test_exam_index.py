@@ -45,6 +45,8 @@ WORDS = [
     "x",
     "2",
     "electromagnetic",
+    "electro",
+    "magnetic",
     "下列说法",
     "正确的是",
     "光的",
@@ -69,6 +71,9 @@ def test_windows_are_the_runs_of_the_plain_reading(texts: list[str], whole: bool
         assert windows.lengths[mine].tolist() == [len(run) for run in expected]
         assert len(np.unique(windows.runs[mine])) == len(set(expected))
         assert int(identities[number, 1]) == len(reference.read(text)[0])
+    for one, identity in zip(texts, identities.tolist(), strict=True):
+        for other, of_other in zip(texts, identities.tolist(), strict=True):
+            assert (identity == of_other) == (reference.read(one) == reference.read(other))
 
 
 @st.composite
@@ -119,6 +124,18 @@ def test_the_order_of_items_decides_numbers_of_texts_alone(items: list[Item], ra
     assert sizes(one) == sizes(other)
     for name in ("filter", "directory", "anchors", "lengths", "runs", "gram_texts"):
         assert np.array_equal(getattr(one.grams, name), getattr(other.grams, name)), name
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_texts_of_the_same_letters_and_other_words_are_two(order: int) -> None:
+    one = "consider the well known result that a sum of two even numbers is always an even number again"
+    other = one.replace("well known", "wellknown")
+    items = [Item("e", "0", {Part.QUESTION: (one,)}), Item("e", "1", {Part.QUESTION: (other,)})][::order]
+    index = build_index(items, SMALL)
+    expected = {(text.exam, text.item, text.part): len(text.runs) for text in reference.texts_of(items, SMALL)}
+    assert len(set(expected.values())) == 2
+    assert sizes(index) == expected
+    assert index.items_of(0) == [("e", items[0].id, "question")]
 
 
 LONG = "The owner of a bookstore counts the volumes on forty shelves twice before the inventory is closed at midnight"

@@ -32,6 +32,8 @@ LONGEST_RUN = 500
 
 _CHUNK_BYTES = 4 << 20
 
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
 
 @dataclasses.dataclass(frozen=True)
 class GramSettings:
@@ -69,7 +71,8 @@ class Windows(NamedTuple):
 def windows_of(
     texts: Sequence[str], whole: npt.NDArray[np.bool_], settings: GramSettings
 ) -> tuple[Windows, npt.NDArray[np.uint64]]:
-    """The windows of all texts in their order, and (len(texts), 2): a hash of each text's letters, and how many.
+    """The windows of all texts in their order, and (len(texts), 3): a hash of each text's letters, how many, and a hash of
+    where its units begin, on which its windows depend as well.
 
     `whole` says which texts are one run where they are shorter than a gram.
     """
@@ -77,7 +80,7 @@ def windows_of(
     gram = np.array([settings.words, settings.characters], np.int64)
     shortest = np.array([settings.whole_words, settings.whole_characters], np.int64)
     encoded = [text.encode("utf-8", "replace") for text in texts]
-    identities = np.zeros((len(texts), 2), np.uint64)
+    identities = np.zeros((len(texts), 3), np.uint64)
     found = [_empty(0)]
     first = 0
     while first < len(encoded):
@@ -129,7 +132,7 @@ def _windows_of_all(
     prefixes: UInt64s,  # scratch
     units: UInt32s,  # scratch
     out: Windows,
-    identities: UInt64s,  # out, (texts, 2)
+    identities: UInt64s,  # out, (texts, 3), zeros
 ) -> int:
     """Returns how many windows there are."""
     count = 0
@@ -137,6 +140,8 @@ def _windows_of_all(
         total, number = read_letters(data, offsets[text], offsets[text + 1], folds, expansions, prefixes, units)
         identities[text, 0] = prefixes[total]
         identities[text, 1] = np.uint64(total)
+        for unit in range(number):
+            identities[text, 2] = identities[text, 2] * _FACTOR + np.uint64(units[unit]) + np.uint64(1)
         before = count
         # One word is worth gram[1], one single gram[0], a gram gram[0] * gram[1].
         worth = 0

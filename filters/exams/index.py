@@ -1,7 +1,8 @@
 """The index of evaluation items: which grams are whose, as sorted arrays that all workers of a machine share.
 
 Reads items; writes two files: the arrays (`index.arrow`, memory-mapped) and whose texts they are (`items.arrow`,
-schema.EXAM_ITEMS). Parts of items that have the same letters are one *text*.
+schema.EXAM_ITEMS). Parts of items that have the same letters, and units that begin in the same places, are one *text*:
+"well known" and "wellknown" have other grams, though each is found in the other's pages.
 
 A gram that stands in more than MAX_ITEMS items is a formula ("下列说法正确的是", "which of the following statements is
 true about the") and left out, of the index and of every coverage. Items that are equal in all parts count once, and so do
@@ -40,7 +41,7 @@ from filters.exams.grams import GramSettings, Windows, windows_of
 from filters.exams.items import Item, Part
 
 #: Part of the fingerprint of `decontaminate`: raise it with every change that can change a hit.
-VERSION = 1
+VERSION = 2
 
 #: A gram in more items than this is no evidence.
 MAX_ITEMS = 16
@@ -137,7 +138,7 @@ def _texts_of(item: Item) -> Iterator[tuple[Part, str]]:
 def _texts_and_owners(
     pieces_of: dict[_Owner, list[int]], identities: UInt64s
 ) -> tuple[list[list[_Owner]], list[list[int]]]:
-    """(text → whose it is, text → its pieces): what has the same letters is one text."""
+    """(text → whose it is, text → its pieces): what has the same letters and units is one text."""
     number_of: dict[tuple[bool, bytes], int] = {}
     owners: list[list[_Owner]] = []
     pieces: list[list[int]] = []

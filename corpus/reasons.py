@@ -77,6 +77,8 @@ class Reason(enum.StrEnum):
     SYMBOLS = "symbols"
     REPEATED_CHARACTERS = "repeated_characters"
     PERSONAL_DATA = "personal_data"
+    LOW_QUALITY = "low_quality"
+    FLAGGED_WORDS = "flagged_words"
     # Evaluation items.
     CONTAMINATED = "contaminated"
     # Deduplication.

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, get_origin
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
+from corpus import schema
 from corpus.errors import RecipeError
 from corpus.text.line_rules import LineRules
 from corpus.text.normalisation import HalfWidth, Normalisation
@@ -27,6 +28,7 @@ Language = Annotated[str, Field(pattern=r"^(\*|[a-z]{2,3}(_[A-Za-z]{4})?)$", des
 Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
 OptOut = Literal["noindex", "noai", "tdm"]
 Agent = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="the name of a crawler, as CCBot")]
+TextForm = Literal["words", "plain"]
 PersonalAction = Literal["replace", "drop", "keep"]
 Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
@@ -158,6 +160,7 @@ class Dedup(_Settings):
     rows: Annotated[int, Field(ge=1, le=32)] = 8
     shingle: Annotated[int, Field(ge=1, le=32)] = 5
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+    quality: Name | None = None  # name of the classifier by whose score a copy is preferred
 
     @property
     def permutations(self) -> int:
@@ -196,6 +199,25 @@ class Decontaminate(_Settings):
                     f"decontaminate: {whole} = {getattr(self, whole)} is more than {gram} = {getattr(self, gram)}"
                 )
         return self
+
+
+class Classifier(_Settings):
+    """A fastText model: the probability that it gives a label is a signal of every document in some languages."""
+
+    name: Name
+    model: Annotated[str, Field(min_length=1)]  # path
+    label: Annotated[str, Field(min_length=1)] = "good"  # without __label__
+    text: TextForm = "words"  # what the model sees; "plain": the text on one line
+    languages: Annotated[list[Language], Field(min_length=1)] = ["*"]
+
+
+class WordList(_Settings):
+    """Words and phrases: how many of them a document in some languages has is a signal, and their share."""
+
+    name: Name
+    files: Annotated[list[str], Field(min_length=1)]  # paths or globs
+    allow: list[str] = []  # of longer words in which a listed one counts for nothing
+    languages: Annotated[list[Language], Field(min_length=1)] = ["*"]
 
 
 class Privacy(_Settings):
@@ -280,6 +302,8 @@ class Recipe(_Settings):
     language: LanguageIdentification = LanguageIdentification()
     dedup: Dedup = Dedup()
     decontaminate: Decontaminate | None = None
+    classifier: list[Classifier] = []
+    word_list: list[WordList] = []
     privacy: Privacy = Privacy()
     tokenizer: Tokenizer = Tokenizer()
     shards: Shards = Shards()
@@ -290,11 +314,18 @@ class Recipe(_Settings):
     def _check_across(self) -> "Recipe":
         for what, names in (
             ("source", [source.name for source in self.source]),
+            ("classifier", [classifier.name for classifier in self.classifier]),
+            ("word_list", [words.name for words in self.word_list]),
             ("phase", [phase.name for phase in self.phase]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} name {twice[0]!r} stands twice; names are unique")
+        classifiers = [classifier.name for classifier in self.classifier]
+        if self.dedup.quality is not None and self.dedup.quality not in classifiers:
+            raise ValueError(
+                f"dedup.quality = {self.dedup.quality!r}: no [[classifier]] has this name; there are {classifiers}"
+            )
         sources = {source.name for source in self.source}
         for phase in self.phase:
             for table, keys in (("weights", phase.weights), ("max_epochs", phase.max_epochs)):
@@ -315,6 +346,11 @@ class Recipe(_Settings):
                     f"batch_size × sequence_length = {phase.batch_size * phase.sequence_length}"
                 )
         return self
+
+    @property
+    def scored_signals(self) -> tuple[str, ...]:
+        """The signals of the classifiers and word lists, in their order."""
+        return schema.scored_signals([each.name for each in self.classifier], [each.name for each in self.word_list])
 
     def source_named(self, name: str) -> Source:
         return next(source for source in self.source if source.name == name)

@@ -1,10 +1,10 @@
 """Every Arrow schema that reaches a file: column, type, unit, meaning. Checked at read and write (corpus.storage.ipc).
 
-`documents/`, `signals/`, `contamination/` and `decisions/` are co-partitioned: file by file and row by row the same documents in the same
+`documents/`, `signals/`, `contamination/`, `scores/` and `decisions/` are co-partitioned: file by file and row by row the same documents in the same
 order, so a join is opening two files. `doc_id` joins inside a run; `key` is identity across runs (ARCHITECTURE.md, 3).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -174,6 +174,11 @@ PERSONAL_SIGNALS = (
     "pii_phones",
 )
 
+#: Beginnings of the names of signals that a recipe's classifiers and word lists give; the rest is a name of the recipe's.
+CLASSIFIER, WORDS_IN, SHARE_IN = "classifier_", "words_in_", "share_in_"
+
+SCORED = (CLASSIFIER, WORDS_IN, SHARE_IN)
+
 SIGNALS_HEAD = [
     pa.field("doc_id", pa.uint64(), nullable=False),
     pa.field("key", KEY, nullable=False),
@@ -196,7 +201,7 @@ SIGNALS_HEAD = [
 def signal_type(name: str) -> pa.DataType:
     """uint32 of a count, float32 of a ratio."""
     counts = {*COUNT_SIGNALS, *PERSONAL_SIGNALS, *DATATROVE_COUNTS, *JIEBA_COUNTS}
-    return pa.uint32() if name in counts else pa.float32()
+    return pa.uint32() if name in counts or name.startswith(WORDS_IN) else pa.float32()
 
 
 def groups_among(names: Collection[str]) -> tuple[str, ...]:
@@ -237,6 +242,22 @@ FAILED = pa.schema(
         pa.field("detail", pa.string(), nullable=False),  # one line: the value, or the library's own words
     ]
 )
+
+
+def scored_signals(classifiers: Sequence[str], word_lists: Sequence[str]) -> tuple[str, ...]:
+    """The signals that classifiers and word lists of these names give."""
+    return (
+        *(f"{CLASSIFIER}{name}" for name in classifiers),
+        *(f"{kind}{name}" for name in word_lists for kind in (WORDS_IN, SHARE_IN)),
+    )
+
+
+def scores_schema(signals: Sequence[str]) -> pa.Schema:
+    """`scores/`: what classifiers and word lists say of a document; null where its language is none of theirs."""
+    return pa.schema(
+        [pa.field("doc_id", pa.uint64(), nullable=False), *(pa.field(name, signal_type(name)) for name in signals)]
+    )
+
 
 #: What evaluation items the index of `decontaminate` has: a row for each part of an item, ordered by text.
 EXAM_ITEMS = pa.schema(

@@ -1,7 +1,8 @@
 """Quality classifiers: a fastText model of two labels that says how much a text is like the good ones.
 
 train(positive, negative) → a model and its Report on texts held out; Classifier(path).scores(texts) → (texts,) float32, the
-probability of `good`, rounded to 1/1000.
+probability of `good`, rounded to 1/1000. Classifier takes models of others too: another label, and texts as they are
+("plain": white space between words made single, nothing else changed).
 
 A text is seen through its first CHARACTERS, in lower case, words as they stand between spaces, and single characters where a
 script has no spaces: the classifier of FineWeb-Edu's and DCLM's kind (Li et al. 2024, arXiv:2406.11794: fastText on words
@@ -27,11 +28,13 @@ from numpy.typing import NDArray
 
 from corpus import seeds
 from corpus.errors import InputError
+from corpus.recipe import TextForm
 
 VERSION = 1
 
 CHARACTERS = 2000
-GOOD, BAD = "__label__good", "__label__bad"
+_PREFIX = "__label__"
+GOOD, BAD = f"{_PREFIX}good", f"{_PREFIX}bad"
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
 # Of Han, kana, Thai, Lao, Burmese and Khmer every character is a word; elsewhere a word is a run of letters and digits.
@@ -83,23 +86,37 @@ class Report:
     curve: tuple[Point, ...]
 
 
+@dataclass(frozen=True)
 class Classifier:
-    """A trained model by path, loaded once a process. Raises InputError for a file that is none."""
+    """A trained model by path, loaded once a process; `label` without fastText's prefix.
 
-    def __init__(self, path: Path) -> None:
-        self._model = _load(path)
+    Raises InputError, when made, for a file that is none, or has no such label.
+    """
+
+    path: Path
+    label: str = "good"
+    text: TextForm = "words"
+
+    def __post_init__(self) -> None:
+        labels = _load(self.path).labels
+        if f"{_PREFIX}{self.label}" not in labels:
+            known = ", ".join(sorted(label.removeprefix(_PREFIX) for label in labels)[:5])
+            raise InputError(f"{self.path}: no classifier of {self.label!r}: its labels are {known}")
 
     def scores(self, texts: Sequence[str]) -> Float32s:
-        """(texts,) probability of being good, in steps of 1/1000; 0 for a text without a word."""
+        """(texts,) probability of the label, in steps of 1/1000; 0 for a text without a word."""
         return np.array([self._score(text) for text in texts], np.float32)
 
     def _score(self, text: str) -> float:
-        line = words_of(text)
+        return self.score_line(words_of(text) if self.text == "words" else " ".join(text.split()))
+
+    def score_line(self, line: str) -> float:
+        """The score of what the model sees."""
         if not line:
             return 0.0
-        labels, probabilities = self._model.predict(line, k=2)
+        labels, probabilities = _load(self.path).predict(line, k=-1)
         found = dict(zip(labels, probabilities.tolist(), strict=True))
-        return round(min(1.0, found.get(GOOD, 0.0)), 3)
+        return round(min(1.0, found.get(f"{_PREFIX}{self.label}", 0.0)), 3)
 
 
 def words_of(text: str) -> str:
@@ -142,7 +159,7 @@ def train(positive: Iterable[str], negative: Iterable[str], path: Path, settings
     partial.rename(path)
     _load.cache_clear()
     classifier = Classifier(path)
-    scores = np.array([classifier._score(line) for line, _ in judged], np.float32)
+    scores = np.array([classifier.score_line(line) for line, _ in judged], np.float32)
     return report(
         scores,
         np.array([good for _, good in judged]),
@@ -218,7 +235,4 @@ def _load(path: Path) -> Any:
     from filters.language import LanguageModel
 
     LanguageModel(path)  # refuses a file that is cut short, which fastText itself would loop or crash on
-    model = fasttext.load_model(str(path))
-    if set(model.labels) != {GOOD, BAD}:
-        raise InputError(f"{path}: not a classifier of ours: its labels are {', '.join(sorted(model.labels)[:5])}")
-    return model
+    return fasttext.load_model(str(path))

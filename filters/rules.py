@@ -14,7 +14,7 @@ million rows in 40 languages: 0.5 s, one core.
 import dataclasses
 import difflib
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ class Limit:
     source: str
 
     def fails(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """(rows,) True beyond the limit, which is rounded as the column is: .3 is not beyond a limit of .3."""
+        """(rows,) True beyond the limit, which is rounded as the column is: .3 is not beyond a limit of .3; NaN passes."""
         limit = np.float32(self.value) if values.dtype == np.float32 else np.float64(self.value)
         return values < limit if self.side == "min" else values > limit
 
@@ -106,12 +106,14 @@ class Profiles:
 def load_profiles(recipe: settings.Recipe) -> Profiles:
     """The shipped profiles with the recipe's [profiles.NAME] tables laid over them, and what [privacy] drops after all.
 
-    A table starts from the shipped profile `base`, or from that of its own name, or from nothing. Its rules hold for its
+    Rules may be on the signals of the recipe's classifiers and word lists as well; of a document whose language is none of
+    theirs these are null, and null passes. A table starts from the shipped profile `base`, or from that of its own name, or from nothing. Its rules hold for its
     `languages`, then those of its variants for theirs, in order. A rule replaces the limit on the same side of the same
     signal, in that limit's place, or comes after all others; a rule with neither min nor max removes the signal's limits.
     Raises RecipeError for a signal, reason, base or source's profile that does not exist, naming those that do.
     """
     rule_sets = dict(_shipped())
+    known = (*SIGNALS, *recipe.scored_signals)
     for name, profile in recipe.profiles.items():
         where = f"profiles.{name}"
         base = profile.base or name
@@ -121,7 +123,7 @@ def load_profiles(recipe: settings.Recipe) -> Profiles:
         variants = (settings.Variant(languages=profile.languages, rules=profile.rules), *profile.variant)
         languages = {*below, *(language for variant in variants for language in variant.languages)}
         rule_sets[name] = {
-            language: RuleSet(name, language, _for_language(language, below, variants, where))
+            language: RuleSet(name, language, _for_language(language, below, variants, where, known))
             for language in sorted(languages)
         }
     for source in recipe.source:
@@ -193,7 +195,8 @@ def all_reasons(row: Mapping[str, Any], rules: RuleSet, wants: Callable[[str], b
     return ([] if wants(row["language"]) else [unwanted]) + [
         Failure(limit.reason, limit.signal, row[limit.signal], limit.side, limit.value, limit.source)
         for limit in rules.limits
-        if limit.fails(np.array([row[limit.signal]], dtype=_dtype(limit.signal)))[0]
+        if row.get(limit.signal) is not None
+        and limit.fails(np.array([row[limit.signal]], dtype=_dtype(limit.signal)))[0]
     ]
 
 
@@ -213,36 +216,43 @@ def _rule_sets(profile: str, file: ProfileFile) -> Mapping[str, RuleSet]:
     rule_sets: dict[str, RuleSet] = {}
     for variant in file.variant:
         below = variants[variant.base] if variant.base is not None else ()
-        variants[variant.name] = limits = _overlaid(below, variant, f"profiles/{profile}.toml")
+        variants[variant.name] = limits = _overlaid(below, variant, f"profiles/{profile}.toml", SIGNALS)
         for language in variant.languages:
             rule_sets[language] = RuleSet(profile, language, limits)
     return rule_sets
 
 
 def _for_language(
-    language: str, below: Mapping[str, RuleSet], variants: Iterable[settings.Variant], where: str
+    language: str,
+    below: Mapping[str, RuleSet],
+    variants: Iterable[settings.Variant],
+    where: str,
+    known: Sequence[str],
 ) -> tuple[Limit, ...]:
     """A language's limits in a recipe's profile: those below it, then every variant that is for the language or for all."""
     limits = below.get(language, below[ANY_LANGUAGE]).limits
     for variant in variants:
         if language in variant.languages or ANY_LANGUAGE in variant.languages:
-            limits = _overlaid(limits, variant, where)
+            limits = _overlaid(limits, variant, where, known)
     return limits
 
 
-def _overlaid(below: Iterable[Limit], variant: settings.Variant, where: str) -> tuple[Limit, ...]:
-    """Limits with a variant laid over them: what is off goes, the same side of the same signal is replaced in place."""
+def _overlaid(below: Iterable[Limit], variant: settings.Variant, where: str, known: Sequence[str]) -> tuple[Limit, ...]:
+    """Limits with a variant laid over them: what is off goes, the same side of the same signal is replaced in place.
+
+    `known` are the signals that there are.
+    """
     limits = {(limit.signal, limit.side): limit for limit in below}
     for entry in variant.off:
         signal, _, side = entry.partition(".")
-        _known("signal", signal, SIGNALS, where)
+        _known("signal", signal, known, where)
         if side:
             _known("side", side, _SIDES, where)
         for of_side in _SIDES:
             if side in ("", of_side):
                 limits.pop((signal, of_side), None)
     for rule in variant.rules:
-        _known("signal", rule.signal, SIGNALS, where)
+        _known("signal", rule.signal, known, where)
         _known("reason", rule.reason, RULE_REASONS, where)
         if rule.min is None and rule.max is None:
             for of_side in _SIDES:
@@ -253,7 +263,7 @@ def _overlaid(below: Iterable[Limit], variant: settings.Variant, where: str) -> 
                 limits[rule.signal, of_side] = Limit(rule.signal, of_side, value, Reason(rule.reason), source)
     for of_side, numbers_of in (("min", variant.min), ("max", variant.max)):
         for signal, value in numbers_of.items():
-            _known("signal", signal, SIGNALS, where)
+            _known("signal", signal, known, where)
             if (signal, of_side) not in limits:
                 raise RecipeError(
                     f"{where}: {of_side}.{signal}: no rule on this side of the signal to give another number; "
@@ -289,7 +299,11 @@ def _encoded(signals: pa.RecordBatch | pa.Table, name: str) -> tuple[list[str], 
 
 
 def _values(signals: pa.RecordBatch | pa.Table, name: str) -> NDArray[Any]:
-    values = numbers(signals.column(name))
+    column = signals.column(name)
+    if column.null_count:
+        column = column.cast(pa.float32()).fill_null(float("nan"))  # counts of word lists too: NaN is beyond no limit
+        return numbers(column)
+    values = numbers(column)
     if values.dtype != _dtype(name):
         raise TypeError(f"signal {name!r} must be {_dtype(name)}, not {values.dtype}")
     return values

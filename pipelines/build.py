@@ -1,6 +1,6 @@
 """A build: the stages in their order, each skipped where its work is done. What a reader opens first.
 
-    plan → extract → [decontaminate] → select → train-tokenizer → tokenize → pack → phases
+    plan → extract → [decontaminate] → [score] → select → train-tokenizer → tokenize → pack → phases
 
 Each stage has a fingerprint of everything that can change its bytes, the fingerprint of the stage before included. Its
 work items write files named by item and fingerprint, and last a record; an item with a record is never run again. So a
@@ -13,7 +13,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from rich.console import Console
 
 from corpus import schema
 from corpus.columns import numbers
-from corpus.errors import BuildError, RecipeError, RunDirectoryError
+from corpus.errors import BuildError, InputError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint, parse_recipe
 from corpus.seeds import content_digest
@@ -35,7 +35,9 @@ from corpus.storage.run_lock import only_build
 from corpus.text.url_lists import read_url_lists
 from filters.exams.items import Item
 from filters.rules import load_profiles
-from pipelines import decontamination, extraction, packing, selection, tokenization, tokenizer
+from filters.scoring import ClassifierSettings, Scorers, WordListSettings
+from filters.word_lists import Entries
+from pipelines import decontamination, extraction, packing, scoring, selection, tokenization, tokenizer
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.transforms.partitions import DocumentStages
@@ -49,6 +51,15 @@ class Options:
     workers: int | None = None
     beam_args: Sequence[str] = ()
     until: str = STAGES[-1]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scorers:
+    """The classifiers and word lists of a recipe, read and checked; `digests` by the first of their signals."""
+
+    classifiers: tuple[ClassifierSettings, ...]
+    entries: Mapping[str, Entries]
+    digests: Mapping[str, str]
 
 
 class Build:
@@ -67,12 +78,20 @@ class Build:
         model = self._language_model()
         given = self._given_tokenizer()
         exams = self._exams()
+        scorers = self._scorers()
         with naming(self.recipe_path):
             load_profiles(self.recipe)
         with only_build(self.run):
-            self._build(inputs, model, given, exams)
+            self._build(inputs, model, given, exams, scorers)
 
-    def _build(self, inputs: list[InputFile], model: Path, given: str | None, exams: list[Item] | None) -> None:
+    def _build(
+        self,
+        inputs: list[InputFile],
+        model: Path,
+        given: str | None,
+        exams: list[Item] | None,
+        scorers: _Scorers | None,
+    ) -> None:
         plan = self._plan(inputs)
         if self._stop_after("plan"):
             return
@@ -82,7 +101,10 @@ class Build:
         contaminated = self._decontaminate(extracted, exams)
         if self._stop_after("decontaminate"):
             return
-        selected = self._select(extracted, contaminated)
+        scored = self._score(extracted, scorers)
+        if self._stop_after("score"):
+            return
+        selected = self._select(extracted, contaminated, scored)
         if self._stop_after("select"):
             return
         stages = DocumentStages(extract=extracted, select=selected)
@@ -138,6 +160,30 @@ class Build:
         if not items:
             raise RecipeError(f"{self.recipe_path}: decontaminate.exams: their files have no item")
         return items
+
+    def _scorers(self) -> _Scorers | None:
+        """The classifiers and word lists that the recipe names; None where it names none."""
+        if not self.recipe.scored_signals:
+            return None
+        from filters.classifier import Classifier
+        from filters.language import model_digest
+        from filters.word_lists import read_entries
+
+        folder, where = self.recipe_path.parent, str(self.recipe_path)
+        classifiers, digests = [], {}
+        for each in self.recipe.classifier:
+            path = folder / each.model
+            try:
+                Classifier(path, each.label, each.text)
+            except InputError as error:
+                raise RecipeError(f"{where}: classifier {each.name!r}: {error}") from error
+            digests[f"{schema.CLASSIFIER}{each.name}"] = model_digest(path)
+            classifiers.append(
+                ClassifierSettings(each.name, path.resolve(), each.label, each.text, frozenset(each.languages))
+            )
+        entries = {each.name: read_entries(each, folder, where=where) for each in self.recipe.word_list}
+        digests |= {f"{schema.WORDS_IN}{name}": found.digest for name, found in entries.items()}
+        return _Scorers(tuple(classifiers), entries, digests)
 
     # -------------------------------------------------------------------------------------------- stages
 
@@ -231,11 +277,33 @@ class Build:
         self._close(stage, decontamination.KINDS, {})
         return stage
 
-    def _select(self, extracted: Stage, contaminated: Stage | None) -> Stage:
+    def _score(self, extracted: Stage, scorers: _Scorers | None) -> Stage | None:
+        """Asks classifiers and word lists about the documents; None where the recipe names none."""
+        if scorers is None:
+            self._forget("score", scoring.KINDS)
+            return None
+        from filters import word_lists
+
+        mark = scoring.score_fingerprint(self.recipe, extract=extracted.fingerprint, digests=scorers.digests)
+        stage = self._open("score", mark)
+        lists = tuple(
+            WordListSettings(each.name, stage.file(f"{each.name}.arrow"), frozenset(each.languages))
+            for each in self.recipe.word_list
+        )
+        for words in lists:
+            scorers.entries[words.name].write(words.entries)
+            word_lists.warm_up()
+        settings = scoring.ScoreSettings(extracted, Scorers(scorers.classifiers, lists))
+        self._run_items(stage, self._items(), scoring.score_item, settings)
+        self._close(stage, scoring.KINDS, {"digests": dict(scorers.digests)})
+        return stage
+
+    def _select(self, extracted: Stage, contaminated: Stage | None, scored: Stage | None) -> Stage:
         mark = selection.select_fingerprint(
             self.recipe,
             extract=extracted.fingerprint,
             decontaminate=contaminated.fingerprint if contaminated is not None else None,
+            score=scored.fingerprint if scored is not None else None,
         )
         stage = self._open("select", mark)
         splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item"])
@@ -246,6 +314,7 @@ class Build:
             item_of_split=np.array(numbers(splits["item"])),
             documents=self.run.stage_manifest("extract")["counts"]["documents"],
             contamination=contaminated,
+            scores=scored,
         )
         items = self._items()
 

@@ -27,7 +27,7 @@ Exit codes
 COMMANDS = {
     "stats": (
         "pipelines.commands.stats",
-        "Shows the funnel, evaluation items, domains, tokenizer and phases of a run.",
+        "Shows the funnel, evaluation items, scores, domains, tokenizer and phases of a run.",
     ),
     "show": ("pipelines.commands.show", "Shows documents of a run: who, why kept or dropped, text and tokens."),
     "verify": ("pipelines.commands.verify", "Checks every file, row and sum of a run."),
@@ -117,8 +117,8 @@ def build(
     workers: int | None,
     beam_args: tuple[str, ...],
 ) -> None:
-    """Builds a corpus: plan, extract, decontaminate (where the recipe has exams), select, train-tokenizer,
-    tokenize, pack, phases.
+    """Builds a corpus: plan, extract, decontaminate (where the recipe has exams), score (where it has classifiers
+    or word lists), select, train-tokenizer, tokenize, pack, phases.
 
     What is done is skipped, so the same command goes on after Ctrl-C or a crash. Options that are not listed
     here go to Beam as they are.

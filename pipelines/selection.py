@@ -1,6 +1,7 @@
 """select: signals → decisions. Rules first, then evaluation items, then exact duplicates, then near ones among what is left.
 
-Reads   signals/FP/ITEM.arrow, and contamination/FP/ITEM.arrow where the recipe has exams
+Reads   signals/FP/ITEM.arrow; contamination/FP/ITEM.arrow where the recipe has exams; scores/FP/ITEM.arrow where it has
+        classifiers or word lists
 Writes  decisions/FP/ITEM.arrow (schema.DECISIONS), row for row beside it
 Shuffles  blocks (record batches of hashes, ids and 8-bit signature codes), never text:
     items → hash blocks ─GroupByKey→ exact removals ┐
@@ -92,12 +93,19 @@ class SelectSettings:
     item_of_split: NDArray[np.uint32]
     documents: int
     contamination: Stage | None = None  # where the recipe has exams
+    scores: Stage | None = None  # where the recipe has classifiers or word lists
 
     @property
     def signals_schema(self) -> pa.Schema:
         dedup = self.recipe.dedup
         groups = self.profiles.groups
         return schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=groups)
+
+    @property
+    def quality(self) -> str | None:
+        """The signal by which a copy is preferred."""
+        name = self.recipe.dedup.quality
+        return f"{schema.CLASSIFIER}{name}" if name is not None else None
 
     def partitions(self, rows_per_document: int) -> int:
         """From the number of documents alone: the same for any number of workers."""
@@ -107,7 +115,9 @@ class SelectSettings:
         return self.item_of_split[(doc_id >> np.uint64(schema.ROW_BITS)).astype(np.int64)]
 
 
-def select_fingerprint(recipe: Recipe, *, extract: str, decontaminate: str | None = None) -> str:
+def select_fingerprint(
+    recipe: Recipe, *, extract: str, decontaminate: str | None = None, score: str | None = None
+) -> str:
     """Everything that can change a decision, the rules as they are after merging."""
     profiles = load_profiles(recipe)
     rules = {
@@ -119,7 +129,7 @@ def select_fingerprint(recipe: Recipe, *, extract: str, decontaminate: str | Non
     contaminated = [decontaminate, exams.coverage, exams.action] if exams is not None else []
     replaced = sorted(kinds_that_are("replace", recipe.privacy))
     return fingerprint(
-        "select", VERSION, extract, sorted(recipe.run.languages), rules, recipe.dedup, contaminated, replaced
+        "select", VERSION, extract, sorted(recipe.run.languages), rules, recipe.dedup, contaminated, score, replaced
     )
 
 
@@ -134,22 +144,26 @@ def with_contaminated(reasons: pa.Array, verdicts: Verdicts) -> pa.Array:
     return pa.array(found, pa.string())
 
 
-def identities(signals: pa.Table) -> Documents:
-    """Ids and what makes a copy preferred: quality, length, date, then key; quality is 0 until a classifier gives one.
+def identities(signals: pa.Table, quality: str | None = None) -> Documents:
+    """Ids and what makes a copy preferred: quality, length, date, then key.
 
-    (A language score is no quality: with it, .998 would beat .997 before a longer copy beats a shorter one.)
+    `quality` is the column of a classifier's scores; without one, and where it is null, quality is 0. (A language score is
+    no quality: with it, .998 would beat .997 before a longer copy beats a shorter one.)
     """
+    scores = numbers(signals[quality].fill_null(0)) if quality is not None else np.zeros(signals.num_rows)
     dates = numbers(signals["date"].fill_null(0)) if signals["date"].null_count else numbers(signals["date"])
     key_hi, key_lo = duplicates.halves(fixed_bytes(signals["key"]))
-    preference = duplicates.preference(np.zeros(len(dates)), numbers(signals["characters"]), dates)
+    preference = duplicates.preference(scores, numbers(signals["characters"]), dates)
     return Documents(numbers(signals["doc_id"]), preference, key_hi, key_lo)
 
 
-def hash_blocks(signals: pa.Table, passed: NDArray[np.bool_], *, partitions: int) -> Iterator[Keyed]:
+def hash_blocks(
+    signals: pa.Table, passed: NDArray[np.bool_], *, partitions: int, quality: str | None = None
+) -> Iterator[Keyed]:
     """The text hashes of documents that pass the rules, divided by range of hash."""
     rows = np.flatnonzero(passed)
     hashes, _ = duplicates.halves(fixed_bytes(signals["text_hash"]))
-    columns = [*_identity_columns(signals, rows), signals["text_hash"].take(pa.array(rows)).combine_chunks()]
+    columns = [*_identity_columns(signals, rows, quality), signals["text_hash"].take(pa.array(rows)).combine_chunks()]
     block = pa.RecordBatch.from_arrays(columns, schema=HASH_BLOCK)
     yield from _divide(block, duplicates.partition_of(hashes[rows], partitions))
 
@@ -160,7 +174,14 @@ def find_exact(batches: Iterable[pa.RecordBatch]) -> Removals:
     return duplicates.exact_removals(*duplicates.halves(fixed_bytes(table["text_hash"])), _documents(table))
 
 
-def band_blocks(signals: pa.Table, passed: NDArray[np.bool_], *, partitions: int, permutations: int) -> Iterator[Keyed]:
+def band_blocks(
+    signals: pa.Table,
+    passed: NDArray[np.bool_],
+    *,
+    partitions: int,
+    permutations: int,
+    quality: str | None = None,
+) -> Iterator[Keyed]:
     """A row for every band of every document that passed and has shingles."""
     rows = np.flatnonzero(passed & (numbers(signals["shingles"]) > 0))
     bands = numbers(signals["bands"])[rows]  # (rows, bands)
@@ -169,7 +190,7 @@ def band_blocks(signals: pa.Table, passed: NDArray[np.bool_], *, partitions: int
     repeated = np.repeat(np.arange(len(rows)), bands.shape[1])
     arrays = [
         pa.array(bands.ravel()),
-        *_identity_columns(signals, each),
+        *_identity_columns(signals, each, quality),
         pa.FixedSizeBinaryArray.from_buffers(
             pa.binary(permutations), len(each), [None, pa.py_buffer(np.ascontiguousarray(codes[repeated]))]
         ),
@@ -294,8 +315,8 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
     return counts
 
 
-def _identity_columns(signals: pa.Table, rows: NDArray[np.int64]) -> list[pa.Array]:
-    documents = identities(signals)
+def _identity_columns(signals: pa.Table, rows: NDArray[np.int64], quality: str | None) -> list[pa.Array]:
+    documents = identities(signals, quality)
     key = signals["key"].take(pa.array(rows)).combine_chunks()
     return [pa.array(documents.doc_id[rows]), pa.array(documents.preference[rows]), key]
 
@@ -351,6 +372,8 @@ class _OnSignals(beam.DoFn):
         of = settings.signals_schema
         columns = [name for name in of.names if name not in (_EDITS if signatures else (*_SIGNATURES, *_EDITS))]
         signals = ipc.open_table(settings.signals.output("signals", item), of, columns=columns).combine_chunks()
+        if settings.scores is not None:
+            signals = _with_scores(signals, settings.scores.output("scores", item), settings.recipe)
         reasons = judge(signals, settings.profiles, settings.recipe.run.wants)
         if settings.contamination is None or (exams := settings.recipe.decontaminate) is None:
             return signals, reasons, None
@@ -374,7 +397,9 @@ class _HashBlocks(_OnSignals):
     def process(self, element: int) -> Iterator[Keyed]:
         if self._settings.recipe.dedup.exact:
             signals, reasons, _ = self.judged(element)
-            yield from hash_blocks(signals, _passed(reasons), partitions=self._settings.partitions(1))
+            yield from hash_blocks(
+                signals, _passed(reasons), partitions=self._settings.partitions(1), quality=self._settings.quality
+            )
 
 
 class _FindExact(beam.DoFn):
@@ -397,7 +422,13 @@ class _BandBlocks(_OnSignals):
             for batch in removed:
                 passed[np.searchsorted(ids, numbers(batch.column("doc_id")))] = False
             partitions = self._settings.partitions(dedup.bands)
-            yield from band_blocks(signals, passed, partitions=partitions, permutations=dedup.permutations)
+            yield from band_blocks(
+                signals,
+                passed,
+                partitions=partitions,
+                permutations=dedup.permutations,
+                quality=self._settings.quality,
+            )
 
 
 class _FindEdges(beam.DoFn):
@@ -460,6 +491,16 @@ class _WriteDecisions(_OnSignals):
         self._stage.finish(record)
         count(self._stage.name, record)
         yield item
+
+
+def _with_scores(signals: pa.Table, url: str, recipe: Recipe) -> pa.Table:
+    """Signals with what classifiers and word lists say beside them."""
+    scores = ipc.open_table(url, schema.scores_schema(recipe.scored_signals)).combine_chunks()
+    if not scores["doc_id"].equals(signals["doc_id"]):
+        raise DamageError(f"{url}: not row for row beside signals/; build again")
+    for name in recipe.scored_signals:
+        signals = signals.append_column(scores.schema.field(name), scores[name])
+    return signals
 
 
 def _passed(reasons: pa.Array) -> NDArray[np.bool_]:

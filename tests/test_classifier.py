@@ -62,7 +62,7 @@ def test_too_few_texts_and_files_that_are_no_classifier(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="too few texts"):
         train(texts(GOOD_WORDS, 5), texts(BAD_WORDS, 90), tmp_path / "none.bin")
     assert not (tmp_path / "none.bin").exists()
-    with pytest.raises(InputError, match="not a classifier of ours"):
+    with pytest.raises(InputError, match="no classifier of 'good': its labels are"):
         Classifier(default_model_path())
     with pytest.raises(InputError, match="cannot be read"):
         Classifier(tmp_path / "missing.bin")

@@ -36,6 +36,7 @@ from pipelines.commands.documents import FIELDS
 from pipelines.decontamination import decontaminate_fingerprint
 from pipelines.extraction import extract_fingerprint
 from pipelines.packing import pack_fingerprint
+from pipelines.scoring import score_fingerprint
 from pipelines.selection import select_fingerprint
 from pipelines.tokenizer import tokenizer_fingerprint
 
@@ -143,6 +144,8 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[normalise]`": settings.Normalise,
     "`[line_rules]`": settings.LineEdits,
     "`[dedup]`": settings.Dedup,
+    "`[[classifier]]`": settings.Classifier,
+    "`[[word_list]]`": settings.WordList,
     "`[privacy]`": settings.Privacy,
     "`[decontaminate]`": settings.Decontaminate,
     "Exams": settings.Exam,
@@ -244,6 +247,8 @@ BASE: dict[str, Any] = {
     "source": [{"name": "web", "inputs": ["*"], "profile": "own", "respect": ["noindex"]}],
     "line_rules": {"repeated": True},
     "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
+    "classifier": [{"name": "c", "model": "a"}],
+    "word_list": [{"name": "w", "files": ["a"]}],
     "phase": [{"name": "p", "tokens": 1_000_000, "sequence_length": 16}],
     "profiles": {
         "own": {
@@ -271,7 +276,9 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[decontaminate]`": {"exams": [{"name": "e", "format": "gsm8k", "files": ["b"]}], "words": 12, "characters": 19,
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
     "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
-    "`[dedup]`": {"exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5},
+    "`[dedup]`": {"exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5, "quality": "c"},
+    "`[[classifier]]`": {"name": "d", "model": "b", "label": "hq", "text": "plain", "languages": ["zh"]},
+    "`[[word_list]]`": {"name": "v", "files": ["b"], "allow": ["b"], "languages": ["zh"]},
     "`[privacy]`": dict.fromkeys(settings.Privacy.model_fields, "drop"),
     "`[tokenizer]`": {"model": "x", "vocab_size": 500, "model_type": "bpe", "sample_bytes": MIB,
         "weights": {"zh": 1.0}, "num_threads": 1},
@@ -313,9 +320,11 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     exams = recipe.decontaminate
     assert exams is not None
     items = str([exam.model_dump() for exam in exams.exams])  # as above
+    digests = {str(each.name): str(each.model_dump()) for each in (*recipe.classifier, *recipe.word_list)}  # as above
     return {
         "extract": extract_fingerprint(recipe, plan="plan", model_digest=model, url_lists=lists),
         "decontaminate": decontaminate_fingerprint(exams, extract="extract", items_digest=items),
+        "score": score_fingerprint(recipe, extract="extract", digests=digests),
         "select": select_fingerprint(recipe, extract="extract", decontaminate="decontaminate"),
         "train-tokenizer": tokenizer_fingerprint(recipe, select="select", model_digest=given),
         "pack": pack_fingerprint(recipe, tokenize="tokenize"),

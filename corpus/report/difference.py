@@ -12,7 +12,7 @@ Cost    the small columns are read once for each of the P parts; text never
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -128,10 +128,11 @@ def compare_runs(a: RunDirectory, b: RunDirectory, *, progress: Progress = lambd
     runs = RunDocuments(a), RunDocuments(b)
     sizes = [run.run.stage_manifest("extract")["counts"]["documents"] for run in runs]
     found.documents_a, found.documents_b = sizes
+    signals = list(dict.fromkeys([*_COMPARED_SIGNALS, *(name for run in runs for name in run.scored)]))
     partitions = max(1, math.ceil(max(sizes) / PARTITION_DOCUMENTS))
     for partition in range(partitions):
-        tables = [_rows_of(run, partition, partitions) for run in runs]
-        _compare_documents(found, *tables)
+        tables = [_rows_of(run, signals, partition, partitions) for run in runs]
+        _compare_documents(found, signals, *tables)
         progress(partition + 1, partitions)
     return found
 
@@ -139,9 +140,9 @@ def compare_runs(a: RunDirectory, b: RunDirectory, *, progress: Progress = lambd
 # ------------------------------------------------------------------------------------------------ documents
 
 
-def _rows_of(run: RunDocuments, partition: int, partitions: int) -> pa.Table:
-    """Identity, signals and decision of the documents whose key falls into a partition."""
-    names = ["doc_id", "key", "id", "url", *_COMPARED_SIGNALS, "kept", "reason", "representative", "similarity"]
+def _rows_of(run: RunDocuments, signals: Sequence[str], partition: int, partitions: int) -> pa.Table:
+    """Identity, these signals and decision of the documents whose key falls into a partition."""
+    names = ["doc_id", "key", "id", "url", *signals, "kept", "reason", "representative", "similarity"]
     tables = []
     for item in run.items():
         table = run.columns(item, names)
@@ -155,7 +156,7 @@ def _rows_of(run: RunDocuments, partition: int, partitions: int) -> pa.Table:
     return pa.concat_tables(tables).sort_by([("key", "ascending"), ("doc_id", "ascending")]).combine_chunks()
 
 
-def _compare_documents(found: Difference, a: pa.Table, b: pa.Table) -> None:
+def _compare_documents(found: Difference, signals: Sequence[str], a: pa.Table, b: pa.Table) -> None:
     """Adds what differs between the rows of one partition, both sorted by key and doc_id."""
     places_a, places_b = _places(a), _places(b)
     gone = [row for place, row in places_a.items() if place not in places_b]
@@ -166,7 +167,7 @@ def _compare_documents(found: Difference, a: pa.Table, b: pa.Table) -> None:
     found.examples_b += _examples(b, new, room=MAX_EXAMPLES - len(found.examples_b))
     pairs = [(row, places_b[place]) for place, row in places_a.items() if place in places_b]
     a, b = (table.take(pa.array([pair[side] for pair in pairs], pa.int64())) for side, table in ((0, a), (1, b)))
-    for name in _COMPARED_SIGNALS:
+    for name in signals:
         if different := int(_differs(a[name], b[name]).sum()):
             found.signals[name] += different
     changed = np.zeros(len(pairs), np.bool_)

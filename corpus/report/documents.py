@@ -1,7 +1,7 @@
 """The documents of a run by identity: their columns joined, found by id, key or URL, with the names of representatives.
 
-Reads   splits.arrow, documents/, signals/, contamination/ where the recipe has exams, decisions/ (optional: a run may have
-        stopped before `select`)
+Reads   splits.arrow, documents/, signals/, contamination/ where the recipe has exams, scores/ where it has classifiers or
+        word lists, decisions/ (optional: a run may have stopped before `select`)
 Memory  one work item's columns, those that are asked for; ids, keys and URLs of CACHED_ITEMS work items
 Cost    finding by doc_id opens one work item; by anything else it scans keys, ids and URLs of all
 """
@@ -63,6 +63,7 @@ class RunDocuments:
         self.select: Stage | None = run.current_stage("select") if run.has_stage("select") else None
         has_exams = run.has_stage("decontaminate")
         self.contamination: Stage | None = run.current_stage("decontaminate") if has_exams else None
+        self.scores: Stage | None = run.current_stage("score") if run.has_stage("score") else None
         splits = ipc.open_table(run.path("splits.arrow"), schema.SPLITS, columns=["item", "file"])
         self._item_of_split: NDArray[np.uint32] = numbers(splits["item"])
         self._files: list[str] = splits["file"].to_pylist()
@@ -71,6 +72,14 @@ class RunDocuments:
     def items(self) -> list[int]:
         """Numbers of the work items that were extracted."""
         return self.extract.finished()
+
+    @functools.cached_property
+    def scored(self) -> tuple[str, ...]:
+        """The signals of classifiers and word lists that the run has."""
+        if self.scores is None:
+            return ()
+        items = self.scores.finished()
+        return tuple(ipc.open_reader(self.scores.output("scores", items[0])).schema.names[1:]) if items else ()
 
     def file_of(self, doc_id: int) -> str:
         """The input file that a document came from."""
@@ -87,13 +96,15 @@ class RunDocuments:
     def columns(self, item: int, names: Sequence[str]) -> pa.Table:
         """Columns of a work item's documents, row for row, from whichever of the files has them.
 
-        A column of decisions/ or contamination/ is null in a run that has none, one of an optional group of signals in a
-        run that measured none. Raises DamageError where the files differ in rows, and KeyError for a name that no file
+        A column of decisions/ or contamination/ is null in a run that has none, one of an optional group of signals, of a
+        classifier or of a word list in a run that measured none. Raises DamageError where the files differ in rows, and KeyError for a name that no file
         has.
         """
         in_signals = ipc.open_reader(self.extract.output("signals", item)).schema.names
         homes = {
             **dict.fromkeys((name for group in schema.SIGNAL_GROUPS.values() for name in group), ""),
+            **dict.fromkeys((name for name in names if name.startswith(schema.SCORED)), ""),
+            **dict.fromkeys(self.scored, "scores"),
             **dict.fromkeys(schema.CONTAMINATION.names, "contamination"),
             **dict.fromkeys(schema.DECISIONS.names, "decisions"),
             **dict.fromkeys(in_signals, "signals"),
@@ -105,6 +116,7 @@ class RunDocuments:
             ("documents", self.extract),
             ("signals", self.extract),
             ("contamination", self.contamination),
+            ("scores", self.scores),
             ("decisions", self.select),
         ):
             wanted = [name for name in names if homes[name] == kind and name != "doc_id"]

@@ -28,6 +28,7 @@ class Check(enum.StrEnum):
     CONSERVATION = "conservation"
     REPRESENTATIVE = "representative"
     CONTAMINATION = "contamination"
+    SCORES = "scores"
     PERSONAL_DATA = "personal_data"
     TOKENS = "tokens"
     MANIFEST = "manifest"

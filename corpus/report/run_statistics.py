@@ -15,6 +15,7 @@ from corpus.feed.phases import PhasePlan
 from corpus.recipe import parse_recipe
 from corpus.report.contamination import ExamReport, exam_reports
 from corpus.report.personal_data import PersonalReport, personal_reports
+from corpus.report.scores import ScoreReport, WordListReport, score_reports, word_list_reports
 from corpus.report.settings import settings_in_force
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import STAGES, RunDirectory
@@ -23,6 +24,7 @@ from corpus.storage.run_directory import STAGES, RunDirectory
 _CHAIN = {
     "extract": ("records_in", "documents"),
     "decontaminate": ("documents", "documents"),
+    "score": ("documents", "documents"),
     "select": ("documents", "kept"),
     "tokenize": ("documents", "documents"),
     "pack": ("documents", "documents"),
@@ -107,6 +109,8 @@ class Statistics:
     tokenizer: Tokenizer | None
     phases: tuple[Phase, ...]
     exams: tuple[ExamReport, ...]
+    scores: tuple[ScoreReport, ...]
+    word_lists: tuple[WordListReport, ...]
     personal_data: tuple[PersonalReport, ...]
     removed_lines: Counts  # by line rule
     broken: tuple[str, ...]
@@ -128,6 +132,8 @@ def read_statistics(run: RunDirectory) -> Statistics:
     """
     given = run.read_json("recipe.json")
     without = {"decontaminate"} if given.get("decontaminate") is None else set()
+    if not (given.get("classifier") or given.get("word_list")):
+        without.add("score")
     manifests = {stage: run.stage_manifest(stage) for stage in STAGES if run.has_stage(stage)}
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
     shards = _shards(run) if "pack" in manifests else []
@@ -144,6 +150,8 @@ def read_statistics(run: RunDirectory) -> Statistics:
         exams=exam_reports(run, _threshold(run, manifests), counts.get("select", {}))
         if "decontaminate" in manifests
         else (),
+        scores=score_reports(counts.get("score", {})),
+        word_lists=word_list_reports(counts.get("score", {})),
         personal_data=personal_reports(settings_in_force(run).privacy, counts["extract"], counts.get("select", {}))
         if "extract" in counts
         else (),

@@ -18,6 +18,7 @@ from corpus.report.findings import Finding
 from corpus.report.personal_data import PersonalReport
 from corpus.report.plain import one_line
 from corpus.report.run_statistics import Domain, Funnel, Phase, Statistics
+from corpus.report.scores import ScoreReport
 
 #: Columns of characters: wider than any row, for where there is no terminal.
 PIPE_WIDTH = 4096
@@ -57,7 +58,9 @@ def cell(value: Any) -> str:
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
-    """The funnel, lost bytes, line rules, evaluation items, personal data, domains, phases; what is not there yet is left out."""
+    """The funnel, lost bytes, evaluation items, scores, word lists, line rules, personal data, domains, phases; what is not
+    there yet is left out.
+    """
     tables = [funnel_table(statistics.funnels)]
     losses = statistics.losses
     if losses is not None and losses.ranges:
@@ -66,6 +69,12 @@ def statistics_tables(statistics: Statistics) -> list[Table]:
         tables.append(table_of(("reason", "ranges"), losses.ranges.items(), title=title))
     if statistics.exams:
         tables.append(exams_table(statistics.exams))
+    if statistics.scores:
+        tables.append(scores_table(statistics.scores))
+    if statistics.word_lists:
+        rows = [(each.signal, each.documents, each.documents_with_any, each.found) for each in statistics.word_lists]
+        columns = ("signal", "documents", "documents with any", "words found")
+        tables.append(table_of(columns, rows, title="word lists"))
     if statistics.removed_lines:
         tables.append(table_of(("line rule", "lines removed"), statistics.removed_lines.items(), title="line rules"))
     if any(each.found for each in statistics.personal_data):
@@ -100,6 +109,13 @@ def exams_table(exams: Iterable[ExamReport]) -> Table:
     rows = [(each.exam, each.items, each.matchable, each.found, each.share_found, each.documents) for each in exams]
     columns = ("exam", "items", "can be matched", "found", "share found", "documents with one")
     return table_of(columns, rows, title="evaluation items")
+
+
+def scores_table(scores: Iterable[ScoreReport]) -> Table:
+    """A line a classifier: how its scores lie."""
+    columns = ("signal", "documents", "mean", *(f"from .{tenth}" for tenth in range(10)))
+    rows = [(each.signal, each.documents, each.mean, *each.tenths) for each in scores]
+    return table_of(columns, rows, title="classifiers")
 
 
 def personal_table(kinds: Iterable[PersonalReport]) -> Table:

@@ -3,6 +3,7 @@
     files      exist, with the size and XXH3-128 of their record; Arrow, of their schema, with as many rows
     documents  documents/, signals/ and decisions/ hold the same documents row for row; a text is the one that was measured
     exams      see corpus.report.contamination_checks
+    scores     see corpus.report.scores
     personal   what was found lies in the texts and is what is counted; what is replaced is what the recipe replaces of it
     decisions  kept or a reason; the counts of the records; a representative is a kept document, its cluster as large as
                those that name it; a near-duplicate's similarity reaches the threshold
@@ -35,14 +36,15 @@ from corpus.report.documents import RunDocuments
 from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows, file_digest
 from corpus.report.personal_data import check_found, check_replaced, found_counts
 from corpus.report.run_statistics import by_suffix, read_statistics
+from corpus.report.scores import check_scores
 from corpus.report.settings import settings_in_force
 from corpus.report.shard_checks import Row, check_phases, check_shard, check_shard_sums, read_manifest
 from corpus.seeds import content_digest
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 
-_OF_INPUT = ("extract", "select", "tokenize")
-_WITH_RECORDS = ("extract", "decontaminate", "select", "train-tokenizer", "tokenize", "pack")
+_OF_INPUT = ("extract", "score", "select", "tokenize")
+_WITH_RECORDS = ("extract", "decontaminate", "score", "select", "train-tokenizer", "tokenize", "pack")
 
 #: Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]
@@ -130,6 +132,7 @@ def _schemas(recipe: Recipe, metadata: Mapping[str, str], groups: Sequence[str])
         "failed": schema.FAILED,
         "contamination": schema.CONTAMINATION,
         "exams": schema.EXAMS,
+        "scores": schema.scores_schema(recipe.scored_signals),
         "decisions": schema.DECISIONS,
     }
     if (size := metadata.get("vocabulary_size")) is not None:
@@ -201,6 +204,8 @@ def _check_contents(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[F
             check = check_exams if "exams" in record.outputs else check_contamination
             kind = next(iter(record.outputs))
             yield from check(stage, record, _name(stage.run, stage.output(kind, record.item)))
+        elif stage.name == "score":
+            yield from check_scores(stage, record, _name(stage.run, stage.output("scores", record.item)))
         elif stage.name == "select":
             yield from _check_decided(stage, record, seen)
         elif stage.name == "tokenize":

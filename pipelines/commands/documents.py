@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from corpus.recipe import Privacy
 from corpus.report.documents import Head, RunDocuments
 from corpus.report.settings import settings_in_force
-from corpus.schema import signal_type
+from corpus.schema import CLASSIFIER, SCORED, SHARE_IN, signal_type
 from corpus.storage import ipc
 from corpus.text.edits import Edit
 from corpus.text.personal_data import kind_of
@@ -57,7 +57,7 @@ FIELDS = (
     "personal_data",
     "detail",
 )
-#: What `--fields` may name.
+#: What `--fields` may name; of a run with classifiers or word lists, their signals too.
 KNOWN_FIELDS = (*FIELDS, "text", *SIGNALS[1:])
 
 _STORED = frozenset(FIELDS) - {"file", "representative_doc_id", "representative_url", "exam_items", "detail"}
@@ -69,7 +69,7 @@ class RuleLine:
     """A signal of a document with the limits that its profile sets it."""
 
     signal: str
-    value: float
+    value: float | None  # None where the document has none: another language than a classifier's
     least: float | None
     most: float | None
     reason: str
@@ -121,7 +121,8 @@ def _row(stored: Row, file: str, representative: Head | None) -> Row:
     """A stored row with identities as they are printed."""
     key: bytes = stored["key"]
     head = Head(stored["doc_id"], key, stored["id"], None)
-    floats = {name: shortest(stored[name]) for name in _FLOATS & stored.keys() if stored[name] is not None}
+    names = _FLOATS & stored.keys() | {name for name in stored if name.startswith((CLASSIFIER, SHARE_IN))}
+    floats = {name: shortest(stored[name]) for name in names if stored[name] is not None}
     return {
         **stored,
         **floats,
@@ -157,13 +158,13 @@ def lost_rows(documents: RunDocuments, *, failed: bool) -> Iterator[Row]:
 
 def describe(documents: RunDocuments, head: Head) -> Document:
     """Everything that is known of a document."""
-    (row,) = document_rows(documents, KNOWN_FIELDS, head)
+    (row,) = document_rows(documents, [*KNOWN_FIELDS, *documents.scored], head)
     recipe = settings_in_force(documents.run)
     profiles = load_profiles(recipe)
     rules = profiles.for_domain(profiles.of_source[row["source"]], row["language"])
     failures = all_reasons(row, rules, recipe.run.wants)
     beyond = {(failure.signal, failure.side) for failure in failures}
-    lines = [_rule_line(limit, row[limit.signal], (limit.signal, limit.side) in beyond) for limit in rules.limits]
+    lines = [_rule_line(limit, row.get(limit.signal), (limit.signal, limit.side) in beyond) for limit in rules.limits]
     failing = list(dict.fromkeys(str(failure.reason) for failure in failures))
     return Document(row, lines, failing, _personal(row, recipe.privacy), _pieces(documents, head))
 
@@ -177,7 +178,7 @@ def _personal(row: Row, privacy: Privacy) -> list[PersonalLine]:
     ]
 
 
-def _rule_line(limit: Limit, value: float, fails: bool) -> RuleLine:
+def _rule_line(limit: Limit, value: float | None, fails: bool) -> RuleLine:
     least, most = (limit.value, None) if limit.side == "min" else (None, limit.value)
     return RuleLine(limit.signal, value, least, most, limit.reason, fails, limit.source)
 
@@ -200,7 +201,8 @@ def _pieces(documents: RunDocuments, head: Head) -> list[str]:
 
 def with_signals(document: Document) -> Row:
     """A document as JSON: its fields, then text, signals, rules and tokens."""
-    signals = {name: value for name in SIGNALS[1:] if (value := document.row[name]) is not None}
+    names = [*SIGNALS[1:], *(name for name in document.row if name.startswith(SCORED))]
+    signals = {name: value for name in names if (value := document.row[name]) is not None}
     head = {name: document.row.get(name) for name in FIELDS if name not in ("detail", "personal_data")}
     rules = [dataclasses.asdict(rule) for rule in document.rules]
     return {

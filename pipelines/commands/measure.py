@@ -1,7 +1,9 @@
 """`corpus measure`: the signals of every document of files, and what the rules of a profile say of them."""
 
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import click
@@ -10,10 +12,13 @@ import pyarrow as pa
 
 from corpus.recipe import Kind, Recipe, parse_recipe
 from corpus.report.plain import json_line
+from corpus.schema import SCORED
 from corpus.sources.records import Split
+from filters.classifier import Classifier
 from filters.language import default_model_path
 from filters.profiles import shipped_profiles
 from filters.rules import SIGNALS, RuleSet, all_reasons, load_profiles
+from filters.scoring import NOTHING_SCORED, ClassifierSettings, Scorers, score_columns
 from pipelines.commands.reading import SOURCE, Options, Reading, reading_options, splits_of
 from pipelines.extraction import ExtractSettings, document_batch, signal_batch
 
@@ -25,7 +30,15 @@ BATCH_DOCUMENTS = 32
 @reading_options
 @click.option("--kind", type=click.Choice(get_args(Kind)), default="web", show_default=True, help="Kind of source.")
 @click.option("--profile", metavar="NAME", help="Rules to judge by; default: those named like the kind, else web.")
-def measure(options: Options, kind: str, profile: str | None) -> None:
+@click.option(
+    "--classifier",
+    "models",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="A model of `corpus train-classifier`; its score is the signal classifier_MODEL. Repeat for more.",
+)
+def measure(options: Options, kind: str, profile: str | None, models: tuple[Path, ...]) -> None:
     """Prints the signals of every document of files, and what rules say.
 
     One JSON line for each: {"id", "url", "language", "language_score", "signals", "kept", "reasons"}. `reasons`
@@ -36,14 +49,16 @@ def measure(options: Options, kind: str, profile: str | None) -> None:
     Examples
       corpus measure crawl.warc.gz | jq -c '{url, reasons}'
       corpus measure books.jsonl --profile none | jq .signals.mean_word_length
+      corpus measure crawl.warc.gz --classifier quality.bin | jq '{url, score: .signals.classifier_quality}'
     """
     recipe = recipe_of_files(kind, profile or (kind if kind in shipped_profiles() else "web"))
     profiles = load_profiles(recipe)
     splits = splits_of(options)
     settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
+    scorers = scorers_of(models)
     reading = Reading(options.work)
     for split in splits:
-        for signals in measured_batches(reading, split, settings):
+        for signals in measured_batches(reading, split, settings, scorers):
             lines = []
             for row in signals.to_pylist():
                 rules = profiles.for_domain(profiles.of_source[SOURCE], row["language"])
@@ -58,7 +73,25 @@ def recipe_of_files(kind: str, profile: str) -> Recipe:
     return parse_recipe({"run": {"name": "measure"}, "source": [source]}, "corpus measure")
 
 
-def measured_batches(reading: Reading, split: Split, settings: ExtractSettings) -> Iterator[pa.Table]:
+def scorers_of(models: Sequence[Path]) -> Scorers:
+    """Classifiers by the names of their files. Raises InputError for a file that is none, UsageError for two of a name."""
+    names = [re.sub(r"[^A-Za-z0-9_-]", "_", model.stem) for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.UsageError(f"--classifier: two models are called {name!r}; rename one")
+    for model in models:
+        Classifier(model)
+    return Scorers(
+        tuple(
+            ClassifierSettings(name, model, "good", "words", frozenset("*"))
+            for name, model in zip(names, models, strict=True)
+        )
+    )
+
+
+def measured_batches(
+    reading: Reading, split: Split, settings: ExtractSettings, scorers: Scorers = NOTHING_SCORED
+) -> Iterator[pa.Table]:
     """Signals of a split's documents with their ids and URLs, batch by batch."""
     found, first = reading.rows(split), 0
     while rows := list(itertools.islice(found, BATCH_DOCUMENTS)):
@@ -67,6 +100,9 @@ def measured_batches(reading: Reading, split: Split, settings: ExtractSettings) 
         signals = pa.Table.from_batches([signal_batch(documents, settings)]).drop_columns(
             ["signature", "bands", "personal_data"]
         )
+        languages = signals["language"].to_pylist()
+        for name, column in score_columns(documents.column("text"), languages, scorers).items():
+            signals = signals.append_column(name, column)
         for name in ("id", "url"):
             signals = signals.append_column(documents.schema.field(name), documents.column(name))
         yield signals
@@ -80,7 +116,11 @@ def measured_document(row: dict[str, Any], rules: RuleSet, recipe: Recipe) -> di
         "url": row["url"],
         "language": row["language"],
         "language_score": shortest(row["language_score"]),
-        "signals": {name: _shown(row[name]) for name in SIGNALS[1:] if name in row},
+        "signals": {
+            name: _shown(row[name])
+            for name in (*SIGNALS[1:], *(each for each in row if each.startswith(SCORED)))
+            if name in row
+        },
         "kept": not reasons,
         "reasons": reasons,
     }

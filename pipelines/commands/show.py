@@ -75,7 +75,7 @@ def show(
     if dropped is not None and dropped != "*" and dropped not in set(Reason):
         raise RecipeError(f"--dropped {dropped}: no such reason; reasons are {', '.join(Reason)}")
     documents = RunDocuments(RunDirectory(run.rstrip("/")))
-    asked = _fields(fields)
+    asked = _fields(fields, documents)
     if wanted and not fields:
         _show_documents(documents, wanted, as_json)
         return
@@ -89,13 +89,14 @@ def show(
     _print_rows(rows, names, limit, as_json)
 
 
-def _fields(fields: str | None) -> tuple[str, ...] | None:
+def _fields(fields: str | None, documents: RunDocuments) -> tuple[str, ...] | None:
     if fields is None:
         return None
     names = tuple(name.strip() for name in fields.split(",") if name.strip())
+    known = (*KNOWN_FIELDS, *documents.scored)
     for name in names:
-        if name not in KNOWN_FIELDS:
-            raise RecipeError(f"--fields {name}: no such field; fields are {', '.join(KNOWN_FIELDS)}")
+        if name not in known:
+            raise RecipeError(f"--fields {name}: no such field; fields are {', '.join(known)}")
     return names
 
 

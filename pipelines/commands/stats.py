@@ -14,7 +14,7 @@ from corpus.storage.run_directory import RunDirectory
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def stats(run: str, as_json: bool) -> None:
-    """Shows the funnel, evaluation items, domains, tokenizer and phases of a run.
+    """Shows the funnel, evaluation items, scores, domains, tokenizer and phases of a run.
 
     Every stage with what entered it, what it kept, and what it dropped or failed for which reason. The sums
     are checked: where documents are missing between two stages, the command says so and ends with 1.

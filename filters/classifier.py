@@ -20,7 +20,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import fasttext
 import numpy as np
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 from corpus import seeds
 from corpus.errors import InputError
 from corpus.recipe import TextForm
+from filters.fasttext_model import FastTextModel, OwnPredict, load_model
 
 VERSION = 1
 
@@ -105,18 +105,17 @@ class Classifier:
 
     def scores(self, texts: Sequence[str]) -> Float32s:
         """(texts,) probability of the label, in steps of 1/1000; 0 for a text without a word."""
-        return np.array([self._score(text) for text in texts], np.float32)
+        return self.line_scores([words_of(text) if self.text == "words" else " ".join(text.split()) for text in texts])
 
-    def _score(self, text: str) -> float:
-        return self.score_line(words_of(text) if self.text == "words" else " ".join(text.split()))
-
-    def score_line(self, line: str) -> float:
-        """The score of what the model sees."""
-        if not line:
-            return 0.0
-        labels, probabilities = _load(self.path).predict(line, k=-1)
-        found = dict(zip(labels, probabilities.tolist(), strict=True))
-        return round(min(1.0, found.get(f"{_PREFIX}{self.label}", 0.0)), 3)
+    def line_scores(self, lines: Sequence[str]) -> Float32s:
+        """(lines,) the scores of what the model sees."""
+        model = _load(self.path)
+        numbers, probabilities = model.predict(lines, k=len(model.labels))
+        rows, places = np.nonzero(numbers == model.labels.index(f"{_PREFIX}{self.label}"))
+        scores = np.zeros(len(lines))
+        scores[rows] = np.round(np.minimum(probabilities[rows, places].astype(np.float64), 1), 3)
+        scores[[not line for line in lines]] = 0
+        return scores.astype(np.float32)
 
 
 def words_of(text: str) -> str:
@@ -159,7 +158,7 @@ def train(positive: Iterable[str], negative: Iterable[str], path: Path, settings
     partial.rename(path)
     _load.cache_clear()
     classifier = Classifier(path)
-    scores = np.array([classifier.score_line(line) for line, _ in judged], np.float32)
+    scores = classifier.line_scores([line for line, _ in judged])
     return report(
         scores,
         np.array([good for _, good in judged]),
@@ -231,8 +230,8 @@ def _lines(lines: Iterable[str]) -> Iterator[Path]:
 
 
 @functools.lru_cache(maxsize=8)
-def _load(path: Path) -> Any:
+def _load(path: Path) -> FastTextModel | OwnPredict:
     from filters.language import LanguageModel
 
     LanguageModel(path)  # refuses a file that is cut short, which fastText itself would loop or crash on
-    return fasttext.load_model(str(path))
+    return load_model(path)

@@ -21,9 +21,9 @@ Reads texts; returns one `Identification` a text: the columns `language`, `langu
   traditional one: the two standards were made for the two ways of writing; what both have (的, 人) says nothing.
 
 Invariant: a text's answer depends on the text, the model file and the two window settings only; not on its neighbours
-in the batch. Scores are rounded to 1/1000, so that float summation of another build of fastText rarely shows.
-Cost: 0.18 ms a document (pages of 3,072 characters on average, seen through the default windows; one core), of which
-fastText 0.12 and the counting of characters 0.02; a sentence 0.05 ms.
+in the batch. Scores are rounded to 1/1000, so that the last digits of a float rarely show.
+Cost: 0.18 ms a document of 1,500 characters and more (one core), of which the model (filters.fasttext_model) 0.10; a
+sentence 0.04 ms.
 Source: Joulin et al. 2016 (arXiv:1607.01759); lid.176.ftz: fasttext.cc/docs/en/language-identification, CC BY-SA 3.0.
 """
 
@@ -36,12 +36,11 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import fasttext
 import numpy as np
 
 from corpus.errors import InputError
+from filters.fasttext_model import FastTextModel, OwnPredict, load_model
 from filters.scripts import (
     CANTONESE_SHARE,
     CHINESE,
@@ -62,7 +61,7 @@ _CANDIDATES = 5  # labels asked of each window
 
 #: A window is in another language than the text where its own score is so high, and it has LEAST_LETTERS.
 SURE = 0.7
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class LanguageModel:
         """Every code that `identify` can answer with: the model's, and those that a script alone gives away."""
         _, labels = _load(self.path)
         by_script = {script.languages[0] for script in SCRIPTS}
-        return frozenset({language for language, _ in labels.values()} | by_script | {"und"})
+        return frozenset({language for language, _ in labels} | by_script | {"und"})
 
     def identify(self, texts: Sequence[str], *, windows: int = 5, window_characters: int = 300) -> list[Identification]:
         """One identification a text, in their order."""
@@ -199,7 +198,8 @@ class LanguageModel:
         classes, forms, dialects = count_characters(flat)  # (windows, CLASSES), (windows, 2), (windows, 2)
         letters = classes[:, 1:].sum(axis=1)
         model, labels = _load(self.path)
-        names, probabilities = model.predict(flat, k=_CANDIDATES)
+        found, probabilities = model.predict(flat, k=_CANDIDATES)
+        numbers, shares = found.tolist(), probabilities.tolist()
         text_classes = np.add.reduceat(classes, first[:-1])
         text_forms, text_dialects = (np.add.reduceat(counts, first[:-1]) for counts in (forms, dialects))
         switching = np.logical_or.reduceat(switches(classes), first[:-1])
@@ -211,10 +211,11 @@ class LanguageModel:
             for window in range(first[index], first[index + 1]):
                 if not (weight := int(letters[window])):
                     continue
-                own = {
-                    labels[name]: weight * probability
-                    for name, probability in zip(names[window], probabilities[window].tolist(), strict=True)
-                }
+                own: dict[_Label, float] = {}
+                for number, share in zip(numbers[window], shares[window], strict=True):
+                    if number >= 0:
+                        label = labels[number]
+                        own[label] = own.get(label, 0.0) + weight * share
                 for label, score in own.items():
                     scores[label] = scores.get(label, 0.0) + score
                 if several and weight >= LEAST_LETTERS:
@@ -234,10 +235,11 @@ class LanguageModel:
         classes, _, dialects = count_characters(list(windows))
         model, labels = _load(self.path)
         answers = []
-        for index, (names, probabilities) in enumerate(zip(*model.predict(list(windows), k=_CANDIDATES), strict=True)):
+        for index, (numbers, probabilities) in enumerate(zip(*model.predict(windows, k=_CANDIDATES), strict=True)):
             counts = classes[index].tolist()
             letters = sum(counts[1:])
-            likely = list(zip([labels[name] for name in names], probabilities.tolist(), strict=True))
+            found = zip(numbers.tolist(), probabilities.tolist(), strict=True)
+            likely = [(labels[number], share) for number, share in found if number >= 0]
             shares: dict[str, float] = {}
             for (language, _), share in likely:
                 shares[language] = shares.get(language, 0.0) + share
@@ -295,8 +297,8 @@ def _best(scores: dict[_Label, float]) -> tuple[str, float]:
 
 
 @functools.cache
-def _load(path: Path) -> tuple[Any, dict[str, _Label]]:
-    """(the fastText model, its labels' meanings); once a process and path."""
+def _load(path: Path) -> tuple[FastTextModel | OwnPredict, tuple[_Label, ...]]:
+    """(the fastText model, its labels' meanings by number); once a process and path."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             _check_complete(data)
@@ -306,9 +308,8 @@ def _load(path: Path) -> tuple[Any, dict[str, _Label]]:
         ) from error
     except (ValueError, IndexError, struct.error) as error:  # ValueError: an empty file cannot be mapped
         raise InputError(f"{path}: not a fastText classifier, or cut short ({error}); download it again") from error
-    fasttext.FastText.eprint = lambda *_: None  # it warns on standard error, at every load, of a change of 2019
-    model = fasttext.load_model(str(path))
-    return model, {label: language_of_label(label) for label in model.labels}
+    model = load_model(path)
+    return model, tuple(language_of_label(label) for label in model.labels)
 
 
 def _check_complete(data: mmap.mmap) -> None:

@@ -2,7 +2,7 @@
 
 `count_characters(windows)` gives, window by window, the letters of each class (no letter; a letter of a script that many
 languages share, as Latin; then a class for each of SCRIPTS), how many characters are simplified-only and traditional-only,
-and how many are written in Cantonese and in Mandarin alone. Cost: three look-ups a character, 0.02 ms for 1,500.
+and how many are written in Cantonese and in Mandarin alone. Cost: a look-up a character, three of Han: 5 µs for 1,500.
 """
 
 import functools
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.text import unicode_table
+from corpus.text.segmentation import Int64s, UInt8s, UInt32s, kernel
 
 #: Share of letters from which a script decides. Below, a page mixes scripts and the model is the better judge.
 _SCRIPT_SHARE = 0.5
@@ -21,6 +22,9 @@ _CHINESE_KANA_SHARE = 0.02
 #: A page counts as simplified or traditional when the other forms are at most half as many.
 _FORMS_RATIO = 2
 
+
+#: No character before it is of one form or dialect alone.
+_FIRST_HAN = 0x3400
 
 #: Two scripts with so much of a window's letters each share it, where it has LEAST_LETTERS.
 _SWITCHING_SHARE = 0.2
@@ -121,14 +125,32 @@ def switches(classes: NDArray[np.int64]) -> NDArray[np.bool_]:
 def count_characters(windows: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Letters of each class (windows, CLASSES); simplified-only and traditional-only, Cantonese and Mandarin (windows, 2)."""
     class_of, form_of, dialect_of = _character_tables()
-    code_points = np.frombuffer("".join(windows).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    window = np.repeat(np.arange(len(windows)), [len(text) for text in windows])
-    classes = np.bincount(window * CLASSES + class_of[code_points], minlength=len(windows) * CLASSES)
-    forms, dialects = (
-        np.bincount(window * 3 + table[code_points], minlength=len(windows) * 3).reshape(-1, 3)[:, 1:]
-        for table in (form_of, dialect_of)
-    )
-    return classes.reshape(-1, CLASSES), forms, dialects
+    points = np.frombuffer("".join(windows).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    offsets = np.cumsum([0, *map(len, windows)], dtype=np.int64)
+    classes = np.zeros((len(windows), CLASSES), np.int64)
+    forms, dialects = np.zeros((len(windows), 3), np.int64), np.zeros((len(windows), 3), np.int64)
+    _count(points, offsets, class_of, form_of, dialect_of, classes, forms, dialects)
+    return classes, forms[:, 1:], dialects[:, 1:]
+
+
+@kernel
+def _count(
+    points: UInt32s,
+    offsets: Int64s,  # (windows + 1,)
+    class_of: UInt8s,  # (code points,)
+    form_of: UInt8s,
+    dialect_of: UInt8s,
+    classes: Int64s,  # out, (windows, CLASSES)
+    forms: Int64s,  # out, (windows, 3)
+    dialects: Int64s,  # out, (windows, 3)
+) -> None:
+    for window in range(len(offsets) - 1):
+        for place in range(offsets[window], offsets[window + 1]):
+            point = points[place]
+            classes[window, class_of[point]] += 1
+            if point >= _FIRST_HAN:
+                forms[window, form_of[point]] += 1
+                dialects[window, dialect_of[point]] += 1
 
 
 @functools.cache

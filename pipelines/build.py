@@ -229,7 +229,7 @@ class Build:
         for source, found in lists.items():
             found.write(urls[source])
         settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=model, url_lists=urls)
-        compile_kernels()
+        compile_kernels(model)
         self._run_items(stage, self._items(), extraction.extract_item, settings)
         totals = self._close(stage, extraction.KINDS, {"libraries": extraction.library_versions()})
         self._check_failures(totals)
@@ -511,11 +511,13 @@ def naming(recipe_path: Path) -> Iterator[None]:
         raise RecipeError(f"{recipe_path}: {error}") from error
 
 
-def compile_kernels() -> None:
+def compile_kernels(model: Path) -> None:
     """Compiles once, before workers start: each would compile for itself otherwise."""
     from corpus.text import markup
     from filters import minhash, pii, signals
+    from filters.language import LanguageModel
 
+    LanguageModel(model).identify(["The warm-up."])
     markup.warm_up()
     signals.warm_up()
     minhash.warm_up()

@@ -236,7 +236,7 @@ def library_versions() -> dict[str, str]:
         page_metadata,
         screens,
     )
-    from filters import language, language_hint, language_screen
+    from filters import fasttext_model, language, language_hint, language_screen
 
     names = ("trafilatura", "lxml", "htmldate", "resiliparse", "fastwarc", "fasttext-community", "pyarrow")
     return {name: version(name) for name in names} | {
@@ -254,6 +254,7 @@ def library_versions() -> dict[str, str]:
         "mojibake": str(mojibake.VERSION),
         "sources": str(read.VERSION),
         "language": str(language.VERSION),
+        "fasttext_model": str(fasttext_model.VERSION),
         "language_hint": str(language_hint.VERSION),
         "screens": str(screens.VERSION),
         "opt_out": str(opt_out.VERSION),

@@ -43,9 +43,16 @@ def score_fingerprint(recipe: Recipe, *, extract: str, digests: Mapping[str, str
     from importlib.metadata import version
 
     from corpus.text import letters
-    from filters import classifier, word_lists
+    from filters import classifier, fasttext_model, word_lists
 
-    versions = [VERSION, classifier.VERSION, word_lists.VERSION, letters.VERSION, version("fasttext-community")]
+    versions = [
+        VERSION,
+        classifier.VERSION,
+        fasttext_model.VERSION,
+        word_lists.VERSION,
+        letters.VERSION,
+        version("fasttext-community"),
+    ]
     classifiers = [each.model_dump(exclude={"model"}) for each in recipe.classifier]
     lists = [each.model_dump(exclude={"files", "allow"}) for each in recipe.word_list]
     return fingerprint("score", versions, extract, classifiers, lists, dict(digests))

@@ -1,6 +1,7 @@
 """Language identification: samples that must always come out right, odd texts, broken models, and a real measurement."""
 
 import collections
+import functools
 import gzip
 import hashlib
 import importlib.util
@@ -9,6 +10,7 @@ import shutil
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import fasttext
 import pytest
@@ -16,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import InputError
-from filters import language as module
 from filters.language import (
     Identification,
     LanguageModel,
@@ -68,8 +69,13 @@ def test_the_script_corrects_the_model(model: LanguageModel, text: str, language
     assert model.identify([text])[0].language == language
 
 
+@functools.cache
+def bare_model() -> Any:
+    return fasttext.load_model(str(default_model_path()))
+
+
 def fasttext_alone(text: str) -> str:
-    return language_of_label(module._load(default_model_path())[0].predict(text.replace("\n", " "))[0][0])[0]
+    return language_of_label(bare_model().predict(text.replace("\n", " "))[0][0])[0]
 
 
 def test_a_few_foreign_words_do_not_correct_the_model(model: LanguageModel) -> None:

@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench spark spark-local flink prism clean
 help:
 	@echo "make demo    install into $(VENV), build a corpus from the bundled pages, print its statistics"
 	@echo "make test    install, pass the tests"
 	@echo "make check   format, lint, types, import arrows, tests"
 	@echo "make bench   one command per claim: ours and the peer in one run"
+	@echo "make spark   the demo on a standalone Spark master and worker, compared; also spark-local, flink, prism"
 
 # Hashed locks, no resolver: the same packages on every machine. The second file holds the first.
 $(VENV)/runtime.stamp: locks/runtime.txt pyproject.toml
@@ -52,6 +53,21 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/bench_helper.py
 	$(BIN)/python benchmarks/bench_feed.py
 	$(BIN)/python benchmarks/bench_memory.py
+
+# The demo on another runner must be the run that one process makes. What is fetched stays in .runners.
+IN_COMPARISON = $(BIN)/python examples/runners/compare.py $@ $(COMPARE)
+
+spark: $(VENV)/runtime.stamp
+	$(IN_COMPARISON)
+
+spark-local: $(VENV)/runtime.stamp
+	$(IN_COMPARISON)
+
+flink: $(VENV)/runtime.stamp
+	$(IN_COMPARISON)
+
+prism: $(VENV)/runtime.stamp
+	$(IN_COMPARISON)
 
 clean:
 	rm -rf $(DEMO_RUN) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -30,6 +30,7 @@ from corpus.recipe import Recipe, fingerprint, parse_recipe
 from corpus.seeds import content_digest
 from corpus.sources.splits import InputFile, list_inputs, make_splits, work_item_bytes
 from corpus.storage import files, ipc
+from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
 from corpus.text.url_lists import read_url_lists
@@ -228,7 +229,10 @@ class Build:
         urls = {source: stage.file(f"url_lists.{source}.arrow") for source in lists}
         for source, found in lists.items():
             found.write(urls[source])
-        settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=model, url_lists=urls)
+        pinned = PinnedFile(stage.file("language.model"), digest)
+        if not files.exists(pinned.url):
+            files.write_bytes(pinned.url, model.read_bytes())
+        settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=pinned, url_lists=urls)
         compile_kernels(model)
         self._run_items(stage, self._items(), extraction.extract_item, settings)
         totals = self._close(stage, extraction.KINDS, {"libraries": extraction.library_versions()})
@@ -368,7 +372,12 @@ class Build:
         digest = content_digest(files.read_bytes(model)).hex()
         mark = tokenization.tokenize_fingerprint(select=stages.select.fingerprint, model_digest=digest)
         stage = self._open("tokenize", mark)
-        self._run_items(stage, self._items(), tokenization.tokenize_item, tokenization.TokenizeSettings(stages, model))
+        self._run_items(
+            stage,
+            self._items(),
+            tokenization.tokenize_item,
+            tokenization.TokenizeSettings(stages, PinnedFile(model, digest)),
+        )
         self._close(stage, tokenization.KINDS, {})
         return stage
 

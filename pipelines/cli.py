@@ -131,6 +131,7 @@ def build(
     """
     from corpus.errors import RecipeError
     from corpus.recipe import load_recipe
+    from corpus.storage import files
     from corpus.storage.run_directory import STAGES, RunDirectory
 
     if until is not None and until not in STAGES:
@@ -144,7 +145,9 @@ def build(
     from pipelines.build import Options, run_build
 
     options = Options(workers=workers, beam_args=beam_args, until=until or STAGES[-1])
-    run_build(settings, recipe, RunDirectory(run_dir.rstrip("/")), options)
+    # A worker of another runner has a working directory of its own.
+    place = os.path.abspath(run_dir) if files.is_local(run_dir) else run_dir.rstrip("/")
+    run_build(settings, recipe, RunDirectory(place), options)
 
 
 def _overrides(pairs: tuple[str, ...]) -> dict[str, str]:

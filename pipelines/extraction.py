@@ -25,6 +25,7 @@ from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
 from corpus.sources.splits import read_splits
 from corpus.storage import ipc
+from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.text.answers import MainText
 from corpus.text.extraction import EVERYTHING, PageWork, PayloadCache, clean, extract_page
@@ -51,7 +52,7 @@ class ExtractSettings:
     splits: str  # URL of splits.arrow
     limits: Limits
     language: LanguageIdentification
-    model: Path  # of the fastText model
+    model: Path | PinnedFile  # of the fastText model; a file of the run where workers read it
     dedup: Dedup
     extract: Extract = dataclasses.field(default_factory=Extract)
     screened_for: frozenset[str] | None = None  # wanted languages, where pages of others are screened
@@ -66,7 +67,12 @@ class ExtractSettings:
 
     @staticmethod
     def of(
-        recipe: Recipe, *, splits: str, model: Path, url_lists: Mapping[str, str] | None = None, helper: bool = True
+        recipe: Recipe,
+        *,
+        splits: str,
+        model: Path | PinnedFile,
+        url_lists: Mapping[str, str] | None = None,
+        helper: bool = True,
     ) -> "ExtractSettings":
         from corpus.text import jieba_words
         from filters.rules import load_profiles
@@ -98,13 +104,18 @@ class ExtractSettings:
         dedup = self.dedup
         return schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=self.groups)
 
+    @property
+    def local_model(self) -> Path:
+        """Where the model lies on this machine, checked. Raises DamageError."""
+        return self.model.local() if isinstance(self.model, PinnedFile) else self.model
+
     def works(self) -> "Works":
         """How the pages of each source are extracted; its cache is for one work item."""
         common = dataclasses.replace(page_work(self.extract, helper=self.helper), normalisation=self.normalisation)
         if self.screened_for is not None:
             from filters.language_screen import LanguageScreen
 
-            screen = LanguageScreen(self.model, self.screened_for, self.extract.language_screen_confidence)
+            screen = LanguageScreen(self.local_model, self.screened_for, self.extract.language_screen_confidence)
             common = dataclasses.replace(common, language_screen=screen)
         return Works(common, self.respect, self.url_lists, self.line_rules)
 
@@ -377,7 +388,7 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
 
     texts = documents.column("text")
     strings = texts.to_pylist()
-    model = LanguageModel(settings.model)
+    model = LanguageModel(settings.local_model)
     found = model.identify(
         strings, windows=settings.language.windows, window_characters=settings.language.window_characters
     )

@@ -14,6 +14,7 @@ import pyarrow.compute
 from corpus import schema
 from corpus.recipe import fingerprint
 from corpus.storage import ipc
+from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.transforms.partitions import DocumentStages, kept_documents
 from tokenizer_training.encode import Encoder, load_encoder
@@ -25,7 +26,7 @@ VERSION = 1
 @dataclasses.dataclass(frozen=True)
 class TokenizeSettings:
     stages: DocumentStages
-    model: str  # URL
+    model: PinnedFile
 
 
 def tokenize_fingerprint(*, select: str, model_digest: str) -> str:
@@ -64,7 +65,8 @@ def blocks_of(batches: Iterator[pa.RecordBatch], of: pa.Schema) -> Iterator[tupl
 
 def tokenize_item(stage: Stage, item: int, settings: TokenizeSettings) -> ItemRecord:
     """Writes the token blocks of one work item."""
-    encoder = load_encoder(settings.model)
+    settings.model.check()
+    encoder = load_encoder(settings.model.url)
     of = schema.tokens_schema(encoder.vocabulary_size)
     counts = {"documents": 0, "tokens": 0, "bytes": 0}
 

@@ -1,6 +1,7 @@
 """Every element type in every pipeline graph is concrete, and has a coder that is no pickle."""
 
 import typing
+from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
@@ -9,21 +10,26 @@ import pytest
 from apache_beam import coders, typehints
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
-from corpus.recipe import parse_recipe
+from corpus.recipe import Recipe, parse_recipe
+from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import RunDirectory
 from filters.rules import load_profiles
+from pipelines.extraction import ExtractSettings, extract_item
 from pipelines.selection import Select, SelectSettings
 from pipelines.transforms.coder import RecordBatchCoder
-from pipelines.transforms.work_items import RunItems
+from pipelines.transforms.work_items import RunItems, write_pending
 
 RUN = RunDirectory("memory://graphs")
 
 
+def recipe() -> Recipe:
+    return parse_recipe({"run": {"name": "x"}, "source": [{"name": "web", "inputs": ["a"]}]}, "test")
+
+
 def select() -> Select:
-    recipe = parse_recipe({"run": {"name": "x"}, "source": [{"name": "web", "inputs": ["a"]}]}, "test")
     settings = SelectSettings(
-        recipe=recipe,
-        profiles=load_profiles(recipe),
+        recipe=recipe(),
+        profiles=load_profiles(recipe()),
         signals=RUN.stage("extract", "f"),
         item_of_split=np.zeros(1, np.uint32),
         documents=1,
@@ -33,6 +39,22 @@ def select() -> Select:
 
 def run_items() -> RunItems:
     return RunItems(RUN.stage("extract", "f"), "pending", lambda stage, item, settings: None, None)
+
+
+def test_a_graph_does_not_grow_with_the_number_of_inputs(tmp_path: Path) -> None:
+    """Dataflow refuses graphs of 10 MB. Items are in a file whose name alone is in the graph."""
+
+    def graph_bytes(items: int) -> int:
+        stage = RunDirectory(str(tmp_path / f"{items:07d}")).stage("extract", "f")
+        pending = write_pending(stage, list(range(items)))
+        settings = ExtractSettings.of(recipe(), splits="splits.arrow", model=PinnedFile("language.model", "00" * 16))
+        pipeline = beam.Pipeline()
+        pipeline | RunItems(stage, pending, extract_item, settings)
+        return len(pipeline.to_runner_api().SerializeToString())
+
+    few, many = graph_bytes(10), graph_bytes(100_000)
+    assert abs(many - few) < 64  # ids that Beam numbers
+    assert many < 100_000
 
 
 class _Types(PipelineVisitor):

@@ -28,15 +28,15 @@ MASTERS = {"spark": "--spark-master-url", "flink": "--flink-master"}
 START_SECONDS = 120
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """Raised when a program or a download that is needed is not there; the message says how to get it."""
 
 
 def need(program: str, remedy: str) -> str:
-    """The path of a program. Raises Missing with the remedy."""
+    """The path of a program. Raises MissingError with the remedy."""
     found = shutil.which(program)
     if found is None:
-        raise Missing(f"{program} is not on the PATH: {remedy}")
+        raise MissingError(f"{program} is not on the PATH: {remedy}")
     return found
 
 
@@ -61,7 +61,7 @@ def fetch_jars(system: str, folder: Path) -> Path:
     done = subprocess.run([maven, "-B", "-q", "-f", str(pom), *goal], capture_output=True, text=True, check=False)
     if done.returncode:
         said = next((line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line), "no reason given")
-        raise Missing(f"Maven could not fetch the jars of {pom.name}: {said.strip()[:400]}")
+        raise MissingError(f"Maven could not fetch the jars of {pom.name}: {said.strip()[:400]}")
     shutil.copyfile(pom, stamp)
     return jars
 
@@ -77,7 +77,7 @@ def fetch_prism(folder: Path, version: str) -> Path:
         environment = {**os.environ, "GOBIN": str(program.parent)}
         done = subprocess.run([go, "install", module], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Missing(f"Go could not build Prism: {done.stderr.strip().splitlines()[-1:]}")
+            raise MissingError(f"Go could not build Prism: {done.stderr.strip().splitlines()[-1:]}")
     return program
 
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from clusters import HERE, Missing, fetch_jars, fetch_prism, java, job_server, spark_standalone
+from clusters import HERE, MissingError, fetch_jars, fetch_prism, java, job_server, spark_standalone
 
 REPOSITORY = HERE.parents[1]
 CORES = 2
@@ -53,7 +53,7 @@ def main() -> int:
             same = _differences(runs / "direct-1", runs / name)
             print(f"{name}: {took}; {'the same as direct-1' if same else 'DIFFERS from direct-1'}", flush=True)
             found |= not same
-    except Missing as error:
+    except MissingError as error:
         print(f"compare.py: {error}", file=sys.stderr)
         return 2
     except (RuntimeError, subprocess.CalledProcessError) as error:
@@ -89,7 +89,9 @@ def _prism(tools: Path, logs: Path) -> Iterator[list[str]]:
     yield ["--runner=PrismRunner", f"--prism_location={program}"]
 
 
-def _through(system: str, master: Callable[[Path, Path], contextlib.AbstractContextManager[str]]) -> Callable[..., Place]:
+def _through(
+    system: str, master: Callable[[Path, Path], contextlib.AbstractContextManager[str]]
+) -> Callable[..., Place]:
     """Builds through a job server of `system` at a master that runs meanwhile."""
 
     @contextlib.contextmanager

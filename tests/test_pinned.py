@@ -1,0 +1,37 @@
+"""Files that workers read only if they are what the driver saw."""
+
+import fsspec
+import pytest
+
+from corpus.errors import DamageError
+from corpus.seeds import content_digest
+from corpus.storage import files
+from corpus.storage.pinned import PinnedFile
+
+
+def pinned(url: str, data: bytes) -> PinnedFile:
+    return PinnedFile(url, content_digest(data).hex())
+
+
+def test_a_local_file_is_read_where_it_lies(tmp_path) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(b"weights")
+    assert pinned(str(path), b"weights").local() == path
+
+
+def test_a_remote_file_is_copied_with_its_content(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    files.write_bytes("memory://models/a.ftz", b"remote weights")
+    local = pinned("memory://models/a.ftz", b"remote weights").local()
+    assert local.read_bytes() == b"remote weights"
+    assert local.name.endswith("-a.ftz")
+    fsspec.filesystem("memory").rm("/models/a.ftz")
+
+
+def test_another_content_and_a_missing_file_are_one_line_each(tmp_path) -> None:
+    path = tmp_path / "model"
+    with pytest.raises(DamageError, match=r"a worker cannot read it .*reachable from every worker"):
+        pinned(str(path), b"weights").local()
+    path.write_bytes(b"Weights")
+    with pytest.raises(DamageError, match="delete it and build again"):
+        pinned(str(path), b"weights").local()

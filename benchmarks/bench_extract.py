@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     files = [file.resolve() for file in arguments.files]
-    compile_kernels()
+    compile_kernels(default_model_path())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole = Ours(folder / "whole", files, ["*"])

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from corpus import schema
 from corpus.errors import RecipeError
+from corpus.text.chinese_script import Script
 from corpus.text.line_rules import LineRules
 from corpus.text.normalisation import HalfWidth, Normalisation
 
@@ -115,6 +116,7 @@ class Normalise(_Settings):
     collapse_spaces: bool = False
     invisible: bool = True
     half_width: HalfWidth = "none"
+    chinese: Script = "keep"
 
     @pydantic.model_validator(mode="after")
     def _check_across(self) -> "Normalise":

@@ -2,7 +2,8 @@
 
 Reads   the input files of `splits.arrow`
 Writes  documents/FP/ITEM.arrow (schema.DOCUMENTS), signals/FP/ITEM.arrow row for row beside it,
-        failed/FP/ITEM.arrow (schema.FAILED); one record batch each per BATCH_TEXT_BYTES of text
+        failed/FP/ITEM.arrow (schema.FAILED); one record batch each per BATCH_TEXT_BYTES of text, of
+        failed/ per BATCH_LOSSES rows
 Invariant  pages + rows = documents + dropped + failed records
 Cost    nearly all of it trafilatura's, in a helper process; memory: one batch, one record, a cache of texts of 64 MiB,
         whatever the input's size
@@ -14,6 +15,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -27,15 +29,21 @@ from corpus.sources.splits import read_splits
 from corpus.storage import ipc
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
+from corpus.text import chinese_script
 from corpus.text.answers import MainText
 from corpus.text.extraction import EVERYTHING, PageWork, PayloadCache, clean, extract_page
 from corpus.text.line_rules import NOTHING_EDITED, LineRule, LineRules, edit_lines
 from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
 from corpus.text.opt_out import NOTHING_RESPECTED, OptOuts
 
+if TYPE_CHECKING:
+    from filters.language import Identification
+
 #: Enough text for the compiled kernels to be the only cost, little enough for any worker.
 BATCH_TEXT_BYTES = 4 << 20
 BATCH_DOCUMENTS = 1024
+#: Rows of failed/ that are held: of a crawl in few languages nearly every record is one, half a million in an item of 4 GiB.
+BATCH_LOSSES = 8192
 
 KINDS = ("documents", "signals", "failed")
 
@@ -77,6 +85,8 @@ class ExtractSettings:
         from corpus.text import jieba_words
         from filters.rules import load_profiles
 
+        if recipe.normalise.chinese != "keep":
+            chinese_script.converter(recipe.normalise.chinese)  # an error now, not in a worker
         groups = load_profiles(recipe).groups
         if "jieba" in groups:
             jieba_words.package_folder()  # an error now, not in a worker
@@ -216,7 +226,7 @@ def extract_fingerprint(
         model_digest,
         recipe.dedup.model_dump(include={"bands", "rows", "shingle"}),
         kernels,
-        library_versions(),
+        library_versions() | chinese_script.versions(recipe.normalise.chinese),
     )
 
 
@@ -380,22 +390,45 @@ def parse_date(date: str | None) -> datetime.datetime | None:
     return utc.replace(microsecond=0)
 
 
-def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
-    """Everything that is measured on a batch of documents, row for row: schema.signals_schema."""
-    from filters import datatrove_signals, jieba_signals, minhash, pii, signals
+def identified(documents: pa.RecordBatch, settings: ExtractSettings) -> "list[Identification]":
+    """The language of each document, hints considered."""
     from filters.language import LanguageModel
     from filters.language_hint import with_hint
 
-    texts = documents.column("text")
-    strings = texts.to_pylist()
     model = LanguageModel(settings.local_model)
     found = model.identify(
-        strings, windows=settings.language.windows, window_characters=settings.language.window_characters
+        documents.column("text").to_pylist(),
+        windows=settings.language.windows,
+        window_characters=settings.language.window_characters,
     )
     hints = zip(
         found, documents.column("language_hint").to_pylist(), documents.column("source").to_pylist(), strict=True
     )
-    found = [with_hint(each, hint, trusted=source in settings.trusted_hints) for each, hint, source in hints]
+    return [with_hint(each, hint, trusted=source in settings.trusted_hints) for each, hint, source in hints]
+
+
+def in_chinese_script(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
+    """The documents with the texts of Chinese ones in the script that is asked for; what is measured is what this gives."""
+    from filters.scripts import CHINESE
+
+    script = settings.normalisation.chinese
+    if script == "keep":
+        return documents
+    texts = [
+        chinese_script.in_script(text, script) if each.language in CHINESE else text
+        for text, each in zip(documents.column("text").to_pylist(), identified(documents, settings), strict=True)
+    ]
+    at = documents.schema.get_field_index("text")
+    return documents.set_column(at, schema.DOCUMENTS.field("text"), pa.array(texts, pa.large_string()))
+
+
+def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
+    """Everything that is measured on a batch of documents, row for row: schema.signals_schema."""
+    from filters import datatrove_signals, jieba_signals, minhash, pii, signals
+
+    texts = documents.column("text")
+    strings = texts.to_pylist()
+    found = identified(documents, settings)
     languages = [each.language for each in found]
     measured = signals.measure(texts, languages)
     if "datatrove" in settings.groups:
@@ -437,9 +470,16 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
     splits = read_splits(settings.splits, item)
     counts["input_bytes"] = sum(split.end - split.begin for split in splits)
     counts["text_bytes"] = 0
-    losses: list[tuple[int, Loss]] = []
+    losses: list[tuple[int, Loss]] = []  # not yet written
     works = settings.works()
     restarts = works.extractor.restarts
+
+    def write_losses() -> None:
+        for batch in failed_table(losses).to_batches():
+            writers["failed"].write(batch)
+        for _, loss in losses:
+            _count_loss(counts, loss)
+        losses.clear()
 
     def batches() -> Iterator[pa.RecordBatch]:
         # A batch takes the documents of as many splits as it has room for: a split may be a file of one document.
@@ -455,6 +495,8 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
                     continue
                 if isinstance(found, Loss):
                     losses.append((split.split, found))
+                    if len(losses) == BATCH_LOSSES:
+                        write_losses()
                     continue
                 rows.append(found)
                 for rule, number in found.removed.items():
@@ -476,30 +518,36 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
     with ExitStack() as stack:
         writers = {
             kind: stack.enter_context(ipc.batch_writer(stage.output(kind, item), of))
-            for kind, of in (("documents", schema.DOCUMENTS), ("signals", settings.signals))
+            for kind, of in (
+                ("documents", schema.DOCUMENTS),
+                ("signals", settings.signals),
+                ("failed", schema.FAILED),
+            )
         }
-        for batch in batches():
+        for batch in map(functools.partial(in_chinese_script, settings=settings), batches()):
             measured = signal_batch(batch, settings)
             writers["documents"].write(batch)
             writers["signals"].write(measured)
             for name, number in found_counts(measured).items():
                 counts[name] = counts.get(name, 0) + number
+        write_losses()
     written = {kind: writer.written for kind, writer in writers.items()}
-    written["failed"] = ipc.write_table(stage.output("failed", item), failed_table(losses), schema.FAILED)
     counts["documents"] = written["documents"].rows
-    for _, loss in losses:
-        if loss.reason in BYTE_LOSSES:
-            counts["lost_ranges"] += 1
-            counts["lost_bytes"] += loss.length
-            name = f"lost_ranges.{loss.reason}"
-        else:
-            counts[loss.reason.outcome] += 1
-            name = f"{loss.reason.outcome}.{loss.reason}"
-        counts[name] = counts.get(name, 0) + 1
     counts["helper_restarts"] = works.extractor.restarts - restarts
     counts["payloads_reused"] = works.reused
     counts["records_in"] = counts["documents"] + counts["dropped"] + counts["failed"]
     return ItemRecord(item=item, outputs=written, counts=counts)
+
+
+def _count_loss(counts: dict[str, int], loss: Loss) -> None:
+    if loss.reason in BYTE_LOSSES:
+        counts["lost_ranges"] += 1
+        counts["lost_bytes"] += loss.length
+        name = f"lost_ranges.{loss.reason}"
+    else:
+        counts[loss.reason.outcome] += 1
+        name = f"{loss.reason.outcome}.{loss.reason}"
+    counts[name] = counts.get(name, 0) + 1
 
 
 def failed_table(losses: list[tuple[int, Loss]]) -> pa.Table:

@@ -271,7 +271,7 @@ CHANGED: dict[str, dict[str, Any]] = {
         "language_screen_confidence": 0.8},
     "`[line_rules]`": {"kinds": ["books"], **{rule: rule != LineRule.REPEATED for rule in map(str, LineRule)}},
     "`[normalise]`": {"nfc": False, "control_characters": False, "white_space": False, "collapse_spaces": True,
-        "invisible": False, "half_width": "all"},
+        "invisible": False, "half_width": "all", "chinese": "simplified"},
     "`[language]`": {"model": "x", "windows": 6, "window_characters": 60},
     "`[decontaminate]`": {"exams": [{"name": "e", "format": "gsm8k", "files": ["b"]}], "words": 12, "characters": 19,
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},

@@ -22,7 +22,7 @@ Sameness: NFC of assigned characters never changes between Unicode versions, by 
 characters that the older of two Pythons does not know (it holds them to be without class and composition) may come out
 otherwise there. The fingerprint of `extract` leaves that out, so that a run made by one Python goes on with another.
 
-Not here: traditional → simplified Chinese, which needs a dictionary and so a dependency.
+`chinese` is a last step that needs to know the text's language, so `normalise` leaves it alone: corpus.text.chinese_script.
 """
 
 import dataclasses
@@ -30,6 +30,8 @@ import functools
 import re
 import unicodedata
 from typing import Literal, get_args
+
+from corpus.text.chinese_script import Script
 
 VERSION = 1
 
@@ -49,10 +51,13 @@ class Normalisation:
     collapse_spaces: bool = False
     invisible: bool = True
     half_width: HalfWidth = "none"
+    chinese: Script = "keep"
 
     def __post_init__(self) -> None:
         if self.half_width not in get_args(HalfWidth):
             raise ValueError(f"half_width must be one of {', '.join(get_args(HalfWidth))}, is {self.half_width!r}")
+        if self.chinese not in get_args(Script):
+            raise ValueError(f"chinese must be one of {', '.join(get_args(Script))}, is {self.chinese!r}")
         if self.collapse_spaces and not self.white_space:
             raise ValueError("collapse_spaces needs white_space")
 

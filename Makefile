@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help demo test check bench spark spark-local flink prism clean
+.PHONY: help demo test check bench spark spark-local flink prism faults clean
 help:
 	@echo "make demo    install into $(VENV), build a corpus from the bundled pages, print its statistics"
 	@echo "make test    install, pass the tests"
 	@echo "make check   format, lint, types, import arrows, tests"
 	@echo "make bench   one command per claim: ours and the peer in one run"
+	@echo "make faults  builds that are killed, terminated, damaged, and continued"
 	@echo "make spark   the demo on a standalone Spark master and worker, compared; also spark-local, flink, prism"
 
 # Hashed locks, no resolver: the same packages on every machine. The second file holds the first.
@@ -105,6 +106,10 @@ flink: $(VENV)/runtime.stamp
 
 prism: $(VENV)/runtime.stamp
 	$(IN_COMPARISON)
+
+# Random kills and every named fault; some mount a small file system, where that is allowed.
+faults: $(VENV)/runtime.stamp
+	$(BIN)/python benchmarks/faults.py $(FAULTS)
 
 clean:
 	rm -rf $(DEMO_RUN) .pytest_cache .mypy_cache .ruff_cache .hypothesis

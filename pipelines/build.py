@@ -360,7 +360,7 @@ class Build:
         items = self._items()
         sampling = tokenizer.sample_settings(self.recipe, stages, thresholds)
         training = len(items)
-        if training in stage.finished():
+        if stage.finished() == [*items, training]:
             self._say(stage.name, "was done before")
         else:
             self._run_items(stage, items, tokenizer.sample_item, sampling)

@@ -9,7 +9,7 @@ import os
 import posixpath
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -170,8 +170,11 @@ def atomic_writer(url: str) -> Iterator[DigestingWriter]:
         with temporary.open("wb") as sink:
             yield DigestingWriter(sink)
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say where it was met
+        with suppress(OSError):  # a file system that has become read-only: the first error is the one to be told
+            temporary.unlink(missing_ok=True)
         raise
 
 

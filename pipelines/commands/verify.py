@@ -8,6 +8,7 @@ from rich.progress import Progress
 
 from corpus.report.findings import Finding
 from corpus.report.plain import json_line
+from corpus.report.repair import delete_damaged as remove_damaged
 from corpus.report.tables import findings_table, open_console
 from corpus.report.verification import findings_json
 from corpus.report.verification import verify as findings_of
@@ -17,17 +18,22 @@ from corpus.storage.run_directory import RunDirectory
 @click.command()
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-def verify(run: str, as_json: bool) -> None:
+@click.option("--delete-damaged", is_flag=True, help="Delete damaged files, so that `corpus build` makes them again.")
+def verify(run: str, as_json: bool, delete_damaged: bool) -> None:
     """Checks every file, row and sum of a run.
 
     Files against the size and digest of their records; documents, signals and decisions row for row; texts
     against their hashes; representatives; tokens counted again; manifest, shards and phase plan against each
     other. Ends with 0 where all is sound, and with 1 where anything is not.
 
+    With --delete-damaged the files that are named go, with the records that say that they are done: the next
+    `corpus build` with the same recipe makes them again, from the same inputs with the same bytes.
+
     \b
     Examples
       corpus verify runs/demo
       corpus verify runs/demo --json | jq -r '.findings[].file'
+      corpus verify runs/demo --delete-damaged
     """
     found: list[Finding] = []
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
@@ -41,8 +47,14 @@ def verify(run: str, as_json: bool) -> None:
         click.echo(json_line(findings_json(found)))
     elif found:
         open_console().print(findings_table(found))
-        click.echo("to mend: delete each damaged file and its item's record in stages/, then run `corpus build` again")
+        if not delete_damaged:
+            click.echo("to mend: `corpus verify --delete-damaged`, then `corpus build` again")
     else:
         click.echo(f"{run}: sound")
+    if found and delete_damaged:
+        deleted, left = remove_damaged(RunDirectory(run.rstrip("/")), found)
+        click.echo(f"deleted {', '.join(deleted) or 'nothing'}; run `corpus build` again", err=as_json)
+        for finding in left:
+            click.echo(f"cannot be mended file by file: {finding.file} {finding.detail}", err=True)
     if found:
         sys.exit(1)

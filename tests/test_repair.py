@@ -1,0 +1,58 @@
+"""`corpus verify --delete-damaged`, then `corpus build`: the bytes that were there."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from corpus.report.findings import Check, Finding
+from corpus.report.repair import STAGE_OF, delete_damaged
+from corpus.storage.run_directory import STAGES, RunDirectory
+from pipelines import decontamination, extraction, packing, scoring, tokenization, tokenizer
+
+KINDS = ("documents", "signals", "failed", "decisions", "sample", "tokenizer", "tokens", "shards")
+
+
+def digests(run: Path) -> dict[str, str]:
+    files = [path for kind in KINDS for path in (run / kind).rglob("*") if path.is_file()]
+    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def verify(run: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipelines.cli", "verify", str(run), *flags]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_file_of_every_kind_is_made_again(
+    repository: Path, demo_run: Path, build_run: Callable[..., None], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(demo_run, run)
+    before = digests(run)
+    for kind in KINDS:
+        path = min(path for path in (run / kind).rglob("*") if path.is_file())
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    done = verify(run, "--delete-damaged")
+    assert done.returncode == 1, done.stderr
+    assert "run `corpus build` again" in done.stdout
+    assert all(not min(run.glob(f"{kind}/*")).joinpath("00000.arrow").exists() for kind in ("documents", "tokens"))
+    build_run(repository / "examples" / "demo" / "recipe.toml", run)
+    assert digests(run) == before
+    assert verify(run).returncode == 0
+
+
+@pytest.mark.parametrize("stage", [extraction, decontamination, scoring, tokenizer, tokenization, packing])
+def test_every_kind_of_file_has_its_stage(stage: object) -> None:
+    assert set(stage.KINDS) <= set(STAGE_OF)  # type: ignore[attr-defined]
+    assert set(STAGE_OF.values()) <= set(STAGES)
+
+
+def test_what_names_no_file_is_left(tmp_path: Path) -> None:
+    finding = Finding(Check.CONSERVATION, "stages", "documents in are not those out")
+    assert delete_damaged(RunDirectory(str(tmp_path)), [finding]) == ([], [finding])

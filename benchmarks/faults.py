@@ -208,9 +208,11 @@ def kill(case: Case) -> str:
         workers = case.random.choice((1, 1, 2))
         process = case.start(workers=workers)
         victim = case.random.choice(("all", "driver", "worker"))
-        moment = case.random.uniform(0.2, 1.0) * case.seconds * (1.5 if workers == 2 else 1)
+        moment = case.random.uniform(0.1, 0.7) * case.seconds
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(moment)
+        if process.poll() == 0:  # continued to its end before its moment came
+            break
         alive = session(process.pid)
         children = [number for number in alive if number != process.pid]
         targets = {"all": alive, "driver": [process.pid], "worker": children[:1] and [case.random.choice(children)]}[

@@ -82,6 +82,11 @@ def translate(error: Exception, stage: str) -> CorpusError:
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, CorpusError):
         return kind(message)
+    if name == "FileNotFoundError":
+        gone = message.partition("directory: ")[2].strip("'") or message
+        return BuildError(
+            f"stage {stage} failed: {gone} is gone; put it back and give the same command; everything finished is kept"
+        )
     return BuildError(f"stage {stage} failed: {name}: {message}; everything finished is kept")
 
 

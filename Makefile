@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help demo test check bench spark spark-local flink prism faults clean
+.PHONY: help demo test check bench spark spark-local flink prism dataflow faults clean
 help:
 	@echo "make demo    install into $(VENV), build a corpus from the bundled pages, print its statistics"
 	@echo "make test    install, pass the tests"
@@ -106,6 +106,16 @@ flink: $(VENV)/runtime.stamp
 
 prism: $(VENV)/runtime.stamp
 	$(IN_COMPARISON)
+
+# In an environment of its own: the client libraries are many, and nothing else needs them.
+$(VENV)-gcp/stamp: locks/runtime.txt pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-gcp
+	@$(VENV)-gcp/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/runtime.txt
+	@$(VENV)-gcp/bin/python -m pip install --quiet --disable-pip-version-check "apache-beam[gcp]==2.77.0" gcsfs pytest
+	@touch $@
+
+dataflow: $(VENV)-gcp/stamp
+	PYTHONPATH=. $(VENV)-gcp/bin/python -m pytest -q -o addopts=--import-mode=importlib tests/test_dataflow.py
 
 # Random kills and every named fault; some mount a small file system, where that is allowed.
 faults: $(VENV)/runtime.stamp

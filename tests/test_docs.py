@@ -527,7 +527,7 @@ def test_cli_page_has_the_exit_codes() -> None:
 
     codes = {int(row["code"]) for row in tables("cli.md")["Exit codes"]}
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert codes == {0, 1, 130, *(kind.exit_code for kind in kinds)}
+    assert codes == {0, 1, 130, 143, *(kind.exit_code for kind in kinds)}
 
 
 # ------------------------------------------------------------------------------------------------ what a page says to type

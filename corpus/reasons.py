@@ -82,6 +82,7 @@ class Reason(enum.StrEnum):
     # Evaluation items.
     CONTAMINATED = "contaminated"
     # Deduplication.
+    URL_DUPLICATE = "url_duplicate"
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"
 
@@ -121,6 +122,9 @@ SCREENS = frozenset(
         Reason.LANGUAGE_SCREENED,
     }
 )
+
+#: A copy of a document that is kept: its decision names that one.
+DUPLICATES = (Reason.URL_DUPLICATE, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
 
 #: Failures that lose a range of input bytes, not a record that was read.
 BYTE_LOSSES = frozenset(

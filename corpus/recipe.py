@@ -154,8 +154,9 @@ class LanguageIdentification(_Settings):
 
 
 class Dedup(_Settings):
-    """Exact and near-duplicates."""
+    """Copies by URL, by text, and near-duplicates."""
 
+    url: bool = False
     exact: bool = True
     near: bool = True
     bands: Annotated[int, Field(ge=1, le=64)] = 14

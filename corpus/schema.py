@@ -195,6 +195,7 @@ SIGNALS_HEAD = [
     pa.field("second_language_share", pa.float32(), nullable=False),  # of the letters, 0–1, rounded to 1/1000
     pa.field("code_switching", pa.bool_(), nullable=False),  # two scripts share some window
     pa.field("text_hash", pa.binary(16), nullable=False),  # XXH3-128 of the text's UTF-8
+    pa.field("url_hash", pa.uint64(), nullable=False),  # XXH3-64 of the normalised URL; 0 where there is none
 ]
 
 
@@ -210,7 +211,7 @@ def groups_among(names: Collection[str]) -> tuple[str, ...]:
 
 
 def signals_schema(*, permutations: int, bands: int, groups: Collection[str] = ()) -> pa.Schema:
-    """`signals/`: one row a document; signature (permutations,) uint32 and band hashes (bands,) uint64.
+    """`signals/`: one row a document; codes of its signature (permutations,) bytes and band hashes (bands,) uint64.
 
     `groups` are those of SIGNAL_GROUPS that the run measures.
     """
@@ -222,9 +223,7 @@ def signals_schema(*, permutations: int, bands: int, groups: Collection[str] = (
         + [
             pa.field("personal_data", EDITS, nullable=False),  # where it is, and the tokens that may stand there
             pa.field("shingles", pa.uint32(), nullable=False),  # how many windows; 0: no token at all, never compared
-            pa.field(
-                "signature", pa.list_(pa.field("item", pa.uint32(), nullable=False), permutations), nullable=False
-            ),
+            pa.field("codes", pa.binary(permutations), nullable=False),  # the low 8 bits of each signature value
             pa.field("bands", pa.list_(pa.field("item", pa.uint64(), nullable=False), bands), nullable=False),
         ]
     )
@@ -311,13 +310,22 @@ EXAMS = pa.schema(
     ]
 )
 
+#: `edges/`: verified pairs of near-duplicates by ascending loser, the most similar winner first, then the preferred.
+EDGES = pa.schema(
+    [
+        pa.field("loser", pa.uint64(), nullable=False),  # doc_id
+        pa.field("winner", pa.uint64(), nullable=False),  # doc_id of the preferred one
+        pa.field("similarity", pa.float32(), nullable=False),  # estimated Jaccard
+    ]
+)
+
 DECISIONS = pa.schema(
     [
         pa.field("doc_id", pa.uint64(), nullable=False),
         pa.field("kept", pa.bool_(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),  # "" where kept
         pa.field("representative", pa.uint64()),  # doc_id of the kept document that stands for this one
-        pa.field("similarity", pa.float32()),  # estimated Jaccard with it
+        pa.field("similarity", pa.float32()),  # estimated Jaccard with it; null for a copy by URL
         pa.field("cluster_size", pa.uint32(), nullable=False),  # kept: itself and those it stands for; else 0
         pa.field("cuts", EDITS, nullable=False),  # kept: passages of evaluation items that its tokens do without
         pa.field("replacements", EDITS, nullable=False),  # kept: personal data in whose place its tokens have others

@@ -1,14 +1,20 @@
 """Which documents are copies of others, and of which: the arithmetic of deduplication on arrays of hashes and ids.
 
 *Exact*: of documents with one text hash the preferred one stays (`exact_removals`).
-*Near*, in two steps that a pipeline may divide as it likes:
+*Near*, in four steps that a pipeline divides among work items by ranges of band hashes or of documents:
 
-1. `candidate_edges` takes all rows of some buckets (documents that share a band hash; `partition_of` divides them among
-   reducers by range) and compares them by their codes, the low 8 bits of each value of the MinHash signature. Pairs
-   of an estimated Jaccard similarity ≥ threshold are *verified edges*, from the loser to the preferred winner.
-2. `resolve` takes every edge and goes through the documents in order of preference: a document is removed if it loses
-   to one that is kept. That is the lexicographically first maximal independent set, the same that distributed rounds
-   reach ("keep whom no undecided document beats, remove those whom a kept one beats"), in one pass.
+1. `buckets` takes all rows (band hash, document) of some buckets (documents that share a band hash; `partition_of` divides
+   them by range) and gives *candidate pairs* of the small ones, and the rows of those over `PAIRED` documents.
+2. `compare_pairs` compares the two documents of a pair, `candidate_edges` the documents of large buckets, by their codes,
+   the low 8 bits of each value of the MinHash signature. Pairs of an estimated Jaccard similarity ≥ threshold are
+   *verified edges*, from the loser to the preferred winner.
+3. `rank_edges` puts every loser's edges in the order in which their winners may stand for it.
+4. `resolve` takes every edge: a document is removed if it loses to one that is kept. That is the lexicographically first
+   maximal independent set, the same that distributed rounds reach ("keep whom no undecided document beats, remove those
+   whom a kept one beats"), in one pass.
+
+Which way a pair is compared is a matter of bytes alone: only documents that share a bucket travel on, most of them as ids
+in pairs, each pair once however many bands it shares, and codes only in the buckets where pairs would be more.
 
 Guarantees (ARCHITECTURE.md, section 7; tests/test_duplicates.py):
 G1  every removed document names a kept one, preferred to it, that it shares a verified edge with;
@@ -18,8 +24,9 @@ G4  the kept copy follows `preference`, then the smaller `key`.
 Chains do not remove: if A is near B and B near C but C is not near A, then A and C stay.
 
 Cost: linear, hot buckets too: up to ALL_PAIRS documents a bucket compares all pairs; above, each is compared to leaders
-only (preferred documents that no earlier leader resembles, at most LEADERS). 0.3 µs a row and 0.3 µs an edge (1.4 million
-rows of 100,000 documents, one core). Memory: 40 + permutations bytes a row, 68 an edge, and as much again while sorting.
+only (preferred documents that no earlier leader resembles, at most LEADERS). Memory: 16 bytes a band row in step 1, 2 × (40 +
+permutations) a pair and 40 + permutations a row of a large bucket in step 2, 84 an edge in step 3, 40 in step 4; as much
+again while sorting.
 Source: Broder 1997 (MinHash); Li & König 2010, arXiv:0910.3349 (b-bit codes: two unequal values agree in 8 bits with
 probability 2^-8, which `similarity_of` takes out).
 """
@@ -32,6 +39,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from corpus.text.segmentation import mix64
 from filters.minhash import EMPTY_BAND
 
 UInt8s = NDArray[np.uint8]
@@ -39,6 +47,7 @@ UInt64s = NDArray[np.uint64]
 Int64s = NDArray[np.int64]
 
 ALL_PAIRS = 32  # documents: up to here a bucket compares every pair, at most 496
+PAIRED = 16  # documents: up to here its pairs take fewer bytes than codes in every band that they share
 LEADERS = 64
 
 #: Two unequal signature values agree in their low 8 bits by chance.
@@ -65,6 +74,20 @@ class Documents:
         # `doc_id` decides only between two records with one identity, and only so that something does.
         return np.lexsort((self.doc_id, self.key_lo, self.key_hi, ~self.preference, *reversed(groups)))
 
+    def beats(self, other: "Documents") -> NDArray[np.bool_]:
+        """(rows,) whether each document is preferred to the one beside it."""
+        better = np.zeros(len(self.doc_id), np.bool_)
+        equal = np.ones(len(self.doc_id), np.bool_)
+        for mine, theirs in (
+            (other.preference, self.preference),  # the higher one is preferred: the other way round
+            (self.key_hi, other.key_hi),
+            (self.key_lo, other.key_lo),
+            (self.doc_id, other.doc_id),
+        ):
+            better |= equal & (mine < theirs)
+            equal &= mine == theirs
+        return better
+
 
 @dataclass(frozen=True)
 class Block:
@@ -82,6 +105,25 @@ class Edges:
     loser: Documents
     winner: Documents
     similarity: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RankedEdges:
+    """Verified pairs by ascending loser; of one loser the most similar winner first, then the preferred. (edges,) each."""
+
+    loser: UInt64s
+    winner: UInt64s
+    similarity: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """What the buckets of some band rows have to say."""
+
+    first: UInt64s  # (pairs,) the smaller id of a candidate pair
+    second: UInt64s
+    band_hash: UInt64s  # (rows,) of buckets over PAIRED documents
+    doc_id: UInt64s
 
 
 @dataclass(frozen=True)
@@ -115,15 +157,16 @@ def preference(quality: NDArray[Any], characters: NDArray[Any], seconds: NDArray
     return packed
 
 
+def newest(seconds: NDArray[Any], characters: NDArray[Any]) -> UInt64s:
+    """As `preference`, for copies of one URL: by seconds since 1970, then length. (An unknown date is the oldest.)"""
+    stamped = np.clip(np.asarray(seconds, np.int64), 0, (1 << 40) - 1).astype(np.uint64)
+    return stamped << np.uint64(_LENGTH_BITS) | np.clip(characters, 0, (1 << _LENGTH_BITS) - 1).astype(np.uint64)
+
+
 def halves(values: bytes | memoryview) -> tuple[UInt64s, UInt64s]:
     """(first, last) 8 bytes of consecutive 16-byte values, big-endian: they sort as the bytes do."""
     pairs = np.frombuffer(values, dtype=">u8").astype(np.uint64).reshape(-1, 2)
     return pairs[:, 0].copy(), pairs[:, 1].copy()
-
-
-def codes_of(signatures: NDArray[np.uint32]) -> UInt8s:
-    """The low 8 bits of signatures, (rows, permutations): what is compared, a quarter of the bytes."""
-    return signatures.astype(np.uint8)
 
 
 def partition_of(band_hash: UInt64s, partitions: int) -> NDArray[np.uint32]:
@@ -169,31 +212,76 @@ def least_matches(threshold: float, permutations: int) -> int:
     return int(np.argmax(enough))
 
 
-def merge_edges(parts: Sequence[Edges]) -> Edges:
-    """The edges of all partitions as one; pairs that several of them found stand once."""
-    return _unique(
-        Edges(
-            _concatenate([part.loser for part in parts]),
-            _concatenate([part.winner for part in parts]),
-            np.concatenate([part.similarity for part in parts]),
-        )
+def buckets(band_hash: UInt64s, doc_id: UInt64s, *, paired: int = PAIRED) -> Buckets:
+    """Candidate pairs of buckets of up to `paired` documents, each pair once, and the rows of larger buckets.
+
+    The rows may stand in any order; documents without shingles (EMPTY_BAND) must not be among them.
+    """
+    order = np.argsort(band_hash)
+    hashes = band_hash[order]
+    shared = np.zeros(len(order), np.bool_)
+    np.equal(hashes[1:], hashes[:-1], out=shared[1:])
+    shared[:-1] |= shared[1:]  # the row before one that repeats it; most documents share no bucket
+    hashes, ids = hashes[shared], doc_id[order[shared]]
+    begins = np.append(np.flatnonzero(_run_starts(hashes)), len(hashes))
+    sizes = np.diff(begins)
+    small = sizes <= paired
+    first, second = _pairs(begins[:-1][small], sizes[small], ids)
+    crowded = np.repeat(~small, sizes)
+    return Buckets(*unique_pairs(first, second), hashes[crowded], ids[crowded])
+
+
+def unique_pairs(first: UInt64s, second: UInt64s) -> tuple[UInt64s, UInt64s]:
+    """Each pair once, in an order of its own. (Two pairs whose 64-bit hashes are equal may leave a pair twice: it does no harm.)"""
+    mixed = _mixed(first, second)
+    order = np.argsort(mixed)
+    first, second = first[order], second[order]
+    starts = _run_starts(first, second)
+    return first[starts], second[starts]
+
+
+def compare_pairs(one: Documents, other: Documents, codes: tuple[UInt8s, UInt8s], threshold: float) -> Edges:
+    """The verified edges among candidate pairs, row by row; `codes` are those of `one` and `other`."""
+    permutations = codes[0].shape[1]
+    matches = (codes[0] == codes[1]).sum(axis=1)
+    rows = np.flatnonzero(matches >= least_matches(threshold, permutations))
+    one, other, matches = one.take(rows), other.take(rows), matches[rows]
+    wins = one.beats(other)
+    similarity = similarity_of(matches, permutations).astype(np.float32)
+    return Edges(_choose(wins, other, one), _choose(wins, one, other), similarity)
+
+
+def concatenate_edges(parts: Sequence[Edges]) -> Edges:
+    return Edges(
+        _concatenate([part.loser for part in parts]),
+        _concatenate([part.winner for part in parts]),
+        np.concatenate([part.similarity for part in parts]),
     )
 
 
-def resolve(edges: Edges) -> Removals:
-    """Removes every document that loses to a kept one; of several the most similar stands for it, then the preferred."""
-    nodes = _concatenate([edges.loser, edges.winner])
-    nodes = nodes.take(np.unique(nodes.doc_id, return_index=True)[1])  # by ascending id
-    by_rank = nodes.order()
-    rank = np.empty(len(by_rank), np.int64)  # of each node, 0 the most preferred
-    rank[by_rank] = np.arange(len(by_rank))
-    loser = rank[np.searchsorted(nodes.doc_id, edges.loser.doc_id)]
-    winner = rank[np.searchsorted(nodes.doc_id, edges.winner.doc_id)]
-    order = np.lexsort((winner, loser))
-    best = _remove(loser[order], winner[order], edges.similarity[order], len(by_rank))
-    lost = np.flatnonzero(best >= 0)  # ranks
-    edge = order[best[lost]]
-    return _removals(edges.loser.doc_id[edge], edges.winner.doc_id[edge], edges.similarity[edge])
+def rank_edges(loser: UInt64s, winner: Documents, similarity: NDArray[np.float32]) -> RankedEdges:
+    """All edges of some losers in the order in which they count; pairs that were found several times stand once."""
+    order = winner.order(loser, -similarity)
+    order = order[_run_starts(loser[order], winner.doc_id[order])]
+    return RankedEdges(loser[order], winner.doc_id[order], similarity[order])
+
+
+def resolve(edges: RankedEdges) -> Removals:
+    """Removes every document that loses to a kept one; of several the most similar stands for it, then the preferred.
+
+    `edges` are all there are. Raises ValueError where they run in a circle, which preference does not allow.
+    """
+    begins = np.append(np.flatnonzero(_run_starts(edges.loser)), len(edges.loser))
+    losers = edges.loser[begins[:-1]]
+    # Where a winner is a loser itself, and of whom: most are none.
+    at = np.minimum(np.searchsorted(losers, edges.winner), max(len(losers) - 1, 0))
+    beaten = np.where(losers[at] == edges.winner, at, -1) if len(losers) else at
+    best = _remove(begins, beaten)
+    if (best == _CIRCLE).any():
+        raise ValueError("verified edges run in a circle")
+    lost = best >= 0
+    edge = best[lost]
+    return Removals(losers[lost], edges.winner[edge], edges.similarity[edge])
 
 
 def follow(exact: Removals, near: Removals) -> Removals:
@@ -216,7 +304,9 @@ def warm_up() -> None:
     """Compiles the kernels, or loads them from Numba's cache: once per process, before the work is timed."""
     two = np.arange(1, 3, dtype=np.uint64)
     block = Block(np.ones(2, np.uint64), Documents(two, two, two, two), np.zeros((2, 8), np.uint8))
-    resolve(candidate_edges(block, 1.0))
+    edges = candidate_edges(block, 1.0)
+    resolve(rank_edges(edges.loser.doc_id, edges.winner, edges.similarity))
+    buckets(np.ones(2, np.uint64), two)
 
 
 def _removals(doc_id: UInt64s, representative: UInt64s, similarity: NDArray[np.float32]) -> Removals:
@@ -246,6 +336,16 @@ def _unique(edges: Edges) -> Edges:
     order = np.lexsort((edges.winner.doc_id, edges.loser.doc_id))
     order = order[_run_starts(edges.loser.doc_id[order], edges.winner.doc_id[order])]
     return Edges(edges.loser.take(order), edges.winner.take(order), edges.similarity[order])
+
+
+def _choose(where: NDArray[np.bool_], yes: Documents, no: Documents) -> Documents:
+    """Row by row the one document or the other."""
+    return Documents(
+        np.where(where, yes.doc_id, no.doc_id),
+        np.where(where, yes.preference, no.preference),
+        np.where(where, yes.key_hi, no.key_hi),
+        np.where(where, yes.key_lo, no.key_lo),
+    )
 
 
 def _concatenate(parts: Sequence[Documents]) -> Documents:
@@ -305,17 +405,71 @@ def _doubled(values: Int64s) -> Int64s:
     return longer
 
 
-@numba.njit(cache=True, nogil=True)
-def _remove(loser: Int64s, winner: Int64s, similarity: NDArray[np.float32], nodes: int) -> Int64s:
-    """(nodes,) by rank: the edge that removes a node, or -1 where it is kept. Edges are sorted by (loser, winner).
+_CIRCLE = -2
 
-    A winner has a lower rank than its losers, so it is decided before any of them is looked at.
+
+@numba.njit(cache=True, nogil=True)
+def _remove(begins: Int64s, beaten: Int64s) -> Int64s:
+    """(losers,) the edge that removes each loser, −1 where it is kept. `begins` (losers + 1,) of each loser's edges, the best
+    first; `beaten` (edges,) says as which loser a winner stands here itself, −1: none, so it is kept.
+
+    A loser is decided after those of its winners that can lose: depth first, without recursion.
     """
-    best = np.full(nodes, -1, np.int64)
-    for edge in range(len(loser)):
-        if best[winner[edge]] >= 0:
+    losers = len(begins) - 1
+    best = np.full(losers, -1, np.int64)
+    state = np.zeros(losers, np.uint8)  # 1: on the stack, 2: decided
+    place = begins[:-1].copy()
+    stack = np.empty(losers, np.int64)
+    for start in range(losers):
+        if state[start] == 2:
             continue
-        held = best[loser[edge]]
-        if held < 0 or similarity[edge] > similarity[held]:
-            best[loser[edge]] = edge
+        stack[0], depth = start, 1
+        state[start] = 1
+        while depth > 0:
+            loser = stack[depth - 1]
+            if place[loser] < begins[loser + 1]:
+                winner = beaten[place[loser]]
+                if winner >= 0 and state[winner] == 1:
+                    best[loser] = _CIRCLE
+                    return best
+                if winner >= 0 and state[winner] == 0:
+                    stack[depth] = winner
+                    state[winner] = 1
+                    depth += 1
+                    continue
+                if winner < 0 or best[winner] < 0:
+                    best[loser] = place[loser]
+                    place[loser] = begins[loser + 1]
+                else:
+                    place[loser] += 1
+                continue
+            state[loser] = 2
+            depth -= 1
     return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _pairs(begins: Int64s, sizes: Int64s, ids: UInt64s) -> tuple[UInt64s, UInt64s]:
+    """Every pair of different documents of each bucket, the smaller id first."""
+    total = 0
+    for size in sizes:
+        total += size * (size - 1) // 2
+    first, second = np.empty(total, np.uint64), np.empty(total, np.uint64)
+    found = 0
+    for bucket in range(len(begins)):
+        for one in range(begins[bucket], begins[bucket] + sizes[bucket]):
+            for other in range(one + 1, begins[bucket] + sizes[bucket]):
+                if ids[one] == ids[other]:  # two bands of one document that fell together
+                    continue
+                first[found], second[found] = min(ids[one], ids[other]), max(ids[one], ids[other])
+                found += 1
+    return first[:found], second[:found]
+
+
+@numba.njit(cache=True, nogil=True)
+def _mixed(first: UInt64s, second: UInt64s) -> UInt64s:
+    """A hash of each pair."""
+    mixed = np.empty(len(first), np.uint64)
+    for row in range(len(first)):
+        mixed[row] = mix64(mix64(first[row]) ^ second[row])
+    return mixed

@@ -112,6 +112,11 @@ def sign_hashes(hashes: UInt32s, *, permutations: int = PERMUTATIONS) -> UInt32s
     return signature
 
 
+def codes_of(signatures: UInt32s) -> UInt8s:
+    """The low 8 bits of signatures, (rows, permutations): what is stored and compared, a quarter of the bytes."""
+    return signatures.astype(np.uint8)
+
+
 def bands(signatures: UInt32s, *, bands: int, rows: int) -> UInt64s:
     """(documents, bands) uint64: a hash of each band's number and rows; EMPTY_BAND for a document without shingles.
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from corpus import recipe as settings
 from corpus.columns import numbers
 from corpus.errors import RecipeError
-from corpus.reasons import SCREENS, Outcome, Reason
+from corpus.reasons import DUPLICATES, SCREENS, Outcome, Reason
 from corpus.schema import COUNT_SIGNALS, PERSONAL_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type
 from corpus.text.personal_data import SIGNALS as SIGNAL_OF_KIND
 from corpus.text.personal_data import kinds_that_are
@@ -44,8 +44,7 @@ SIGNALS = (
 RULE_REASONS = tuple(
     reason
     for reason in Reason
-    if reason.outcome is Outcome.DROPPED
-    and reason not in (*SCREENS, Reason.CONTAMINATED, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
+    if reason.outcome is Outcome.DROPPED and reason not in (*SCREENS, Reason.CONTAMINATED, *DUPLICATES)
 )
 
 

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from rich.console import Console
 
@@ -34,13 +33,17 @@ from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
 from corpus.text.url_lists import read_url_lists
+from filters import duplicates
 from filters.exams.items import Item
 from filters.rules import load_profiles
 from filters.scoring import ClassifierSettings, Scorers, WordListSettings
 from filters.word_lists import Entries
-from pipelines import decontamination, extraction, packing, scoring, selection, tokenization, tokenizer
+from pipelines import decontamination, extraction, packing, scoring, tokenization, tokenizer
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
+from pipelines.selection.settings import KINDS as SELECT_KINDS
+from pipelines.selection.settings import SelectSettings, divide, select_fingerprint
+from pipelines.selection.steps import Select, forget_steps, steps_stage, units_of
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import RunItems, Work, write_pending
 
@@ -303,35 +306,45 @@ class Build:
         return stage
 
     def _select(self, extracted: Stage, contaminated: Stage | None, scored: Stage | None) -> Stage:
-        mark = selection.select_fingerprint(
+        mark = select_fingerprint(
             self.recipe,
             extract=extracted.fingerprint,
             decontaminate=contaminated.fingerprint if contaminated is not None else None,
             score=scored.fingerprint if scored is not None else None,
         )
         stage = self._open("select", mark)
-        splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item"])
-        settings = selection.SelectSettings(
-            recipe=self.recipe,
-            profiles=load_profiles(self.recipe),
-            signals=extracted,
-            item_of_split=np.array(numbers(splits["item"])),
-            documents=self.run.stage_manifest("extract")["counts"]["documents"],
-            contamination=contaminated,
-            scores=scored,
-        )
         items = self._items()
-
-        def transform(pending: str) -> Any:
-            return selection.Select(stage, pending, settings)
-
-        # Decisions depend on all documents: an interrupted selection begins again, which takes minutes at any scale.
         if stage.finished() == items:
             self._say(stage.name, f"{len(items)} items were done before")
         else:
-            self._run(stage, items, items, transform)
-        self._close(stage, selection.KINDS, {})
+            splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item"])
+            documents = [record.counts["documents"] for record in extracted.records()]
+            parts, first_ids = divide(documents, numbers(splits["item"]))
+            settings = SelectSettings(
+                recipe=self.recipe,
+                profiles=load_profiles(self.recipe),
+                signals=extracted,
+                documents=sum(documents),
+                parts=parts,
+                first_ids=first_ids,
+                contamination=contaminated,
+                scores=scored,
+            )
+            duplicates.warm_up()
+            self._run_select(stage, settings)
+        self._close(stage, SELECT_KINDS, {})
+        forget_steps(stage)
         return stage
+
+    def _run_select(self, stage: Stage, settings: SelectSettings) -> None:
+        units, steps = units_of(settings), steps_stage(stage)
+        options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(settings.parts))
+        started, before = time.monotonic(), len(steps.finished())
+        with StageWatch(self.console, steps, items=units, done=before):
+            run_pipeline(Select(stage, settings), options, name=stage.name)
+        self._check_recorded(stage, self._items())
+        again = f" ({before} of {units} units were done before)" if before else ""
+        self._say(stage.name, f"{settings.documents:,} documents in {time.monotonic() - started:.1f} s{again}")
 
     def _tokenizer(self, stages: DocumentStages, given: str | None) -> tuple[str, str]:
         """URL of the tokenizer's model, and its fingerprint."""
@@ -475,12 +488,15 @@ class Build:
         started = time.monotonic()
         with StageWatch(self.console, stage, items=len(items), done=len(items) - len(pending)):
             run_pipeline(transform(url), options, name=stage.name)
-        missing = sorted(set(pending) - set(stage.finished()))
-        if missing:
-            raise BuildError(f"stage {stage.name}: the runner ended well, but items {missing[:5]} have no record")
+        self._check_recorded(stage, pending)
         skipped = len(items) - len(pending)
         note = f" ({skipped} were done before)" if skipped else ""
         self._say(stage.name, f"{len(pending)} items in {time.monotonic() - started:.1f} s{note}")
+
+    def _check_recorded(self, stage: Stage, items: list[int]) -> None:
+        missing = sorted(set(items) - set(stage.finished()))
+        if missing:
+            raise BuildError(f"stage {stage.name}: the runner ended well, but items {missing[:5]} have no record")
 
     def _close(self, stage: Stage, kinds: tuple[str, ...], more: dict[str, Any]) -> dict[str, int]:
         """Writes the manifest of a finished stage and deletes what older fingerprints left."""

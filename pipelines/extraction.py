@@ -29,12 +29,13 @@ from corpus.sources.splits import read_splits
 from corpus.storage import ipc
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
-from corpus.text import chinese_script
+from corpus.text import chinese_script, url_identity
 from corpus.text.answers import MainText
 from corpus.text.extraction import EVERYTHING, PageWork, PayloadCache, clean, extract_page
 from corpus.text.line_rules import NOTHING_EDITED, LineRule, LineRules, edit_lines
 from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
 from corpus.text.opt_out import NOTHING_RESPECTED, OptOuts
+from corpus.text.url_identity import url_hash
 
 if TYPE_CHECKING:
     from filters.language import Identification
@@ -207,7 +208,7 @@ def extract_fingerprint(
     from filters import datatrove_signals, jieba_signals, minhash, pii, signals
     from filters.rules import load_profiles
 
-    kernels = {"signals": signals.VERSION, "minhash": minhash.VERSION, "pii": pii.VERSION}
+    kernels = {"signals": signals.VERSION, "minhash": minhash.VERSION, "urls": url_identity.VERSION, "pii": pii.VERSION}
     of_group = {"datatrove": datatrove_signals.VERSION, "jieba": jieba_signals.VERSION}
     kernels |= {group: of_group[group] for group in load_profiles(recipe).groups}
     return fingerprint(
@@ -439,6 +440,7 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
     dedup = settings.dedup
     signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)
     bands = minhash.bands(signature, bands=dedup.bands, rows=dedup.rows)
+    codes = minhash.codes_of(signature)
     columns: dict[str, pa.Array] = {
         "doc_id": documents.column("doc_id"),
         "key": documents.column("key"),
@@ -451,14 +453,17 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
         "second_language_share": pa.array([each.second_share for each in found], pa.float32()),
         "code_switching": pa.array([each.code_switching for each in found], pa.bool_()),
         "text_hash": pa.array([seeds.content_digest(text.encode()) for text in strings], pa.binary(16)),
+        "url_hash": pa.array([url_hash(url) for url in documents.column("url").to_pylist()], pa.uint64()),
         **{name: pa.array(values) for name, values in (measured | personal.counts).items()},
         "personal_data": personal.edits,
         "shingles": pa.array(shingles),
     }
-    for name, values in (("signature", signature), ("bands", bands)):
-        columns[name] = pa.FixedSizeListArray.from_arrays(
-            pa.array(values.ravel()), type=settings.signals.field(name).type
-        )
+    columns["codes"] = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(dedup.permutations), len(codes), [None, pa.py_buffer(codes)]
+    )
+    columns["bands"] = pa.FixedSizeListArray.from_arrays(
+        pa.array(bands.ravel()), type=settings.signals.field("bands").type
+    )
     return pa.RecordBatch.from_arrays([columns[name] for name in settings.signals.names], schema=settings.signals)
 
 

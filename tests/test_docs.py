@@ -37,7 +37,7 @@ from pipelines.decontamination import decontaminate_fingerprint
 from pipelines.extraction import extract_fingerprint
 from pipelines.packing import pack_fingerprint
 from pipelines.scoring import score_fingerprint
-from pipelines.selection import select_fingerprint
+from pipelines.selection.settings import select_fingerprint
 from pipelines.tokenizer import tokenizer_fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent

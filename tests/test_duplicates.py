@@ -18,19 +18,22 @@ from filters.duplicates import (
     Documents,
     Edges,
     Removals,
+    buckets,
     candidate_edges,
-    codes_of,
+    compare_pairs,
+    concatenate_edges,
     exact_removals,
     follow,
     halves,
     least_matches,
-    merge_edges,
     partition_of,
     preference,
-    resolve,
+    rank_edges,
     similarity_of,
+    unique_pairs,
     warm_up,
 )
+from filters.duplicates import resolve as resolve_ranked
 
 PERMUTATIONS, BANDS, ROWS = 24, 6, 4
 THRESHOLD = 0.7
@@ -47,7 +50,7 @@ def make_documents(preferences: list[int]) -> Documents:
 def make_block(signatures: np.ndarray, documents: Documents) -> Block:
     bands = minhash.bands(signatures, bands=BANDS, rows=ROWS)
     row_of = np.tile(np.arange(len(signatures)), BANDS)
-    return Block(bands.T.ravel().copy(), documents.take(row_of), codes_of(signatures)[row_of])
+    return Block(bands.T.ravel().copy(), documents.take(row_of), minhash.codes_of(signatures)[row_of])
 
 
 def shuffled(block: Block, seed: int) -> Block:
@@ -67,6 +70,10 @@ def plain(edges: Edges) -> dict[tuple[int, int], float]:
 def removed_by(removals: Removals) -> dict[int, tuple[int, float]]:
     values = zip(removals.representative.tolist(), removals.similarity.tolist(), strict=True)
     return dict(zip(removals.doc_id.tolist(), values, strict=True))
+
+
+def resolve(edges: Edges) -> Removals:
+    return resolve_ranked(rank_edges(edges.loser.doc_id, edges.winner, edges.similarity))
 
 
 def order_of(documents: Documents) -> dict[int, tuple[int, int, int]]:
@@ -147,6 +154,38 @@ def test_edges_of_large_buckets_go_to_leaders(block: Block, all_pairs: int, lead
     assert plain(edges) == edges_by_hand(block, all_pairs, leaders)
 
 
+def edges_by_pairs(block: Block, paired: int, seed: int) -> Edges:
+    """As a pipeline finds them: small buckets by pairs of ids, whose documents are looked up, large ones by their rows."""
+    order = np.random.default_rng(seed).permutation(len(block.band_hash))
+    found = buckets(block.band_hash[order], block.documents.doc_id[order], paired=paired)
+    first_row = {doc: row for row, doc in reversed(list(enumerate(block.documents.doc_id.tolist())))}
+    rows = [np.array([first_row[doc] for doc in ids.tolist()], np.int64) for ids in (found.first, found.second)]
+    one, other = (block.documents.take(each) for each in rows)
+    pairs = compare_pairs(one, other, (block.codes[rows[0]], block.codes[rows[1]]), THRESHOLD)
+    crowd = np.array([first_row[doc] for doc in found.doc_id.tolist()], np.int64)
+    large = Block(found.band_hash, block.documents.take(crowd), block.codes[crowd])
+    return concatenate_edges([pairs, candidate_edges(large, THRESHOLD)])
+
+
+@settings(deadline=None, max_examples=150)
+@given(blocks(), st.integers(1, 31), st.integers(0, 99))
+def test_pairs_of_small_buckets_give_the_edges_of_all(block: Block, paired: int, seed: int) -> None:
+    """Which buckets travel as pairs is a matter of bytes alone."""
+    assert plain(edges_by_pairs(block, paired, seed)) == plain(candidate_edges(block, THRESHOLD))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=40))
+def test_unique_pairs(pairs: list[tuple[int, int]]) -> None:
+    columns = np.array(pairs, np.uint64).reshape(-1, 2)
+    first, second = unique_pairs(columns[:, 0].copy(), columns[:, 1].copy())
+    assert sorted(zip(first.tolist(), second.tolist(), strict=True)) == sorted(set(pairs))
+
+
+def test_edges_in_a_circle_are_an_error() -> None:
+    with pytest.raises(ValueError, match="circle"):
+        resolve(edges_of((2, 1), (3, 2), (1, 3)))
+
+
 @settings(deadline=None, max_examples=150)
 @given(blocks())
 def test_one_pass_removes_what_rounds_remove(block: Block) -> None:
@@ -185,7 +224,7 @@ def test_g3_order_partitions_and_repeated_edges_change_nothing(
     mixed = shuffled(block, seed)
     number = partition_of(mixed.band_hash, partitions)
     parts = [edges_of(part(mixed, np.flatnonzero(number == index))) for index in range(partitions)]
-    many = merge_edges([*reversed(parts), parts[0]])
+    many = concatenate_edges([*reversed(parts), parts[0]])
     assert plain(many) == plain(once)
     assert removed_by(resolve(many)) == removed_by(resolve(once))
 

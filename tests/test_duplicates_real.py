@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from filters import minhash
-from filters.duplicates import Block, Documents, candidate_edges, codes_of, halves, preference, resolve, warm_up
+from filters.duplicates import Block, Documents, candidate_edges, halves, preference, rank_edges, resolve, warm_up
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "dedup"
 BANDS, ROWS = 14, 8
@@ -39,7 +39,7 @@ def block() -> tuple[Block, list[str]]:
         *halves(b"".join(bytes.fromhex(id) + bytes(8) for id in ids)),
     )
     row_of = np.tile(np.arange(count), BANDS)
-    return Block(bands.T.ravel().copy(), documents.take(row_of), codes_of(signatures)[row_of]), ids
+    return Block(bands.T.ravel().copy(), documents.take(row_of), minhash.codes_of(signatures)[row_of]), ids
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_against_exact_jaccard(
     warm_up()
     begin = time.process_time()
     edges = candidate_edges(rows, threshold)
-    removals = resolve(edges)
+    removals = resolve(rank_edges(edges.loser.doc_id, edges.winner, edges.similarity))
     seconds = time.process_time() - begin
     removed = set(removals.doc_id.tolist())
     similarities = np.array(

@@ -16,9 +16,9 @@ from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from filters import duplicates, minhash
 from filters.rules import load_profiles
-from pipelines import selection
-from pipelines.selection import Select, SelectSettings
-from pipelines.transforms.work_items import write_pending
+from pipelines.selection import settings as selection
+from pipelines.selection.settings import SelectSettings, divide
+from pipelines.selection.steps import Select
 
 RECIPE = parse_recipe(
     {
@@ -64,9 +64,10 @@ def signals_of(part: Numbered, *, split: int) -> pa.Table:
     }
     arrays = []
     for field in of:
-        if field.name in ("signature", "bands"):
-            values = signature if field.name == "signature" else bands
-            arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=field.type))
+        if field.name == "bands":
+            arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(bands.ravel()), type=field.type))
+        elif field.name == "codes":
+            arrays.append(pa.array([row.tobytes() for row in minhash.codes_of(signature)], field.type))
         else:
             nothing: object = {"string": "", "bool": False}.get(str(field.type), 0)
             nothing = [] if pa.types.is_list(field.type) else nothing
@@ -74,22 +75,33 @@ def signals_of(part: Numbered, *, split: int) -> pa.Table:
     return pa.table(arrays, schema=of)
 
 
-def run_select(folder: Path, parts: list[Numbered]) -> list[dict[str, object]]:
+def run_select(
+    folder: Path, parts: list[Numbered], *, documents_a_part: int = 1 << 19, rows_a_range: int = 1 << 23
+) -> list[dict[str, object]]:
     """Decisions of a real pipeline, with representatives named by text."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(selection, "PART_DOCUMENTS", documents_a_part)
+        patch.setattr(selection, "RANGE_ROWS", rows_a_range)
+        return _run_select(folder, parts)
+
+
+def _run_select(folder: Path, parts: list[Numbered]) -> list[dict[str, object]]:
     run = RunDirectory(str(folder))
     extracted, stage = run.stage("extract", "e"), run.stage("select", "s")
     tables = [signals_of(part, split=number) for number, part in enumerate(parts)]
     for number, table in enumerate(tables):
         ipc.write_table(extracted.output("signals", number), table, table.schema)
+    divided, first_ids = divide([len(part) for part in parts], np.arange(len(parts), dtype=np.uint32))
     context = SelectSettings(
         recipe=RECIPE,
         profiles=load_profiles(RECIPE),
         signals=extracted,
-        item_of_split=np.arange(len(parts), dtype=np.uint32),
         documents=sum(map(len, parts)),
+        parts=divided,
+        first_ids=first_ids,
     )
     with beam.Pipeline(runner="DirectRunner") as pipeline:
-        pipeline | Select(stage, write_pending(stage, list(range(len(parts)))), context)
+        pipeline | Select(stage, context)
     texts = {
         (number << schema.ROW_BITS) + row: named for number, part in enumerate(parts) for row, named in enumerate(part)
     }
@@ -125,12 +137,12 @@ def test_decisions_meet_the_guarantees_and_do_not_depend_on_the_division(
     for a in range(len(hashes)):  # G2
         for b in range(a):
             if (hashes[a] == hashes[b]).any():
-                matches = (duplicates.codes_of(signature[a]) == duplicates.codes_of(signature[b])).sum()
+                matches = (minhash.codes_of(signature[a]) == minhash.codes_of(signature[b])).sum()
                 assert matches < duplicates.least_matches(0.6, 112)
     sizes = sum(row["cluster_size"] for row in rows)
     assert sizes == len(rows)
     divided = [texts[piece::pieces] for piece in range(pieces)]
-    again = run_select(tmp_path_factory.mktemp("parts"), divided)
+    again = run_select(tmp_path_factory.mktemp("parts"), divided, documents_a_part=5, rows_a_range=100)
     # G3: ids differ, and with them the rows; every document has the same reason and representative all the same.
     facts = ("text", "kept", "reason", "stands", "similarity", "cluster_size")
     assert sorted(str([row[fact] for fact in facts]) for row in again) == sorted(

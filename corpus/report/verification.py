@@ -29,7 +29,7 @@ from corpus import schema
 from corpus.columns import booleans, numbers
 from corpus.errors import CorpusError, DamageError
 from corpus.feed.order import mix
-from corpus.reasons import BYTE_LOSSES, Reason
+from corpus.reasons import BYTE_LOSSES, DUPLICATES, Reason
 from corpus.recipe import Recipe, fingerprint
 from corpus.report.contamination_checks import check_contamination, check_decided, check_exams
 from corpus.report.documents import RunDocuments
@@ -303,8 +303,9 @@ def _check_decided(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[Fi
 def _check_similarity(name: str, decisions: pa.Table, threshold: float) -> Iterator[Finding]:
     """A duplicate names whom it copies; a near one is at least as similar as the recipe asks (G1)."""
     for row in decisions.select(["doc_id", "reason", "representative", "similarity"]).to_pylist():
-        duplicate = row["reason"] in (Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)
-        if duplicate != (row["representative"] is not None) or duplicate != (row["similarity"] is not None):
+        duplicate = row["reason"] in DUPLICATES
+        compared = duplicate and row["reason"] != Reason.URL_DUPLICATE
+        if duplicate != (row["representative"] is not None) or compared != (row["similarity"] is not None):
             detail = f"reason {row['reason']!r}, representative {row['representative']}, similarity {row['similarity']}"
             yield Finding(Check.REPRESENTATIVE, name, f"document {row['doc_id']}: {detail}")
         elif row["reason"] == Reason.NEAR_DUPLICATE and np.float32(row["similarity"]) < np.float32(threshold):

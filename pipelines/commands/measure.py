@@ -98,7 +98,7 @@ def measured_batches(
         documents = document_batch(rows, split=split, first_row=first)
         first += len(rows)
         signals = pa.Table.from_batches([signal_batch(documents, settings)]).drop_columns(
-            ["signature", "bands", "personal_data"]
+            ["codes", "bands", "personal_data"]
         )
         languages = signals["language"].to_pylist()
         for name, column in score_columns(documents.column("text"), languages, scorers).items():

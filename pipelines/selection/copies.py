@@ -1,0 +1,280 @@
+"""The steps of `select` that find copies: by URL, by text, by signature, in this order, each among what is left.
+
+Units are parts (ranges of documents, which know signals) or ranges of hashes (which know buckets); what one finds is sent
+to the units that go on with it (pipelines.selection.settings). The arithmetic is filters.duplicates.
+
+    part: keys of documents that stand ─→ range: exact copies ─→ parts of copy and representative
+    part: (band hash, id)  ─→ range: candidate pairs ─→ part of the one: its codes ─→ part of the other: verified edges ┐
+                                     large buckets ───→ part: codes ─→ range: verified edges ────────────────────────────┤
+    one unit: all edges, 20 bytes each ←─ edges/, ranked ←─ part of the loser ←──────────────────────────────────────────┘
+
+Invariant: rows are sent once for each document and band, pair, or edge; a text never.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from corpus import schema
+from corpus.columns import fixed_bytes, numbers
+from corpus.storage import ipc
+from corpus.storage.exchange import Rows
+from filters import duplicates
+from filters.duplicates import Block, Documents, Edges, RankedEdges, Removals, UInt64s
+from pipelines.selection.judging import Judged, judged_part
+from pipelines.selection.settings import Desk
+
+Step = Callable[[Desk, int], None]
+
+#: What was found to be a copy, in the order in which it is looked for; each is a kind of rows that are sent.
+URL, TEXT, NEAR = "url", "text", "near"
+
+_NOTHING = np.empty(0, np.int64)
+#: Pairs whose codes are compared at once: 100 MB.
+_PAIRS = 1 << 18
+
+
+def removal_rows(removals: Removals) -> Rows:
+    return {
+        "doc_id": removals.doc_id,
+        "representative": removals.representative,
+        "similarity": removals.similarity,
+    }
+
+
+def removals_of(rows: Rows, chosen: NDArray[Any]) -> Removals:
+    """Chosen rows by ascending id; a row that came twice (sent to two parts that are one) stands once."""
+    if not rows:
+        return Removals(_NOTHING.astype(np.uint64), _NOTHING.astype(np.uint64), _NOTHING.astype(np.float32))
+    ids, first = np.unique(rows["doc_id"][chosen], return_index=True)
+    return Removals(ids, rows["representative"][chosen][first], rows["similarity"][chosen][first])
+
+
+def send_removals(desk: Desk, kind: str, unit: int, removals: Removals) -> None:
+    """Sends removals to the parts of the removed documents and of those that stand for them."""
+    own, other = (desk.settings.part_of(ids) for ids in (removals.doc_id, removals.representative))
+    elsewhere = np.flatnonzero(own != other)
+    rows = {name: np.concatenate([values, values[elsewhere]]) for name, values in removal_rows(removals).items()}
+    desk.send(kind, unit, rows, np.concatenate([own, other[elsewhere]]), len(desk.settings.parts))
+
+
+def removed(desk: Desk, kind: str, part: int, judged: Judged) -> Removals:
+    """The documents of a part that are copies."""
+    rows = desk.receive(kind, part)
+    return removals_of(rows, judged.holds(rows["doc_id"])) if rows else removals_of(rows, _NOTHING)
+
+
+def represented(desk: Desk, kind: str, part: int, judged: Judged) -> Removals:
+    """The copies for which a document of a part stands."""
+    rows = desk.receive(kind, part)
+    return removals_of(rows, judged.holds(rows["representative"])) if rows else removals_of(rows, _NOTHING)
+
+
+# ------------------------------------------------------------------------------------------------ exact copies
+
+
+def send_urls(desk: Desk, part: int) -> None:
+    """The URLs of documents that pass the rules."""
+    judged = judged_part(desk, part)
+    hashes = np.concatenate([numbers(_signals(desk, item, "url_hash")["url_hash"]) for item in desk.items(part)])
+    rows = np.flatnonzero((judged.reason == 0) & (hashes != 0))
+    documents = Documents(judged.documents.doc_id, judged.newest, judged.documents.key_hi, judged.documents.key_lo)
+    _send_keys(desk, URL, part, hashes[rows], np.zeros(len(rows), np.uint64), documents.take(rows))
+
+
+def send_texts(desk: Desk, part: int) -> None:
+    """The text hashes of documents that pass the rules and are no copy by URL."""
+    judged = judged_part(desk, part)
+    halves = [
+        duplicates.halves(fixed_bytes(_signals(desk, item, "text_hash")["text_hash"])) for item in desk.items(part)
+    ]
+    rows = _standing(desk, part, judged, URL)
+    hi, lo = (np.concatenate(each)[rows] for each in zip(*halves, strict=True))
+    _send_keys(desk, TEXT, part, hi, lo, judged.documents.take(rows))
+
+
+def find_exact(kind: str) -> Step:
+    """Of the documents of a range of keys the preferred one of each key stays."""
+
+    def find(desk: Desk, unit: int) -> None:
+        rows = desk.receive(f"{kind}-keys", unit)
+        removals = duplicates.exact_removals(rows["hash_hi"], rows["hash_lo"], _documents(rows))
+        if kind == URL:  # says nothing about the texts
+            removals = Removals(removals.doc_id, removals.representative, np.full_like(removals.similarity, np.nan))
+        send_removals(desk, kind, unit, removals)
+
+    return find
+
+
+def _send_keys(desk: Desk, kind: str, part: int, hi: UInt64s, lo: UInt64s, documents: Documents) -> None:
+    ranges = desk.settings.ranges
+    rows = {"hash_hi": hi, "hash_lo": lo, **_identity(documents)}
+    desk.send(f"{kind}-keys", part, rows, duplicates.partition_of(hi, ranges), ranges)
+
+
+# ------------------------------------------------------------------------------------------------ near copies
+
+
+def send_bands(desk: Desk, part: int) -> None:
+    """A row for every band of every document that stands and has shingles."""
+    judged = judged_part(desk, part)
+    standing = np.zeros(len(judged.reason), np.bool_)
+    standing[_standing(desk, part, judged, URL, TEXT)] = True
+    hashes, ids = [], []
+    begin = 0
+    for item in desk.items(part):
+        signals = _signals(desk, item, "bands", "shingles")
+        end = begin + signals.num_rows
+        rows = np.flatnonzero(standing[begin:end] & (numbers(signals["shingles"]) > 0))
+        bands = numbers(signals["bands"])[rows]  # (rows, bands)
+        hashes.append(bands.ravel())
+        ids.append(np.repeat(judged.documents.doc_id[begin + rows], bands.shape[1]))
+        begin = end
+    band_hash = np.concatenate(hashes)
+    ranges = desk.settings.ranges
+    columns = {"band_hash": band_hash, "doc_id": np.concatenate(ids)}
+    desk.send("bands", part, columns, duplicates.partition_of(band_hash, ranges), ranges)
+
+
+def find_candidates(desk: Desk, unit: int) -> None:
+    """Candidate pairs of a range of band hashes, and the rows of its large buckets."""
+    rows = desk.receive("bands", unit)
+    found = duplicates.buckets(rows["band_hash"], rows["doc_id"])
+    desk.send_to_parts("pairs", unit, {"first": found.first, "second": found.second}, found.first)
+    desk.send_to_parts("crowded", unit, {"band_hash": found.band_hash, "doc_id": found.doc_id}, found.doc_id)
+
+
+def send_codes(desk: Desk, part: int) -> None:
+    """Identity and codes: of the one document to the part of the other, and of those in large buckets to their range."""
+    pairs, crowded = desk.receive("pairs", part), desk.receive("crowded", part)
+    judged = judged_part(desk, part)
+    first, second = duplicates.unique_pairs(pairs["first"], pairs["second"])
+    rows, crowd = judged.rows_of(first), judged.rows_of(crowded["doc_id"])
+    codes = (
+        _codes(desk, part)
+        if len(rows) or len(crowd)
+        else np.empty((0, desk.settings.recipe.dedup.permutations), np.uint8)
+    )
+    one = {"second": second, **_identity(judged.documents.take(rows)), "codes": codes[rows]}
+    desk.send_to_parts("candidates", part, one, second)
+    members = {
+        "band_hash": crowded["band_hash"],
+        **_identity(judged.documents.take(crowd)),
+        "codes": codes[crowd],
+    }
+    ranges = desk.settings.ranges
+    desk.send("crowds", part, members, duplicates.partition_of(crowded["band_hash"], ranges), ranges)
+
+
+def verify(desk: Desk, unit: int) -> None:
+    """Verified edges: units are the parts, of candidate pairs, and after them the ranges, of large buckets."""
+    parts = len(desk.settings.parts)
+    threshold = desk.settings.recipe.dedup.threshold
+    edges = _of_pairs(desk, unit, threshold) if unit < parts else _of_crowds(desk, unit - parts, threshold)
+    winner = {f"winner_{name}": values for name, values in _identity(edges.winner).items()}
+    rows = {"loser": edges.loser.doc_id, **winner, "similarity": edges.similarity}
+    desk.send_to_parts("edges", unit, rows, edges.loser.doc_id)
+
+
+def rank(desk: Desk, part: int) -> None:
+    """Writes the edges of a part's losers in the order in which their winners may stand for them."""
+    rows = desk.receive("edges", part)
+    winner = Documents(rows["winner_doc_id"], rows["winner_preference"], rows["winner_key_hi"], rows["winner_key_lo"])
+    edges = duplicates.rank_edges(rows["loser"], winner, rows["similarity"])
+    table = pa.table([edges.loser, edges.winner, edges.similarity], schema=schema.EDGES)
+    ipc.write_table(desk.stage.output("edges", part), table, schema.EDGES)
+
+
+def resolve(desk: Desk, unit: int) -> None:
+    """Decides all near-duplicates, from the edges of all parts: 20 bytes an edge, and 40 while it decides."""
+    tables = [
+        ipc.open_table(desk.stage.output("edges", part), schema.EDGES) for part in range(len(desk.settings.parts))
+    ]
+    edges = pa.concat_tables(tables).combine_chunks()
+    ranked = RankedEdges(*(numbers(edges[name]) for name in schema.EDGES.names))
+    send_removals(desk, NEAR, unit, duplicates.resolve(ranked))
+
+
+def _of_pairs(desk: Desk, part: int, threshold: float) -> Edges:
+    rows = desk.receive("candidates", part)
+    judged = judged_part(desk, part)
+    others = judged.rows_of(rows["second"])
+    codes = _codes(desk, part) if len(others) else rows["codes"]
+    found = []
+    for begin in range(0, max(1, len(others)), _PAIRS):
+        chunk = slice(begin, begin + _PAIRS)
+        one = _documents({name: values[chunk] for name, values in rows.items()})
+        other = judged.documents.take(others[chunk])
+        found.append(duplicates.compare_pairs(one, other, (rows["codes"][chunk], codes[others[chunk]]), threshold))
+    return duplicates.concatenate_edges(found)
+
+
+def _of_crowds(desk: Desk, unit: int, threshold: float) -> Edges:
+    rows = desk.receive("crowds", unit)
+    return duplicates.candidate_edges(Block(rows["band_hash"], _documents(rows), rows["codes"]), threshold)
+
+
+# ------------------------------------------------------------------------------------------------ representatives
+
+
+def follow_urls(desk: Desk, part: int) -> None:
+    """Copies by URL whose representative is a copy by text go on to that one's representative."""
+    judged = judged_part(desk, part)
+    copies = represented(desk, URL, part, judged)
+    followed = duplicates.follow(copies, removed(desk, TEXT, part, judged))
+    rows = removal_rows(Removals(followed.doc_id, followed.representative, copies.similarity))
+    desk.send_to_parts("url-followed", part, rows, followed.representative)
+
+
+def follow(desk: Desk, part: int) -> None:
+    """Exact copies whose representative is a near copy go on to that one's; sends all, as they are in the end."""
+    judged = judged_part(desk, part)
+    near = removed(desk, NEAR, part, judged)
+    by_url = represented(desk, "url-followed", part, judged)
+    followed = duplicates.follow(by_url, near)
+    send_removals(desk, "final-url", part, Removals(followed.doc_id, followed.representative, by_url.similarity))
+    send_removals(desk, "final-text", part, duplicates.follow(represented(desk, TEXT, part, judged), near))
+
+
+# ------------------------------------------------------------------------------------------------ rows and columns
+
+
+def _signals(desk: Desk, item: int, *columns: str) -> pa.Table:
+    settings = desk.settings
+    url = settings.signals.output("signals", item)
+    return ipc.open_table(url, settings.signals_schema, columns=list(columns)).combine_chunks()
+
+
+def _codes(desk: Desk, part: int) -> NDArray[np.uint8]:
+    """(documents of the part, permutations)."""
+    permutations = desk.settings.recipe.dedup.permutations
+    return np.concatenate(
+        [
+            np.frombuffer(fixed_bytes(_signals(desk, item, "codes")["codes"]), np.uint8).reshape(-1, permutations)
+            for item in desk.items(part)
+        ]
+    )
+
+
+def _standing(desk: Desk, part: int, judged: Judged, *kinds: str) -> NDArray[np.int64]:
+    """Rows of documents that pass the rules and are no copies of these kinds."""
+    stands = judged.reason == 0
+    for kind in kinds:
+        stands[judged.rows_of(removed(desk, kind, part, judged).doc_id)] = False
+    return np.flatnonzero(stands)
+
+
+def _identity(documents: Documents) -> Rows:
+    return {
+        "doc_id": documents.doc_id,
+        "preference": documents.preference,
+        "key_hi": documents.key_hi,
+        "key_lo": documents.key_lo,
+    }
+
+
+def _documents(rows: Rows) -> Documents:
+    return Documents(rows["doc_id"], rows["preference"], rows["key_hi"], rows["key_lo"])

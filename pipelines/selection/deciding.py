@@ -1,0 +1,152 @@
+"""The last step of `select`: decisions row for row beside the signals, and what is counted of them.
+
+Reads   what the steps before found; of signals/ what is counted; contamination/ and personal data for the edits of texts
+Writes  decisions/FP/ITEM.arrow (schema.DECISIONS) for every work item of a part, and the items' records
+Invariant  documents = kept + dropped
+Cost    1 µs a document, and Python for those whose texts are edited
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from corpus import schema
+from corpus.columns import numbers
+from corpus.reasons import Reason
+from corpus.storage import ipc
+from corpus.storage.run_directory import ItemRecord
+from corpus.text.edits import EDITS, Edit, edited_bytes
+from corpus.text.personal_data import Kind, kind_of, kinds_that_are, replacements
+from filters.contaminated import Verdicts
+from filters.duplicates import Removals
+from pipelines.selection.copies import NEAR, removed, represented
+from pipelines.selection.judging import CODE_OF, REASONS, Judged, contamination_of, judged_part
+from pipelines.selection.settings import Desk
+from pipelines.transforms.metrics import count
+
+_REASON_OF = {
+    "final-url": Reason.URL_DUPLICATE,
+    "final-text": Reason.EXACT_DUPLICATE,
+    NEAR: Reason.NEAR_DUPLICATE,
+}
+
+
+def decide_part(desk: Desk, part: int) -> None:
+    judged = judged_part(desk, part)
+    copies = {reason: removed(desk, kind, part, judged) for kind, reason in _REASON_OF.items()}
+    stands_for = np.zeros(len(judged.reason), np.int64)
+    for kind in _REASON_OF:
+        rows = judged.rows_of(represented(desk, kind, part, judged).representative)
+        stands_for += np.bincount(rows, minlength=len(stands_for))
+    decided = decide(judged, copies, stands_for)
+    begin = 0
+    for item in desk.items(part):
+        begin = _write_item(desk, item, decided, begin)
+
+
+def decide(judged: Judged, copies: Mapping[Reason, Removals], stands_for: NDArray[np.int64]) -> pa.Table:
+    """schema.DECISIONS without edits: the rules' verdicts and the copies among a part's documents.
+
+    `stands_for` (rows,): how many removed documents each one represents.
+    """
+    reason = judged.reason.copy()
+    representative = np.zeros(len(reason), np.uint64)
+    similarity = np.full(len(reason), np.nan, np.float32)
+    for why, removals in copies.items():
+        rows = judged.rows_of(removals.doc_id)
+        reason[rows] = CODE_OF[why]
+        representative[rows] = removals.representative
+        similarity[rows] = removals.similarity
+    kept = reason == 0
+    is_copy = np.isin(reason, [CODE_OF[why] for why in copies])
+    columns = [
+        pa.array(judged.documents.doc_id),
+        pa.array(kept),
+        pa.array(REASONS, pa.string()).take(pa.array(reason)),
+        pa.array(representative, mask=~is_copy),
+        pa.array(similarity, mask=np.isnan(similarity)),
+        pa.array(np.where(kept, 1 + stands_for, 0).astype(np.uint32)),
+    ]
+    of = [field for field in schema.DECISIONS if field.name not in ("cuts", "replacements")]
+    return pa.table(columns, schema=pa.schema(of))
+
+
+def edits_column(edits: Mapping[int, Sequence[Edit]], kept: NDArray[np.bool_]) -> pa.Array:
+    """(rows,) EDITS: the edits of kept documents, by row."""
+    rows = sorted(row for row in edits if kept[row])
+    lengths = np.zeros(len(kept) + 1, np.int32)
+    lengths[[row + 1 for row in rows]] = [len(edits[row]) for row in rows]
+    values = pa.array([edit._asdict() for row in rows for edit in edits[row]], EDITS.value_type)
+    return pa.ListArray.from_arrays(pa.array(np.cumsum(lengths, dtype=np.int32)), values, type=EDITS)
+
+
+def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts | None = None) -> dict[str, int]:
+    """documents, kept, dropped; dropped per reason; kept documents and bytes (of the edited texts) per domain; personal
+    data that is replaced per kind, and documents with any.
+
+    With exams also: contaminated documents, for each exam too, whatever else was decided about them; documents that
+    were cut, and bytes. `signals` has source, language and bytes.
+    """
+    kept_rows = decisions.num_rows - _number(decisions, "kept", False)
+    counts = {"documents": decisions.num_rows, "kept": kept_rows, "dropped": decisions.num_rows - kept_rows}
+    if verdicts is not None:
+        counts |= {"contaminated": int(verdicts.contaminated.sum()), "cut_documents": 0, "cut_bytes": 0}
+        for exam in (name for names in verdicts.exams.values() for name in names):
+            counts[f"contaminated.{exam}"] = counts.get(f"contaminated.{exam}", 0) + 1
+    counts |= {"replaced_documents": 0} | {f"replaced.{kind}": 0 for kind in Kind}
+    sizes = numbers(signals["bytes"]).astype(np.int64)
+    for row, cuts, replaced in _edited(decisions):
+        sizes[row] = edited_bytes(int(sizes[row]), [*cuts, *replaced])
+        if cuts:
+            counts["cut_documents"] += 1
+            counts["cut_bytes"] += sum(cut.end - cut.begin for cut in cuts)
+        counts["replaced_documents"] += bool(replaced)
+        for edit in replaced:
+            counts[f"replaced.{kind_of(edit)}"] += 1
+    for reason in decisions["reason"].value_counts().to_pylist():
+        if reason["values"]:
+            counts[f"dropped.{reason['values']}"] = reason["counts"]
+    domains = pa.table([signals["source"], signals["language"], pa.array(sizes)], names=["source", "language", "bytes"])
+    grouped = (
+        domains.filter(decisions["kept"])
+        .group_by(["source", "language"])
+        .aggregate([("bytes", "count"), ("bytes", "sum")])
+    )
+    for row in sorted(grouped.to_pylist(), key=lambda row: (row["source"], row["language"])):
+        counts[f"kept_documents.{row['source']}.{row['language']}"] = row["bytes_count"]
+        counts[f"kept_bytes.{row['source']}.{row['language']}"] = row["bytes_sum"]
+    return counts
+
+
+def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int) -> int:
+    """Writes one work item's decisions, which begin at a row of its part's; returns where they end."""
+    settings = desk.settings
+    url = settings.signals.output("signals", item)
+    signals = ipc.open_table(url, columns=["doc_id", "source", "language", "bytes"]).combine_chunks()
+    decisions = decided.slice(begin, signals.num_rows)
+    kept = decisions["kept"].to_numpy()
+    verdicts = contamination_of(settings, item, signals)
+    kinds = kinds_that_are("replace", settings.recipe.privacy)
+    personal = replacements(ipc.open_table(url, columns=["personal_data"])["personal_data"], kinds)
+    for name, edits in (("cuts", verdicts.cuts if verdicts is not None else {}), ("replacements", personal)):
+        decisions = decisions.append_column(schema.DECISIONS.field(name), edits_column(edits, kept))
+    written = ipc.write_table(desk.stage.output("decisions", item), decisions, schema.DECISIONS)
+    record = ItemRecord(item, {"decisions": written}, decision_counts(signals, decisions, verdicts))
+    desk.stage.finish(record)
+    count(desk.stage.name, record)
+    return begin + signals.num_rows
+
+
+def _edited(decisions: pa.Table) -> Iterator[tuple[int, list[Edit], list[Edit]]]:
+    """(row, cuts, replacements) of documents whose texts are edited."""
+    both = [decisions[name].combine_chunks() for name in ("cuts", "replacements")]
+    some = np.add(*(numbers(column.value_lengths()) for column in both)) if len(both[0]) else np.empty(0, np.int32)
+    for row in np.flatnonzero(some).tolist():
+        cuts, replaced = ([Edit(**edit) for edit in column[row].as_py()] for column in both)
+        yield row, cuts, replaced
+
+
+def _number(table: pa.Table, column: str, value: bool) -> int:
+    return sum(entry["counts"] for entry in table[column].value_counts().to_pylist() if entry["values"] is value)

@@ -1,0 +1,127 @@
+"""The first step of `select`: every document's verdict by rules and evaluation items, and what decides between copies.
+
+Reads   signals/ without codes, bands and personal data; contamination/ where the recipe has exams; scores/ where it has
+        classifiers or word lists
+Sends   "documents": doc_id, preference, newest, key, reason; to its own part, for the steps after it
+"""
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from corpus import schema
+from corpus.columns import fixed_bytes, numbers
+from corpus.errors import DamageError
+from corpus.reasons import Reason
+from corpus.recipe import Recipe
+from corpus.storage import ipc
+from filters import duplicates
+from filters.contaminated import Verdicts, judge_contamination
+from filters.duplicates import Documents, UInt64s
+from filters.rules import judge
+from pipelines.selection.settings import Desk, SelectSettings
+
+#: Columns of signals/ that no rule reads, and most of a row's bytes.
+_NOT_JUDGED = ("codes", "bands", "personal_data")
+
+#: A document's reason as a number: 0 passes, else the reason's place.
+REASONS = ("", *Reason)
+CODE_OF = {reason: code for code, reason in enumerate(REASONS)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """A part's documents by ascending id, row for row as in its work items."""
+
+    documents: Documents
+    newest: UInt64s  # preference of the copies of one URL
+    reason: NDArray[np.uint8]
+
+    def rows_of(self, doc_id: UInt64s) -> NDArray[np.int64]:
+        """The row of each id, all of which must be here."""
+        return np.searchsorted(self.documents.doc_id, doc_id)
+
+    def holds(self, doc_id: UInt64s) -> NDArray[np.bool_]:
+        """(ids,) whether each document is here."""
+        mine = self.documents.doc_id
+        if len(mine) == 0:
+            return np.zeros(len(doc_id), np.bool_)
+        return mine[np.minimum(np.searchsorted(mine, doc_id), len(mine) - 1)] == doc_id
+
+
+def judge_part(desk: Desk, part: int) -> None:
+    tables = [_judged(desk.settings, item) for item in desk.items(part)]
+    columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    desk.send("documents", part, columns, np.full(len(columns["doc_id"]), part), len(desk.settings.parts))
+
+
+def judged_part(desk: Desk, part: int) -> Judged:
+    """What `judge_part` found."""
+    rows = desk.receive("documents", part)
+    documents = Documents(rows["doc_id"], rows["preference"], rows["key_hi"], rows["key_lo"])
+    return Judged(documents, rows["newest"], rows["reason"])
+
+
+def judge_item(signals: pa.Table, settings: SelectSettings, contamination: Verdicts | None) -> NDArray[np.uint8]:
+    """(rows,) number of each document's reason: the rules', else that of evaluation items."""
+    found = judge(signals, settings.profiles, settings.recipe.run.wants).dictionary_encode()
+    of_found = np.array([CODE_OF[reason] for reason in found.dictionary.to_pylist()], np.uint8)
+    codes = of_found[numbers(found.indices)] if len(of_found) else np.zeros(signals.num_rows, np.uint8)
+    if contamination is not None:
+        codes[(codes == 0) & contamination.dropped] = CODE_OF[Reason.CONTAMINATED]
+    return codes
+
+
+def contamination_of(settings: SelectSettings, item: int, signals: pa.Table) -> Verdicts | None:
+    """What evaluation items say of a work item's documents; None where the recipe has none."""
+    if settings.contamination is None or (exams := settings.recipe.decontaminate) is None:
+        return None
+    url = settings.contamination.output("contamination", item)
+    contamination = ipc.open_table(url, schema.CONTAMINATION)
+    if not contamination["doc_id"].combine_chunks().equals(signals["doc_id"].combine_chunks()):
+        raise DamageError(f"{url}: not row for row beside signals/; build again")
+    sizes = numbers(signals["bytes"])
+    return judge_contamination(contamination, sizes, threshold=exams.coverage, action=exams.action)
+
+
+def identities(signals: pa.Table, quality: str | None = None) -> tuple[Documents, UInt64s]:
+    """(ids and what makes a copy preferred: quality, length, date, then key; what makes a copy of one URL: date, length).
+
+    `quality` is the column of a classifier's scores; without one, and where it is null, quality is 0. (A language score is
+    no quality: with it, .998 would beat .997 before a longer copy beats a shorter one.)
+    """
+    scores = numbers(signals[quality].fill_null(0)) if quality is not None else np.zeros(signals.num_rows)
+    dates = numbers(signals["date"].fill_null(0)) if signals["date"].null_count else numbers(signals["date"])
+    characters = numbers(signals["characters"])
+    key_hi, key_lo = duplicates.halves(fixed_bytes(signals["key"]))
+    preference = duplicates.preference(scores, characters, dates)
+    return Documents(numbers(signals["doc_id"]), preference, key_hi, key_lo), duplicates.newest(dates, characters)
+
+
+def _judged(settings: SelectSettings, item: int) -> dict[str, NDArray[np.generic]]:
+    of = settings.signals_schema
+    columns = [name for name in of.names if name not in _NOT_JUDGED]
+    signals = ipc.open_table(settings.signals.output("signals", item), of, columns=columns).combine_chunks()
+    if settings.scores is not None:
+        signals = _with_scores(signals, settings.scores.output("scores", item), settings.recipe)
+    documents, newest = identities(signals, settings.quality)
+    return {
+        "doc_id": documents.doc_id,
+        "preference": documents.preference,
+        "newest": newest,
+        "key_hi": documents.key_hi,
+        "key_lo": documents.key_lo,
+        "reason": judge_item(signals, settings, contamination_of(settings, item, signals)),
+    }
+
+
+def _with_scores(signals: pa.Table, url: str, recipe: Recipe) -> pa.Table:
+    """Signals with what classifiers and word lists say beside them."""
+    scores = ipc.open_table(url, schema.scores_schema(recipe.scored_signals)).combine_chunks()
+    if not scores["doc_id"].equals(signals["doc_id"]):
+        raise DamageError(f"{url}: not row for row beside signals/; build again")
+    for name in recipe.scored_signals:
+        signals = signals.append_column(scores.schema.field(name), scores[name])
+    return signals

@@ -1,0 +1,131 @@
+"""What decides a decision, and the files through which the steps of `select` send rows to each other.
+
+Documents are divided into *parts* (consecutive work items of some PART_DOCUMENTS documents), hashes into *ranges* of some
+RANGE_ROWS band rows: both from the number of documents alone, the same for any number of workers.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpus import schema
+from corpus.recipe import Recipe, fingerprint
+from corpus.storage import files
+from corpus.storage.exchange import Rows, read_rows, write_rows
+from corpus.storage.run_directory import Stage
+from corpus.text.personal_data import kinds_that_are
+from filters.duplicates import UInt64s
+from filters.rules import Profiles, load_profiles
+
+VERSION = 4
+
+#: Documents of a part: what one worker holds ids, codes and removals of, some 300 bytes each.
+PART_DOCUMENTS = 1 << 19
+#: Rows (band hash, document) of a range of hashes: 16 bytes each, and as much again while they are sorted.
+RANGE_ROWS = 1 << 23
+
+#: Folders of the run directory; `exchange` is deleted when the stage is finished.
+KINDS = ("decisions", "edges", "exchange")
+
+
+@dataclasses.dataclass(frozen=True)
+class SelectSettings:
+    """The recipe and where the signals lie, and how documents are divided."""
+
+    recipe: Recipe
+    profiles: Profiles
+    signals: Stage
+    documents: int
+    parts: tuple[range, ...]  # the work items of each part
+    first_ids: UInt64s  # (parts,) what the ids of each part's documents begin with
+    contamination: Stage | None = None  # where the recipe has exams
+    scores: Stage | None = None  # where the recipe has classifiers or word lists
+
+    @property
+    def signals_schema(self) -> Any:
+        dedup = self.recipe.dedup
+        groups = self.profiles.groups
+        return schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=groups)
+
+    @property
+    def quality(self) -> str | None:
+        """The signal by which a copy is preferred."""
+        name = self.recipe.dedup.quality
+        return f"{schema.CLASSIFIER}{name}" if name is not None else None
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges hashes are divided into."""
+        return max(1, math.ceil(self.documents * self.recipe.dedup.bands / RANGE_ROWS))
+
+    def part_of(self, doc_id: UInt64s) -> NDArray[np.int64]:
+        """(rows,) the part that holds each document."""
+        return np.searchsorted(self.first_ids, doc_id, side="right") - 1
+
+
+def divide(documents: Sequence[int], item_of_split: NDArray[Any]) -> tuple[tuple[range, ...], UInt64s]:
+    """(parts, the least id of each) of work items of so many documents; `item_of_split` ascends."""
+    parts: list[range] = []
+    begin = held = 0
+    for item, number in enumerate(documents):
+        if item > begin and held + number > PART_DOCUMENTS:
+            parts.append(range(begin, item))
+            begin, held = item, 0
+        held += number
+    parts.append(range(begin, len(documents)))
+    first_splits = np.searchsorted(item_of_split, [part.start for part in parts])
+    return tuple(parts), first_splits.astype(np.uint64) << np.uint64(schema.ROW_BITS)
+
+
+def select_fingerprint(
+    recipe: Recipe, *, extract: str, decontaminate: str | None = None, score: str | None = None
+) -> str:
+    """Everything that can change a decision, the rules as they are after merging."""
+    profiles = load_profiles(recipe)
+    rules = {
+        f"{source.name} {language}": [dataclasses.astuple(limit) for limit in rule_set.limits]
+        for source in recipe.source
+        for language, rule_set in profiles.rule_sets[source.profile].items()
+    }
+    exams = recipe.decontaminate
+    contaminated = [decontaminate, exams.coverage, exams.action] if exams is not None else []
+    replaced = sorted(kinds_that_are("replace", recipe.privacy))
+    return fingerprint(
+        "select", VERSION, extract, sorted(recipe.run.languages), rules, recipe.dedup, contaminated, score, replaced
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Desk:
+    """Where a step stands: the settings, the stage, and what other steps sent."""
+
+    settings: SelectSettings
+    stage: Stage
+
+    def send(self, kind: str, unit: int, rows: Rows, receiver: NDArray[Any], receivers: int) -> None:
+        """Sends rows as the unit `unit` of the only step that sends this kind."""
+        write_rows(files.join(self._folder(kind), f"{unit:05d}.arrow"), rows, receiver, receivers=receivers)
+
+    def send_to_parts(self, kind: str, unit: int, rows: Rows, doc_id: UInt64s) -> None:
+        """Sends each row to the part that holds a document."""
+        self.send(kind, unit, rows, self.settings.part_of(doc_id), len(self.settings.parts))
+
+    def receive(self, kind: str, receiver: int) -> Rows:
+        """What was sent; {} where no unit sends the kind, as when a kind of duplicate is switched off."""
+        folder = self._folder(kind)
+        urls = (files.join(folder, name) for name in files.names(folder) if name.endswith(".arrow"))
+        return read_rows(urls, receiver)
+
+    def forget(self, kind: str) -> None:
+        """Deletes what was sent of a kind."""
+        files.remove_tree(self._folder(kind))
+
+    def items(self, part: int) -> Iterator[int]:
+        return iter(self.settings.parts[part])
+
+    def _folder(self, kind: str) -> str:
+        return self.stage.run.path("exchange", self.stage.fingerprint, kind)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
 import pytest
 from apache_beam import coders, typehints
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
@@ -17,7 +16,6 @@ from filters.rules import load_profiles
 from pipelines.extraction import ExtractSettings, extract_item
 from pipelines.selection.settings import SelectSettings
 from pipelines.selection.steps import Select
-from pipelines.transforms.coder import RecordBatchCoder
 from pipelines.transforms.work_items import RunItems, write_pending
 
 RUN = RunDirectory("memory://graphs")
@@ -106,16 +104,3 @@ def test_the_check_sees_any() -> None:
     visitor = _Types()
     pipeline.visit(visitor)
     assert any(mentions_any(hint) for label, hint in visitor.found.items() if label.startswith("Lose"))
-
-
-def test_a_slice_encodes_to_its_own_size() -> None:
-    batch = pa.RecordBatch.from_pydict({"a": np.arange(1_000_000)})
-    coder = RecordBatchCoder()
-    encoded = coder.encode(batch.slice(500_000, 10))
-    assert len(encoded) < 2000
-    assert coder.decode(encoded).equals(batch.slice(500_000, 10))
-
-
-def test_the_coder_is_registered_for_keyed_batches() -> None:
-    coder = coders.registry.get_coder(typehints.Tuple[int, pa.RecordBatch])
-    assert [type(part) for part in coder.coders()] == [coders.VarIntCoder, RecordBatchCoder]

@@ -1,5 +1,7 @@
 """select as a pipeline: equal to the arithmetic on all documents at once, however they are divided."""
 
+import contextlib
+import itertools
 from pathlib import Path
 
 import apache_beam as beam
@@ -17,7 +19,8 @@ from corpus.storage.run_directory import RunDirectory
 from filters import duplicates, minhash
 from filters.rules import load_profiles
 from pipelines.selection import settings as selection
-from pipelines.selection.settings import SelectSettings, divide
+from pipelines.selection import steps
+from pipelines.selection.settings import Desk, SelectSettings, divide
 from pipelines.selection.steps import Select
 
 RECIPE = parse_recipe(
@@ -28,6 +31,8 @@ RECIPE = parse_recipe(
     },
     "test",
 )
+
+BY_URL = RECIPE.model_copy(update={"dedup": RECIPE.dedup.model_copy(update={"url": True})})
 
 WORDS = [f"word{number}" for number in range(400)]
 
@@ -41,7 +46,7 @@ def text_of(start: int, changed: int) -> str:
 Numbered = list[tuple[int, str]]  # a document's number decides its key and date, wherever it lies
 
 
-def signals_of(part: Numbered, *, split: int) -> pa.Table:
+def signals_of(part: Numbered, *, split: int, urls: dict[int, int] | None = None) -> pa.Table:
     texts = [text for _, text in part]
     dedup = RECIPE.dedup
     signature, shingles = minhash.signatures(
@@ -61,6 +66,7 @@ def signals_of(part: Numbered, *, split: int) -> pa.Table:
         "characters": [len(text) for text in texts],
         "bytes": [len(text) for text in texts],
         "shingles": shingles,
+        "url_hash": [(urls or {}).get(number, 0) for number, _ in part],
     }
     arrays = []
     for field in of:
@@ -76,24 +82,29 @@ def signals_of(part: Numbered, *, split: int) -> pa.Table:
 
 
 def run_select(
-    folder: Path, parts: list[Numbered], *, documents_a_part: int = 1 << 19, rows_a_range: int = 1 << 23
+    folder: Path,
+    parts: list[Numbered],
+    *,
+    documents_a_part: int = 1 << 19,
+    rows_a_range: int = 1 << 23,
+    urls: dict[int, int] | None = None,
 ) -> list[dict[str, object]]:
     """Decisions of a real pipeline, with representatives named by text."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selection, "PART_DOCUMENTS", documents_a_part)
         patch.setattr(selection, "RANGE_ROWS", rows_a_range)
-        return _run_select(folder, parts)
+        return _run_select(folder, parts, urls)
 
 
-def _run_select(folder: Path, parts: list[Numbered]) -> list[dict[str, object]]:
+def _run_select(folder: Path, parts: list[Numbered], urls: dict[int, int] | None) -> list[dict[str, object]]:
     run = RunDirectory(str(folder))
     extracted, stage = run.stage("extract", "e"), run.stage("select", "s")
-    tables = [signals_of(part, split=number) for number, part in enumerate(parts)]
+    tables = [signals_of(part, split=number, urls=urls) for number, part in enumerate(parts)]
     for number, table in enumerate(tables):
         ipc.write_table(extracted.output("signals", number), table, table.schema)
     divided, first_ids = divide([len(part) for part in parts], np.arange(len(parts), dtype=np.uint32))
     context = SelectSettings(
-        recipe=RECIPE,
+        recipe=BY_URL if urls else RECIPE,
         profiles=load_profiles(RECIPE),
         signals=extracted,
         documents=sum(map(len, parts)),
@@ -158,6 +169,56 @@ def test_an_exact_copy_follows_its_representative(tmp_path: Path) -> None:
     assert sorted(row["reason"] for row in rows if not row["kept"]) == ["exact_duplicate", "near_duplicate"]
     assert {row["stands"] for row in rows if not row["kept"]} == {(2, longer)}
     assert [row["cluster_size"] for row in rows if row["kept"]] == [3]
+
+
+@pytest.mark.parametrize("documents_a_part", [1, 1 << 19])
+def test_of_a_url_the_newest_stays_and_what_stands_for_it_stands_for_all(tmp_path: Path, documents_a_part: int) -> None:
+    """1 and 2 are older copies of 3, whose text is that of 4; 4 loses to the longer 5: all name 5. 6 has no URL."""
+    texts = [
+        text_of(100, 0),
+        text_of(150, 0),
+        text_of(0, 0),
+        text_of(0, 0),
+        text_of(0, 0) + " and more",
+        text_of(200, 0),
+    ]
+    parts = [[(number, text)] for number, text in enumerate(texts, start=1)]
+    urls = {1: 77, 2: 77, 3: 77, 4: 78}
+    rows = run_select(tmp_path, parts, urls=urls, documents_a_part=documents_a_part)
+    found = {row["text"][0]: (row["reason"], (row["stands"] or [None])[0], row["cluster_size"]) for row in rows}
+    assert found == {
+        1: ("url_duplicate", 5, 0),
+        2: ("url_duplicate", 5, 0),
+        3: ("exact_duplicate", 5, 0),
+        4: ("near_duplicate", 5, 0),
+        5: ("", None, 5),
+        6: ("", None, 1),
+    }
+    assert [row["similarity"] is None for row in rows] == [True, True, False, False, True, True]
+
+
+def test_a_unit_that_is_done_never_runs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at any step and called again: the same decisions, and the units before are not run again."""
+    texts = [(number, text_of(3 * (number % 5), number % 3)) for number in range(12)]
+    parts = [texts[piece::3] for piece in range(3)]
+    expected = run_select(tmp_path / "whole", parts, documents_a_part=4, rows_a_range=60)
+    ran: list[tuple[int, int]] = []
+    run_unit = steps.run_unit
+    dies_at = -1
+
+    def dying(desk: Desk, step: int, unit: int) -> None:
+        if len(ran) == dies_at:
+            raise RuntimeError("killed")
+        run_unit(desk, step, unit)
+        ran.append((step, unit))
+
+    monkeypatch.setattr(steps, "run_unit", dying)
+    for dies_at in itertools.count(5, 5):
+        with contextlib.suppress(RuntimeError):
+            again = run_select(tmp_path / "again", parts, documents_a_part=4, rows_a_range=60)
+            break
+    assert again == expected
+    assert len(ran) == len(set(ran))
 
 
 def test_dedup_can_be_switched_off() -> None:

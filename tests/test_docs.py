@@ -276,7 +276,8 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[decontaminate]`": {"exams": [{"name": "e", "format": "gsm8k", "files": ["b"]}], "words": 12, "characters": 19,
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
     "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
-    "`[dedup]`": {"exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5, "quality": "c"},
+    "`[dedup]`": {"url": True, "exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5,
+        "quality": "c"},
     "`[[classifier]]`": {"name": "d", "model": "b", "label": "hq", "text": "plain", "languages": ["zh"]},
     "`[[word_list]]`": {"name": "v", "files": ["b"], "allow": ["b"], "languages": ["zh"]},
     "`[privacy]`": dict.fromkeys(settings.Privacy.model_fields, "drop"),
@@ -465,7 +466,7 @@ def test_signals_page_has_every_signal_with_its_rules() -> None:
 
 TYPES = {
     "float": "float32",
-    "fixed_size_list<item: uint32 not null>[2]": "fixed_size_list of uint32",
+    "fixed_size_binary[2]": "fixed_size_binary[bands × rows]",
     "fixed_size_list<item: uint64 not null>[1]": "fixed_size_list of uint64",
     "large_list<item: uint16 not null>": "large_list of uint16 or uint32",
     str(

@@ -9,12 +9,12 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 from corpus.errors import CorpusError
+from pipelines import interrupts
 
 EXIT_CODES = """\b
 Exit codes
@@ -72,9 +72,9 @@ class _Command(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:  # here, before click makes an "Aborted!" of it
-            if _terminated:
-                _fail("terminated; the same command goes on from here", 128 + signal.SIGTERM)
-            _fail("interrupted; the same command goes on from here", 130)
+            code = interrupts.exit_code()
+            ended = "terminated" if code == 128 + signal.SIGTERM else "interrupted"
+            _fail(f"{ended}; the same command goes on from here", code)
         except BrokenPipeError:
             # What Python still holds for standard output would raise again when it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,17 +92,6 @@ class _Command(click.Group):
             if debug:
                 raise
             _fail(f"{error.filename or 'a file'}: {error.strerror or error}", CorpusError.exit_code)
-
-
-#: Not empty once SIGTERM has come, as a cluster sends it before it takes the machine away.
-_terminated: list[int] = []
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    """Ends a build as Ctrl-C does: unfinished files go, worker processes end."""
-    if not _terminated:
-        _terminated.append(number)
-        raise KeyboardInterrupt
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -149,7 +138,7 @@ def build(
     from corpus.storage import files
     from corpus.storage.run_directory import STAGES, RunDirectory
 
-    signal.signal(signal.SIGTERM, _terminate)
+    interrupts.listen()
     if until is not None and until not in STAGES:
         raise RecipeError(f"--until {until}: no such stage; the stages are {', '.join(STAGES)}")
     if beam_args and not beam_args[0].startswith("--"):

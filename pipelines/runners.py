@@ -19,6 +19,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from corpus import errors
 from corpus.errors import BuildError, CorpusError, RecipeError
+from pipelines import interrupts
 
 
 def pipeline_options(beam_args: Sequence[str], *, workers: int | None, pending: int) -> PipelineOptions:
@@ -61,10 +62,12 @@ def run_pipeline(
         pipeline = beam.Pipeline(options=options)
         pipeline | name >> transform
         state = pipeline.run().wait_until_finish()
+        interrupts.check()
     except Exception as error:
         # In one process the interrupt reaches us as the text of a worker's failure.
         if "KeyboardInterrupt" in str(error):
             raise KeyboardInterrupt from error
+        interrupts.check()
         raise translate(error, name) from error
     if state not in (None, "DONE"):
         raise BuildError(f"stage {name} ended as {state}; see the runner's own log")

@@ -63,6 +63,8 @@ bench: $(VENV)/dev.stamp
 	$(BENCH)/bench_language_screen.py
 	@echo "signatures equal to datasketch's, at many times its speed"
 	$(BENCH)/bench_signature.py
+	@echo "selection in a few microseconds and bytes a document, whatever their number"
+	$(BENCH)/bench_selection.py --documents 1000000
 	@echo "all signals and rules at many times the speed of datatrove's four filters, verdicts equal"
 	$(BENCH)/bench_signals.py $(if $(DATATROVE),--datatrove $(DATATROVE))
 	@echo "personal data: what is found in labelled cases, in time linear in the text"

@@ -6,15 +6,14 @@ docs/*.md        between `<!-- generated: rules of PROFILE -->` and `<!-- end --
                  of `numbers of PROFILE` by language
 """
 
-import importlib.util
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 from click.testing import CliRunner
 
+import pii_cases
 from filters.profile_files import profile_files
 from filters.rules import Limit, RuleSet, shipped_rules
 from pipelines.cli import main
@@ -120,16 +119,11 @@ def with_rules(page: str) -> str:
 
 def with_cases(page: str) -> str:
     """A page with the scores on the labelled cases of personal data."""
-    spec = importlib.util.spec_from_file_location("pii_cases", Path(__file__).with_name("pii_cases.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    cases = module.read_cases()
+    cases = pii_cases.read_cases()
     positive = sum(bool(case.gold) for case in cases)
     lines = [f"{positive} texts with personal data, {len(cases) - positive} without.", ""]
     lines += ["| kind | marked | found | precision | recall |", "| --- | --- | --- | --- | --- |"]
-    for kind, (right, wrong, missed) in module.scores(cases).items():
+    for kind, (right, wrong, missed) in pii_cases.scores(cases).items():
         shares = f"{right / (right + wrong):.3f} | {right / (right + missed):.3f}"
         lines.append(f"| `{kind}` | {right + missed} | {right + wrong} | {shares} |")
     return _CASES.sub(lambda match: match[1] + "\n" + "\n".join(lines) + "\n\n" + match[2], page)

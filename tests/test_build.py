@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from command_line import corpus
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEMO = REPOSITORY / "examples" / "demo"
 
@@ -56,13 +58,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_recipe(path: Path, files: list[str], more: str = "") -> Path:
     path.write_text(RECIPE.format(inputs=", ".join(f'"{file}"' for file in files)) + more, encoding="utf-8")
     return path
-
-
-def corpus(*arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
 
 
 def digests(run: Path) -> dict[str, str]:

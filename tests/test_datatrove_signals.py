@@ -1,8 +1,6 @@
 """`filters.datatrove_signals` and the profile `parity` against datatrove's own verdicts and a plain Python reference."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,23 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference_datatrove as reference
+import test_datatrove_words as words_of
 from corpus.recipe import parse_recipe
 from corpus.schema import DATATROVE_COUNTS, DATATROVE_RATIOS
 from filters import datatrove_signals, signals
 from filters.rules import load_profiles
-
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = _load("reference_datatrove")
-words_of = _load("test_datatrove_words")
 
 CASES = [case for case in words_of.CASES if "verdicts" in case]
 FILTERS = ("GopherRepetitionFilter", "GopherQualityFilter", "C4QualityFilter", "FineWebQualityFilter")

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from command_line import corpus
 from corpus import schema
 from corpus.report.findings import Check
 from corpus.report.verification import verify
@@ -49,13 +50,6 @@ exams = [
   { name = "sums", format = "gsm8k", files = ["sums/*.jsonl"] },
 ]
 """
-
-
-def corpus(*arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
 
 
 def build(recipe: Path, run: Path, *more: str, workers: int = 1) -> str:

@@ -6,12 +6,10 @@ skipped where they are not there. benchmarks/bench_decontamination.py measures t
 """
 
 import gzip
-import importlib.util
 import json
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference_letters as reference
 from filters.decontamination import BRIDGED_LETTERS, LEAST_COVERAGE, Match, find_items
 from filters.exams.grams import GramSettings
 from filters.exams.index import ExamIndex, build_index
@@ -26,17 +25,6 @@ from filters.exams.items import Item, Part
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = _load("reference_letters")
 
 RELAXED = settings(deadline=None, max_examples=150)
 SMALL = GramSettings(words=3, characters=10, whole_words=2, whole_characters=8)

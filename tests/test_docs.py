@@ -6,13 +6,11 @@ in a folder where `runs/demo` is the demo's run.
 """
 
 import dataclasses
-import importlib.util
 import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, get_args
 
 import annotated_types
@@ -23,6 +21,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+import make_docs
 from corpus import recipe as settings
 from corpus import schema
 from corpus.errors import RecipeError
@@ -47,18 +46,6 @@ PAGES = FRONT + DOCS
 
 Row = dict[str, str]
 Rows = list[Row]
-
-
-def make_docs() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_docs", Path(__file__).with_name("make_docs.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MADE = make_docs()
 
 
 # ------------------------------------------------------------------------------------------------ pages
@@ -508,15 +495,15 @@ def test_run_directory_page_names_every_file_of_a_run(demo_run: Path) -> None:
 # ------------------------------------------------------------------------------------------------ cli.md
 
 
-@pytest.mark.parametrize("name", sorted(MADE.GENERATED))
+@pytest.mark.parametrize("name", sorted(make_docs.GENERATED))
 def test_generated_parts_are_current(name: str) -> None:
     page = read(name)
-    assert MADE.GENERATED[name](page) == page, "run `python tests/make_docs.py`"
+    assert make_docs.GENERATED[name](page) == page, "run `python tests/make_docs.py`"
 
 
 def test_cli_page_has_every_command_with_its_help() -> None:
     page = read("cli.md")
-    for path in MADE.command_paths():
+    for path in make_docs.command_paths():
         command = " ".join(("corpus", *path))
         assert f"<!-- {command} --help -->\n```text\nUsage: {command}" in page
     for field in FIELDS:

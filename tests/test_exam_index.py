@@ -1,14 +1,13 @@
 """The index of evaluation items: its grams are those of a plain reading, its arrays what the kernels rely on."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference_letters as reference
 from corpus.columns import numbers
 from filters.exams.grams import LONGEST_RUN, GramSettings, windows_of
 from filters.exams.index import (
@@ -21,18 +20,6 @@ from filters.exams.index import (
     open_index,
 )
 from filters.exams.items import Item, Part
-
-
-def _load_reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference_letters", Path(__file__).with_name("reference_letters.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = _load_reference()
 
 RELAXED = settings(deadline=None, max_examples=150)
 SMALL = GramSettings(words=3, characters=10, whole_words=2, whole_characters=8)

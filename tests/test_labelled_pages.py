@@ -4,13 +4,11 @@ The labels follow from stated rules on the pages' HTML (benchmarks/label_pages.p
 shared/data/pages and shared/data/lid beside the repository those too, and then docs/profiles.md is held to the table.
 """
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import label_pages as labels
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -19,21 +17,6 @@ ARCHIVES = [DATA / "pages" / name for name in ("sample-open.warc.gz", "bench-ope
 SENTENCES = DATA / "lid" / "lid.jsonl.gz"
 
 
-def load() -> ModuleType:
-    sys.path.insert(0, str(BENCHMARKS))  # it takes the demo's place from its neighbour
-    try:
-        spec = importlib.util.spec_from_file_location("label_pages", BENCHMARKS / "label_pages.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["label_pages"] = module
-        spec.loader.exec_module(module)
-        return module
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-
-
-labels = load()
 Label = labels.Label
 
 

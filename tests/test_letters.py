@@ -1,15 +1,14 @@
 """The letters that matching looks at: the shipped table, and the kernels against a reading in plain Python."""
 
 import hashlib
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference_letters as reference
 from corpus.text import letters, unicode_table
 from corpus.text.letters import SEVERAL, hash_run, next_point, place_letters, read_letters
 from corpus.text.unicode_table import CODE_POINTS, SPACE
@@ -23,18 +22,6 @@ NO_DEADLINE = settings(deadline=None)  # the first example compiles
 TEXTS = st.text(st.characters(codec="utf-8")) | st.text(
     "aB’'-_.,; \n\t\u00adÉé½ﬁß㎏Ⅳ①²1９ＡbＺ。、国國語后後髮が゛ｶﾞไทย हिन्दी각가مَرْ\U00020000𝐀\u200b\ufeff\ufdfa"
 )
-
-
-def _load_reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference_letters", Path(__file__).with_name("reference_letters.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = _load_reference()
 
 
 def read_compiled(data: bytes) -> tuple[np.ndarray, list[tuple[int, bool]], int]:

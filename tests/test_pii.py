@@ -1,11 +1,7 @@
 """Personal data: labelled cases with precision and recall, checksums, places that do not depend on what stands before."""
 
-import importlib.util
 import ipaddress
 import re
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any, get_args
 
 import numpy as np
@@ -14,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pii_cases
 from corpus.recipe import PersonalAction, Privacy
 from corpus.schema import PERSONAL_SIGNALS
 from corpus.text.edits import EDITS, Edit, apply_edits
@@ -26,18 +23,7 @@ from filters.pii_numbers import COUNTRY_LENGTHS, is_card, is_resident_id
 LEAST = 0.98
 
 
-def cases_module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pii_cases", Path(__file__).with_name("pii_cases.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CASES = cases_module()
-ALL = CASES.read_cases()
+ALL = pii_cases.read_cases()
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -51,7 +37,7 @@ def test_there_are_enough_cases_of_both_sides_and_languages() -> None:
 
 
 def test_precision_and_recall() -> None:
-    for name, (right, wrong, missed) in CASES.scores(ALL).items():
+    for name, (right, wrong, missed) in pii_cases.scores(ALL).items():
         assert right / (right + wrong) >= LEAST, name
         assert right / (right + missed) >= LEAST, name
 

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from command_line import corpus
 from corpus.report.findings import Check
 from corpus.report.verification import verify
 from corpus.seeds import content_digest
@@ -55,13 +54,6 @@ def edited(text: str) -> str:
     for found, token in PLACED.items():
         text = text.replace(found, token)
     return text
-
-
-def corpus(*arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
 
 
 def rows_of(run: Path, kind: str) -> list[dict[str, Any]]:

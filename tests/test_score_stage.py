@@ -5,14 +5,13 @@ One build for all tests: a part of the demo, with a classifier that is trained o
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from command_line import corpus
 from corpus import schema
 from corpus.report.findings import Check
 from corpus.report.verification import verify
@@ -56,13 +55,6 @@ rules = [
   { signal = "share_in_flagged", max = 0.01, reason = "flagged_words" },
 ]
 """
-
-
-def corpus(*arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
 
 
 def build(recipe: Path, run: Path, *more: str, workers: int = 1) -> dict[str, str]:

@@ -2,10 +2,8 @@
 
 import gzip
 import hashlib
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -13,23 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference_signals as reference
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
 from filters import signals
 
 REAL_TEXT = Path(__file__).parents[2] / "shared" / "data" / "text" / "open-00.jsonl.gz"
-
-
-def _load_reference() -> ModuleType:
-    # tests/ is no package, so its modules are loaded by file.
-    spec = importlib.util.spec_from_file_location("reference_signals", Path(__file__).with_name("reference_signals.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = _load_reference()
 
 
 def measure_one(text: str, language: str = "en") -> dict[str, float]:

@@ -1,8 +1,6 @@
 """Word lists: the units that stand in a text, the longest entry at each place, against a plain reading over strings."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference_letters as reference
 from corpus.errors import InputError
 from corpus.recipe import WordList
 from filters.word_lists import (
@@ -21,18 +20,6 @@ from filters.word_lists import (
     open_entries,
     read_entries,
 )
-
-
-def _load_reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference_letters", Path(__file__).with_name("reference_letters.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = _load_reference()
 
 
 def compiled(listed: list[str], allowed: list[str] | None = None) -> Entries:

@@ -28,7 +28,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from corpus import schema
-from corpus.columns import booleans, numbers
+from corpus.columns import booleans, fixed_binary, numbers
 from corpus.recipe import Recipe, parse_recipe
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
@@ -126,12 +126,12 @@ def write_item(stage: Stage, item: int, total: int, constant: dict[str, pa.Scala
     of = schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands)
     made = {
         "doc_id": pa.array((np.uint64(item) << np.uint64(schema.ROW_BITS)) + np.arange(count, dtype=np.uint64)),
-        "key": _binary(keys),
-        "text_hash": _binary(hashes),
+        "key": fixed_binary(keys),
+        "text_hash": fixed_binary(hashes),
         "characters": pa.array((2000 + numbers_ * np.uint64(2654435761) % np.uint64(4001)).astype(np.uint32)),
         "date": pa.array((numbers_ % np.uint64(10**9)).astype(np.int64)).cast(pa.timestamp("s", tz="UTC")),
         "shingles": pa.array(np.full(count, 500, np.uint32)),
-        "codes": _binary(minhash.codes_of(signatures)),
+        "codes": fixed_binary(minhash.codes_of(signatures)),
         "bands": pa.FixedSizeListArray.from_arrays(pa.array(own.ravel()), type=of.field("bands").type),
     }
     columns = []
@@ -149,11 +149,6 @@ def write_item(stage: Stage, item: int, total: int, constant: dict[str, pa.Scala
     pieces = (batch.slice(begin, 10_000) for begin in range(0, count, 10_000))
     written = ipc.write_batches(stage.output("signals", item), of, pieces)
     stage.finish(ItemRecord(item, {"signals": written}, {"documents": count}))
-
-
-def _binary(rows: NDArray[np.uint8]) -> pa.Array:
-    data = pa.py_buffer(np.ascontiguousarray(rows))
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(rows.shape[1]), len(rows), [None, data])
 
 
 class Watch(threading.Thread):

@@ -38,6 +38,17 @@ def fixed_bytes(column: pa.Array | pa.ChunkedArray) -> memoryview:
     return memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]
 
 
+def byte_rows(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint8]:
+    """(rows, width) view of a fixed-size binary column."""
+    return np.frombuffer(fixed_bytes(column), np.uint8).reshape(len(column), column.type.byte_width)
+
+
+def fixed_binary(rows: NDArray[np.uint8]) -> pa.Array:
+    """A fixed-size binary array of the bytes of (rows, width)."""
+    data = pa.py_buffer(np.ascontiguousarray(rows))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(rows.shape[1]), len(rows), [None, data])
+
+
 def booleans(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     """(rows,) copy of a boolean column without nulls: Arrow packs them in bits."""
     return numbers(column.cast(pa.uint8())).astype(np.bool_)

@@ -215,14 +215,10 @@ def least_matches(threshold: float, permutations: int) -> int:
 def buckets(band_hash: UInt64s, doc_id: UInt64s, *, paired: int = PAIRED) -> Buckets:
     """Candidate pairs of buckets of up to `paired` documents, each pair once, and the rows of larger buckets.
 
-    The rows may stand in any order; documents without shingles (EMPTY_BAND) must not be among them.
+    The rows may stand in any order.
     """
-    order = np.argsort(band_hash)
-    hashes = band_hash[order]
-    shared = np.zeros(len(order), np.bool_)
-    np.equal(hashes[1:], hashes[:-1], out=shared[1:])
-    shared[:-1] |= shared[1:]  # the row before one that repeats it; most documents share no bucket
-    hashes, ids = hashes[shared], doc_id[order[shared]]
+    rows = _shared(band_hash)
+    hashes, ids = band_hash[rows], doc_id[rows]
     begins = np.append(np.flatnonzero(_run_starts(hashes)), len(hashes))
     sizes = np.diff(begins)
     small = sizes <= paired
@@ -324,7 +320,7 @@ def _run_starts(*columns: UInt64s) -> NDArray[np.bool_]:
 
 
 def _shared(band_hash: UInt64s) -> Int64s:
-    """Rows whose band hash another row has too, without those of documents that have no shingles."""
+    """Rows whose band hash another row has too, by band hash, without those of documents that have no shingles."""
     order = np.argsort(band_hash)
     order = order[np.searchsorted(band_hash, EMPTY_BAND, "right", sorter=order) :]
     starts = np.append(_run_starts(band_hash[order]), True)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from corpus import schema, seeds
+from corpus.columns import fixed_binary
 from corpus.reasons import BYTE_LOSSES, Reason
 from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, Source, fingerprint
 from corpus.report.personal_data import found_counts
@@ -440,7 +441,6 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
     dedup = settings.dedup
     signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)
     bands = minhash.bands(signature, bands=dedup.bands, rows=dedup.rows)
-    codes = minhash.codes_of(signature)
     columns: dict[str, pa.Array] = {
         "doc_id": documents.column("doc_id"),
         "key": documents.column("key"),
@@ -457,10 +457,8 @@ def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.Rec
         **{name: pa.array(values) for name, values in (measured | personal.counts).items()},
         "personal_data": personal.edits,
         "shingles": pa.array(shingles),
+        "codes": fixed_binary(minhash.codes_of(signature)),
     }
-    columns["codes"] = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(dedup.permutations), len(codes), [None, pa.py_buffer(codes)]
-    )
     columns["bands"] = pa.FixedSizeListArray.from_arrays(
         pa.array(bands.ravel()), type=settings.signals.field("bands").type
     )

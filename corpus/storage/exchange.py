@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from corpus.columns import fixed_bytes, numbers
+from corpus.columns import byte_rows, fixed_binary, numbers
 from corpus.storage import ipc
 from corpus.storage.ipc import Written
 
@@ -40,7 +40,7 @@ def write_rows(url: str, rows: Mapping[str, NDArray[Any]], receiver: NDArray[Any
     with ipc.batch_writer(url, schema, compression=None) as writer:
         begin = 0
         for end in ends.tolist():
-            columns = [_to_arrow(values[begin:end]) for values in sorted_rows.values()]
+            columns = [_column(values[begin:end]) for values in sorted_rows.values()]
             writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
             begin = end
     return writer.written
@@ -51,9 +51,7 @@ def read_rows(urls: Iterable[str], receiver: int) -> Rows:
     parts: list[Rows] = []
     for url in urls:
         batch = ipc.open_reader(url).get_batch(receiver)
-        parts.append(
-            {name: _from_arrow(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
-        )
+        parts.append({name: _values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)})
     if not parts:
         return {}
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -77,15 +75,9 @@ def _type_of(values: NDArray[Any]) -> pa.DataType:
     return pa.from_numpy_dtype(values.dtype)
 
 
-def _to_arrow(values: NDArray[Any]) -> pa.Array:
-    if values.ndim == 1:
-        return pa.array(values)
-    data = pa.py_buffer(np.ascontiguousarray(values))
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(values.shape[1]), len(values), [None, data])
+def _column(values: NDArray[Any]) -> pa.Array:
+    return pa.array(values) if values.ndim == 1 else fixed_binary(values)
 
 
-def _from_arrow(column: pa.Array) -> NDArray[Any]:
-    if not pa.types.is_fixed_size_binary(column.type):
-        return numbers(column)
-    width = column.type.byte_width
-    return np.frombuffer(fixed_bytes(column), np.uint8).reshape(len(column), width)
+def _values(column: pa.Array) -> NDArray[Any]:
+    return byte_rows(column) if pa.types.is_fixed_size_binary(column.type) else numbers(column)

@@ -12,14 +12,13 @@ Invariant: rows are sent once for each document and band, pair, or edge; a text 
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from corpus import schema
-from corpus.columns import fixed_bytes, numbers
+from corpus.columns import byte_rows, fixed_bytes, numbers
 from corpus.storage import ipc
 from corpus.storage.exchange import Rows
 from filters import duplicates
@@ -27,12 +26,12 @@ from filters.duplicates import Block, Documents, Edges, RankedEdges, Removals, U
 from pipelines.selection.judging import Judged, judged_part
 from pipelines.selection.settings import Desk
 
-Step = Callable[[Desk, int], None]
+#: What one unit of a step does.
+RunUnit = Callable[[Desk, int], None]
 
 #: What was found to be a copy, in the order in which it is looked for; each is a kind of rows that are sent.
 URL, TEXT, NEAR = "url", "text", "near"
 
-_NOTHING = np.empty(0, np.int64)
 #: Pairs whose codes are compared at once: 100 MB.
 _PAIRS = 1 << 18
 
@@ -45,14 +44,6 @@ def removal_rows(removals: Removals) -> Rows:
     }
 
 
-def removals_of(rows: Rows, chosen: NDArray[Any]) -> Removals:
-    """Chosen rows by ascending id; a row that came twice (sent to two parts that are one) stands once."""
-    if not rows:
-        return Removals(_NOTHING.astype(np.uint64), _NOTHING.astype(np.uint64), _NOTHING.astype(np.float32))
-    ids, first = np.unique(rows["doc_id"][chosen], return_index=True)
-    return Removals(ids, rows["representative"][chosen][first], rows["similarity"][chosen][first])
-
-
 def send_removals(desk: Desk, kind: str, unit: int, removals: Removals) -> None:
     """Sends removals to the parts of the removed documents and of those that stand for them."""
     own, other = (desk.settings.part_of(ids) for ids in (removals.doc_id, removals.representative))
@@ -63,14 +54,21 @@ def send_removals(desk: Desk, kind: str, unit: int, removals: Removals) -> None:
 
 def removed(desk: Desk, kind: str, part: int, judged: Judged) -> Removals:
     """The documents of a part that are copies."""
-    rows = desk.receive(kind, part)
-    return removals_of(rows, judged.holds(rows["doc_id"])) if rows else removals_of(rows, _NOTHING)
+    return _held(desk.receive(kind, part), "doc_id", judged)
 
 
 def represented(desk: Desk, kind: str, part: int, judged: Judged) -> Removals:
     """The copies for which a document of a part stands."""
-    rows = desk.receive(kind, part)
-    return removals_of(rows, judged.holds(rows["representative"])) if rows else removals_of(rows, _NOTHING)
+    return _held(desk.receive(kind, part), "representative", judged)
+
+
+def _held(rows: Rows, by: str, judged: Judged) -> Removals:
+    """The removals whose `by` is a document of the part, by ascending id; none where nothing was sent."""
+    if not rows:
+        return Removals(np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.float32))
+    chosen = np.flatnonzero(judged.holds(rows[by]))
+    chosen = chosen[np.argsort(rows["doc_id"][chosen])]
+    return Removals(rows["doc_id"][chosen], rows["representative"][chosen], rows["similarity"][chosen])
 
 
 # ------------------------------------------------------------------------------------------------ exact copies
@@ -96,7 +94,7 @@ def send_texts(desk: Desk, part: int) -> None:
     _send_keys(desk, TEXT, part, hi, lo, judged.documents.take(rows))
 
 
-def find_exact(kind: str) -> Step:
+def find_exact(kind: str) -> RunUnit:
     """Of the documents of a range of keys the preferred one of each key stays."""
 
     def find(desk: Desk, unit: int) -> None:
@@ -250,13 +248,7 @@ def _signals(desk: Desk, item: int, *columns: str) -> pa.Table:
 
 def _codes(desk: Desk, part: int) -> NDArray[np.uint8]:
     """(documents of the part, permutations)."""
-    permutations = desk.settings.recipe.dedup.permutations
-    return np.concatenate(
-        [
-            np.frombuffer(fixed_bytes(_signals(desk, item, "codes")["codes"]), np.uint8).reshape(-1, permutations)
-            for item in desk.items(part)
-        ]
-    )
+    return np.concatenate([byte_rows(_signals(desk, item, "codes")["codes"]) for item in desk.items(part)])
 
 
 def _standing(desk: Desk, part: int, judged: Judged, *kinds: str) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from corpus import schema
-from corpus.columns import numbers
+from corpus.columns import booleans, numbers
 from corpus.reasons import Reason
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord
@@ -89,8 +89,8 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
     With exams also: contaminated documents, for each exam too, whatever else was decided about them; documents that
     were cut, and bytes. `signals` has source, language and bytes.
     """
-    kept_rows = decisions.num_rows - _number(decisions, "kept", False)
-    counts = {"documents": decisions.num_rows, "kept": kept_rows, "dropped": decisions.num_rows - kept_rows}
+    kept = int(booleans(decisions["kept"]).sum())
+    counts = {"documents": decisions.num_rows, "kept": kept, "dropped": decisions.num_rows - kept}
     if verdicts is not None:
         counts |= {"contaminated": int(verdicts.contaminated.sum()), "cut_documents": 0, "cut_bytes": 0}
         for exam in (name for names in verdicts.exams.values() for name in names):
@@ -126,7 +126,7 @@ def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int) -> int:
     url = settings.signals.output("signals", item)
     signals = ipc.open_table(url, columns=["doc_id", "source", "language", "bytes"]).combine_chunks()
     decisions = decided.slice(begin, signals.num_rows)
-    kept = decisions["kept"].to_numpy()
+    kept = booleans(decisions["kept"])
     verdicts = contamination_of(settings, item, signals)
     kinds = kinds_that_are("replace", settings.recipe.privacy)
     personal = replacements(ipc.open_table(url, columns=["personal_data"])["personal_data"], kinds)
@@ -146,7 +146,3 @@ def _edited(decisions: pa.Table) -> Iterator[tuple[int, list[Edit], list[Edit]]]
     for row in np.flatnonzero(some).tolist():
         cuts, replaced = ([Edit(**edit) for edit in column[row].as_py()] for column in both)
         yield row, cuts, replaced
-
-
-def _number(table: pa.Table, column: str, value: bool) -> int:
-    return sum(entry["counts"] for entry in table[column].value_counts().to_pylist() if entry["values"] is value)

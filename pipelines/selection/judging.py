@@ -2,7 +2,7 @@
 
 Reads   signals/ without codes, bands and personal data; contamination/ where the recipe has exams; scores/ where it has
         classifiers or word lists
-Sends   "documents": doc_id, preference, newest, key, reason; to its own part, for the steps after it
+Notes   "documents": doc_id, preference, newest, key, reason, for the later steps of the same part
 """
 
 import dataclasses
@@ -54,12 +54,12 @@ class Judged:
 def judge_part(desk: Desk, part: int) -> None:
     tables = [_judged(desk.settings, item) for item in desk.items(part)]
     columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    desk.send("documents", part, columns, np.full(len(columns["doc_id"]), part), len(desk.settings.parts))
+    desk.note("documents", part, columns)
 
 
 def judged_part(desk: Desk, part: int) -> Judged:
     """What `judge_part` found."""
-    rows = desk.receive("documents", part)
+    rows = desk.noted("documents", part)
     documents = Documents(rows["doc_id"], rows["preference"], rows["key_hi"], rows["key_lo"])
     return Judged(documents, rows["newest"], rows["reason"])
 

@@ -6,7 +6,7 @@ RANGE_ROWS band rows: both from the number of documents alone, the same for any 
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ class Desk:
 
     def send(self, kind: str, unit: int, rows: Rows, receiver: NDArray[Any], receivers: int) -> None:
         """Sends rows as the unit `unit` of the only step that sends this kind."""
-        write_rows(files.join(self._folder(kind), f"{unit:05d}.arrow"), rows, receiver, receivers=receivers)
+        write_rows(self._file(kind, unit), rows, receiver, receivers=receivers)
 
     def send_to_parts(self, kind: str, unit: int, rows: Rows, doc_id: UInt64s) -> None:
         """Sends each row to the part that holds a document."""
@@ -120,12 +120,23 @@ class Desk:
         urls = (files.join(folder, name) for name in files.names(folder) if name.endswith(".arrow"))
         return read_rows(urls, receiver)
 
+    def note(self, kind: str, part: int, rows: Rows) -> None:
+        """Keeps rows for the later steps of the same part."""
+        write_rows(self._file(kind, part), rows, np.zeros(len(next(iter(rows.values()))), np.uint8), receivers=1)
+
+    def noted(self, kind: str, part: int) -> Rows:
+        return read_rows([self._file(kind, part)], 0)
+
     def forget(self, kind: str) -> None:
         """Deletes what was sent of a kind."""
         files.remove_tree(self._folder(kind))
 
-    def items(self, part: int) -> Iterator[int]:
-        return iter(self.settings.parts[part])
+    def items(self, part: int) -> range:
+        """The work items of a part."""
+        return self.settings.parts[part]
+
+    def _file(self, kind: str, unit: int) -> str:
+        return files.join(self._folder(kind), f"{unit:05d}.arrow")
 
     def _folder(self, kind: str) -> str:
         return self.stage.run.path("exchange", self.stage.fingerprint, kind)

@@ -30,7 +30,7 @@ class Step:
     """What each of some units does; `frees` are the kinds of rows that no later step receives."""
 
     name: str
-    run: copies.Step
+    run: copies.RunUnit
     units: Callable[[SelectSettings], int]
     frees: tuple[str, ...] = ()
 
@@ -108,7 +108,7 @@ def pending_units(desk: Desk, step: int) -> list[int]:
     first = sum(before.units(desk.settings) for before in steps[:step])
     finished = set(steps_stage(desk.stage).finished())
     pending = [unit for unit in range(steps[step].units(desk.settings)) if first + unit not in finished]
-    for kind in (kind for before in steps[:step] for kind in before.frees):
+    for kind in steps[step - 1].frees if step else ():
         desk.forget(kind)
     return pending
 

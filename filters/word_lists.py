@@ -14,7 +14,7 @@ Invariant: counts depend on the text and the sets of entries alone. An entry is 
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +22,8 @@ import pyarrow as pa
 from corpus.errors import InputError
 from corpus.recipe import WordList
 from corpus.seeds import content_digest
-from corpus.storage import files
 from corpus.storage.arrays import open_arrays, write_arrays
+from corpus.storage.named_files import read_named
 from corpus.text import letters
 from corpus.text.letters import Place, hash_run, read_letters
 from corpus.text.segmentation import Int64s, UInt8s, UInt32s, UInt64s, kernel, longest, mix64, utf8_buffers
@@ -107,21 +107,14 @@ def warm_up() -> None:
 
 def _lines(patterns: list[str], folder: Path, where: str) -> Iterator[tuple[str, str]]:
     """(entry, file and line) of every file."""
-    for pattern in patterns:
-        located = pattern if not files.is_local(pattern) else str(folder / files.local_path(pattern))
-        try:
-            matches = files.glob(located)
-            if not matches:
-                raise InputError(f"{where}: {pattern!r} matches no file (looked for {located})")
-            read = [(file, files.read_bytes(file).decode("utf-8-sig")) for file in sorted(matches)]
-        except (OSError, ValueError, ImportError) as error:
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"{where}: {pattern!r} cannot be read: {reason}") from error
-        for file, text in read:
-            for number, line in enumerate(text.splitlines(), start=1):
-                entry = line.strip()
-                if entry and not entry.startswith("#"):
-                    yield entry, f"{where}: {file}, line {number}"
+
+    def read(stream: BinaryIO) -> Iterator[tuple[int, str]]:
+        return enumerate(stream.read().decode("utf-8-sig").splitlines(), start=1)
+
+    for file, (number, line) in read_named(patterns, folder, where, read):
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            yield entry, f"{where}: {file}, line {number}"
 
 
 def _units_of(text: str) -> list[int]:

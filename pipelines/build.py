@@ -299,6 +299,7 @@ class Build:
         )
         for words in lists:
             scorers.entries[words.name].write(words.entries)
+        if lists:
             word_lists.warm_up()
         settings = scoring.ScoreSettings(extracted, Scorers(scorers.classifiers, lists))
         self._run_items(stage, self._items(), scoring.score_item, settings)

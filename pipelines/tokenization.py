@@ -65,8 +65,7 @@ def blocks_of(batches: Iterator[pa.RecordBatch], of: pa.Schema) -> Iterator[tupl
 
 def tokenize_item(stage: Stage, item: int, settings: TokenizeSettings) -> ItemRecord:
     """Writes the token blocks of one work item."""
-    settings.model.check()
-    encoder = load_encoder(settings.model.url)
+    encoder = load_encoder(str(settings.model.local()))
     of = schema.tokens_schema(encoder.vocabulary_size)
     counts = {"documents": 0, "tokens": 0, "bytes": 0}
 

@@ -103,7 +103,7 @@ def located(pattern: str, folder: Path, prefix: str | None, *, where: str) -> di
 
     Raises InputError where there is none.
     """
-    url = pattern if not files.is_local(pattern) else str(folder / files.local_path(pattern))
+    url = files.beside(folder, pattern)
     try:
         matches = files.glob(url)
     except (OSError, ValueError, ImportError) as error:
@@ -141,7 +141,7 @@ def _resolve(name: str, prefix: str | None, folder: Path) -> str:
         return name
     if prefix is None:
         return str(folder / name)
-    base = prefix if not files.is_local(prefix) else str(folder / files.local_path(prefix))
+    base = files.beside(folder, prefix)
     return files.join(base, name)
 
 

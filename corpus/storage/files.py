@@ -36,6 +36,11 @@ def join(base: str, *parts: str) -> str:
     return posixpath.join(base, *parts)
 
 
+def beside(folder: Path, name: str) -> str:
+    """A path or URL as a file in `folder` names it: relative to that folder where it is a relative local one."""
+    return str(folder / local_path(name)) if is_local(name) else name
+
+
 def base_name(url: str) -> str:
     return url.rpartition("/")[2]
 

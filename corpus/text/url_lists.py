@@ -5,7 +5,7 @@ from pathlib import Path
 
 from corpus.errors import InputError
 from corpus.recipe import Recipe
-from corpus.storage import files
+from corpus.storage.named_files import read_named
 from corpus.text.block_list import BlockList
 from corpus.text.url_screen import UrlScreen
 from corpus.text.url_words import UrlWords, entries_of
@@ -48,16 +48,5 @@ def _words(patterns: list[str], folder: Path, where: str) -> UrlWords:
 
 def _numbered(patterns: list[str], folder: Path, where: str) -> Iterator[tuple[str, int, bytes]]:
     """(file, number from 1, line) of every line of every file."""
-    for pattern in patterns:
-        located = pattern if not files.is_local(pattern) else str(folder / files.local_path(pattern))
-        try:
-            matches = files.glob(located)
-            if not matches:
-                raise InputError(f"{where}: {pattern!r} matches no file (looked for {located})")
-            for file in matches:
-                with files.open_read(file) as stream:
-                    for number, line in enumerate(stream, start=1):
-                        yield file, number, line
-        except (OSError, ValueError, ImportError) as error:
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"{where}: {pattern!r} cannot be read: {reason}") from error
+    for file, (number, line) in read_named(patterns, folder, where, lambda stream: enumerate(stream, start=1)):
+        yield file, number, line

@@ -37,7 +37,7 @@ def _located(exam: Exam, folder: Path, where: str) -> list[tuple[str, str]]:
     """(file, its name below what all files of the exam have in common), by name."""
     found: set[str] = set()
     for pattern in exam.files:
-        located = pattern if not files.is_local(pattern) else str(folder / files.local_path(pattern))
+        located = files.beside(folder, pattern)
         try:
             matches = files.glob(located)
         except (OSError, ValueError, ImportError) as error:

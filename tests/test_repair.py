@@ -14,7 +14,7 @@ from corpus.report.repair import STAGE_OF, delete_damaged
 from corpus.storage.run_directory import STAGES, RunDirectory
 from pipelines import decontamination, extraction, packing, scoring, tokenization, tokenizer
 
-KINDS = ("documents", "signals", "failed", "decisions", "sample", "tokenizer", "tokens", "shards")
+KINDS = ("documents", "signals", "failed", "edges", "decisions", "sample", "tokenizer", "tokens", "shards")
 
 
 def digests(run: Path) -> dict[str, str]:

@@ -120,6 +120,10 @@ def _run_select(folder: Path, parts: list[Numbered], urls: dict[int, int] | None
     for number in range(len(parts)):
         decisions = ipc.open_table(stage.output("decisions", number), schema.DECISIONS).to_pylist()
         rows += [row | {"text": texts[row["doc_id"]], "stands": texts.get(row["representative"])} for row in decisions]
+    edges = [record.item for record in stage.records() if "edges" in record.outputs]
+    assert edges == [part.start for part in divided]
+    for item in edges:
+        assert stage.record(item).outputs["edges"] == ipc.written(stage.output("edges", item))
     record_counts = [record.counts for record in stage.records()]
     assert sum(counts["documents"] for counts in record_counts) == len(texts)
     assert sum(counts["kept"] + counts["dropped"] for counts in record_counts) == len(texts)

@@ -134,6 +134,7 @@ def _schemas(recipe: Recipe, metadata: Mapping[str, str], groups: Sequence[str])
         "exams": schema.EXAMS,
         "scores": schema.scores_schema(recipe.scored_signals),
         "decisions": schema.DECISIONS,
+        "edges": schema.EDGES,
     }
     if (size := metadata.get("vocabulary_size")) is not None:
         found["tokens"] = schema.tokens_schema(int(size))

@@ -183,14 +183,12 @@ def rank(desk: Desk, part: int) -> None:
     winner = Documents(rows["winner_doc_id"], rows["winner_preference"], rows["winner_key_hi"], rows["winner_key_lo"])
     edges = duplicates.rank_edges(rows["loser"], winner, rows["similarity"])
     table = pa.table([edges.loser, edges.winner, edges.similarity], schema=schema.EDGES)
-    ipc.write_table(desk.stage.output("edges", part), table, schema.EDGES)
+    ipc.write_table(desk.edges(part), table, schema.EDGES)
 
 
 def resolve(desk: Desk, unit: int) -> None:
     """Decides all near-duplicates, from the edges of all parts: 20 bytes an edge, and 40 while it decides."""
-    tables = [
-        ipc.open_table(desk.stage.output("edges", part), schema.EDGES) for part in range(len(desk.settings.parts))
-    ]
+    tables = [ipc.open_table(desk.edges(part), schema.EDGES) for part in range(len(desk.settings.parts))]
     edges = pa.concat_tables(tables).combine_chunks()
     ranked = RankedEdges(*(numbers(edges[name]) for name in schema.EDGES.names))
     send_removals(desk, NEAR, unit, duplicates.resolve(ranked))

@@ -1,7 +1,8 @@
 """The last step of `select`: decisions row for row beside the signals, and what is counted of them.
 
 Reads   what the steps before found; of signals/ what is counted; contamination/ and personal data for the edits of texts
-Writes  decisions/FP/ITEM.arrow (schema.DECISIONS) for every work item of a part, and the items' records
+Writes  decisions/FP/ITEM.arrow (schema.DECISIONS) for every work item of a part, and the items' records, of which the first
+        names the part's edges/ too
 Invariant  documents = kept + dropped
 Cost    1 µs a document, and Python for those whose texts are edited
 """
@@ -16,6 +17,7 @@ from corpus import schema
 from corpus.columns import booleans, numbers
 from corpus.reasons import Reason
 from corpus.storage import ipc
+from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord
 from corpus.text.edits import EDITS, Edit, edited_bytes
 from corpus.text.personal_data import Kind, kind_of, kinds_that_are, replacements
@@ -42,8 +44,10 @@ def decide_part(desk: Desk, part: int) -> None:
         stands_for += np.bincount(rows, minlength=len(stands_for))
     decided = decide(judged, copies, stands_for)
     begin = 0
+    near = desk.settings.recipe.dedup.near
     for item in desk.items(part):
-        begin = _write_item(desk, item, decided, begin)
+        beside = {"edges": ipc.written(desk.edges(part))} if near and item == desk.items(part).start else {}
+        begin = _write_item(desk, item, decided, begin, beside)
 
 
 def decide(judged: Judged, copies: Mapping[Reason, Removals], stands_for: NDArray[np.int64]) -> pa.Table:
@@ -120,8 +124,11 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
     return counts
 
 
-def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int) -> int:
-    """Writes one work item's decisions, which begin at a row of its part's; returns where they end."""
+def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int, beside: Mapping[str, Written]) -> int:
+    """Writes one work item's decisions, which begin at a row of its part's; returns where they end.
+
+    `beside` are files of the part that the item's record names too.
+    """
     settings = desk.settings
     url = settings.signals.output("signals", item)
     signals = ipc.open_table(url, columns=["doc_id", "source", "language", "bytes"]).combine_chunks()
@@ -133,7 +140,7 @@ def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int) -> int:
     for name, edits in (("cuts", verdicts.cuts if verdicts is not None else {}), ("replacements", personal)):
         decisions = decisions.append_column(schema.DECISIONS.field(name), edits_column(edits, kept))
     written = ipc.write_table(desk.stage.output("decisions", item), decisions, schema.DECISIONS)
-    record = ItemRecord(item, {"decisions": written}, decision_counts(signals, decisions, verdicts))
+    record = ItemRecord(item, {"decisions": written, **beside}, decision_counts(signals, decisions, verdicts))
     desk.stage.finish(record)
     count(desk.stage.name, record)
     return begin + signals.num_rows

@@ -21,7 +21,7 @@ from corpus.text.personal_data import kinds_that_are
 from filters.duplicates import UInt64s
 from filters.rules import Profiles, load_profiles
 
-VERSION = 4
+VERSION = 5
 
 #: Documents of a part: what one worker holds ids, codes and removals of, some 300 bytes each.
 PART_DOCUMENTS = 1 << 19
@@ -130,6 +130,10 @@ class Desk:
     def forget(self, kind: str) -> None:
         """Deletes what was sent of a kind."""
         files.remove_tree(self._folder(kind))
+
+    def edges(self, part: int) -> str:
+        """The file of a part's verified edges, named by its first work item, whose record names it."""
+        return self.stage.output("edges", self.items(part).start)
 
     def items(self, part: int) -> range:
         """The work items of a part."""

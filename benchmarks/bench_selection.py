@@ -36,7 +36,7 @@ from corpus.text.segmentation import mix64
 from filters import duplicates, minhash
 from filters.rules import judge, load_profiles
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
-from pipelines.selection.settings import SelectSettings, divide
+from pipelines.selection.settings import SelectSettings, SourceRanges, divide
 from pipelines.selection.steps import Select, steps_of, steps_stage
 
 ITEM_DOCUMENTS = 250_000
@@ -240,7 +240,8 @@ def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int
     recipe = recipe_of()
     documents = [min(ITEM_DOCUMENTS, total - item * ITEM_DOCUMENTS) for item in range(items)]
     parts, first_ids = divide(documents, np.arange(items))
-    settings = SelectSettings(recipe, load_profiles(recipe), extracted, total, parts, first_ids)
+    sources = SourceRanges.of_splits(["web"])
+    settings = SelectSettings(recipe, load_profiles(recipe), extracted, total, parts, first_ids, sources)
     duplicates.warm_up()
     watch = Watch(Path(stage.run.path("exchange")))
     watch.start()

@@ -33,6 +33,7 @@ TextForm = Literal["words", "plain"]
 PersonalAction = Literal["replace", "drop", "keep"]
 Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
+CopyKind = Literal["url", "exact", "near"]
 
 ExamFormat = Literal[
     "mmlu", "cmmlu", "ceval", "agieval", "gaokao-bench", "triviaqa", "naturalquestions", "race", "clue", "gsm8k", "math",
@@ -72,6 +73,14 @@ class FieldNames(_Settings):
     licence: Annotated[str, Field(min_length=1)] = "licence"
 
 
+class SourceDedup(_Settings):
+    """Which kinds of copies a source's documents are dropped as; None: as [dedup] says."""
+
+    url: bool | None = None
+    exact: bool | None = None
+    near: bool | None = None
+
+
 class Source(_Settings):
     """Inputs of one provenance: one kind, one format, one profile of rules."""
 
@@ -90,6 +99,7 @@ class Source(_Settings):
     respect: list[OptOut] = []
     respect_agents: list[Agent] = []  # crawlers whose own rules count as well as those for all
     opt_out_domains: list[str] = []  # paths or globs of lists of domains, as block_domains
+    dedup: SourceDedup = SourceDedup()
 
 
 class Extract(_Settings):
@@ -164,6 +174,8 @@ class Dedup(_Settings):
     shingle: Annotated[int, Field(ge=1, le=32)] = 5
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     quality: Name | None = None  # name of the classifier by whose score a copy is preferred
+    order: Annotated[list[Name], Field(max_length=255)] = []  # sources whose copies are preferred, the first foremost
+    max_loss: Annotated[float, Field(ge=0, le=1)] = 0.5  # share of a source that copies take without a warning
 
     @property
     def permutations(self) -> int:
@@ -330,6 +342,10 @@ class Recipe(_Settings):
                 f"dedup.quality = {self.dedup.quality!r}: no [[classifier]] has this name; there are {classifiers}"
             )
         sources = {source.name for source in self.source}
+        for number, name in enumerate(self.dedup.order):
+            if name not in sources or name in self.dedup.order[:number]:
+                wrong = "stands twice" if name in sources else f"is no source; there are {sorted(sources)}"
+                raise ValueError(f"dedup.order: {name!r} {wrong}")
         for phase in self.phase:
             for table, keys in (("weights", phase.weights), ("max_epochs", phase.max_epochs)):
                 for domain in keys:
@@ -354,6 +370,12 @@ class Recipe(_Settings):
     def scored_signals(self) -> tuple[str, ...]:
         """The signals of the classifiers and word lists, in their order."""
         return schema.scored_signals([each.name for each in self.classifier], [each.name for each in self.word_list])
+
+    def deduplicated(self, kind: CopyKind) -> frozenset[str]:
+        """The sources whose documents are dropped as copies of a kind."""
+        default: bool = getattr(self.dedup, kind)
+        own = {source.name: getattr(source.dedup, kind) for source in self.source}
+        return frozenset(name for name, value in own.items() if (default if value is None else value))
 
     def source_named(self, name: str) -> Source:
         return next(source for source in self.source if source.name == name)

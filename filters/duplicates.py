@@ -18,7 +18,7 @@ in pairs, each pair once however many bands it shares, and codes only in the buc
 
 Guarantees (ARCHITECTURE.md, section 7; tests/test_duplicates.py):
 G1  every removed document names a kept one, preferred to it, that it shares a verified edge with;
-G2  no two kept documents share a verified edge;
+G2  no two kept documents share a verified edge; two *spared* ones (filters.preference), which stay in any case, never share one;
 G3  the result depends on the set of documents only: not on order, partitions, or how often an edge was found;
 G4  the kept copy follows `preference`, then the smaller `key`.
 Chains do not remove: if A is near B and B near C but C is not near A, then A and C stay.
@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 
 from corpus.text.segmentation import mix64
 from filters.minhash import EMPTY_BAND
+from filters.preference import spared
 
 UInt8s = NDArray[np.uint8]
 UInt64s = NDArray[np.uint64]
@@ -53,16 +54,13 @@ LEADERS = 64
 #: Two unequal signature values agree in their low 8 bits by chance.
 _CHANCE = 2.0**-8
 
-_QUALITY_BITS, _LENGTH_BITS, _DATE_BITS = 16, 24, 24
-_SECONDS_PER_DAY = 86_400
-
 
 @dataclass(frozen=True)
 class Documents:
     """Documents and what decides between copies of them; column by column, (rows,) each."""
 
     doc_id: UInt64s
-    preference: UInt64s  # higher is preferred
+    preference: UInt64s  # of filters.preference: higher is preferred
     key_hi: UInt64s  # of equal preference the smaller key is preferred: the key's first 8 bytes, big-endian
     key_lo: UInt64s
 
@@ -140,29 +138,6 @@ class Removals:
         return representatives, copies + 1
 
 
-def preference(quality: NDArray[Any], characters: NDArray[Any], seconds: NDArray[Any]) -> UInt64s:
-    """Packs what makes a copy preferred into one number: quality, then length, then date, each the more the better.
-
-    Quality in units of 1/1000 (0–65.535), characters (up to 2^24 − 1), seconds since 1970 as whole days; each is
-    clamped to its range, so an unknown date (0, or a null's minimum) is the oldest. Ties fall to the key.
-    """
-    days = np.asarray(seconds, np.int64) // _SECONDS_PER_DAY
-    packed = np.zeros(len(days), np.uint64)
-    for values, bits in (
-        (np.rint(np.asarray(quality, np.float64) * 1000), _QUALITY_BITS),
-        (characters, _LENGTH_BITS),
-        (days, _DATE_BITS),
-    ):
-        packed = packed << np.uint64(bits) | np.clip(values, 0, (1 << bits) - 1).astype(np.uint64)
-    return packed
-
-
-def newest(seconds: NDArray[Any], characters: NDArray[Any]) -> UInt64s:
-    """As `preference`, for copies of one URL: by seconds since 1970, then length. (An unknown date is the oldest.)"""
-    stamped = np.clip(np.asarray(seconds, np.int64), 0, (1 << 40) - 1).astype(np.uint64)
-    return stamped << np.uint64(_LENGTH_BITS) | np.clip(characters, 0, (1 << _LENGTH_BITS) - 1).astype(np.uint64)
-
-
 def halves(values: bytes | memoryview) -> tuple[UInt64s, UInt64s]:
     """(first, last) 8 bytes of consecutive 16-byte values, big-endian: they sort as the bytes do."""
     pairs = np.frombuffer(values, dtype=">u8").astype(np.uint64).reshape(-1, 2)
@@ -177,12 +152,13 @@ def partition_of(band_hash: UInt64s, partitions: int) -> NDArray[np.uint32]:
 
 
 def exact_removals(hash_hi: UInt64s, hash_lo: UInt64s, documents: Documents) -> Removals:
-    """Of documents with one 128-bit hash (of text, or URL) the preferred one stays and stands for the others."""
+    """Of documents with one 128-bit hash (of text, or URL) the preferred one stays and stands for those that are not spared."""
     order = documents.order(hash_hi, hash_lo)
     begins = _run_starts(hash_hi[order], hash_lo[order])
     first = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
-    lost = order[~begins]
-    return _removals(documents.doc_id[lost], documents.doc_id[first[~begins]], np.ones(len(lost), np.float32))
+    goes = ~begins & ~spared(documents.preference[order])
+    lost = order[goes]
+    return _removals(documents.doc_id[lost], documents.doc_id[first[goes]], np.ones(len(lost), np.float32))
 
 
 def candidate_edges(block: Block, threshold: float, *, all_pairs: int = ALL_PAIRS, leaders: int = LEADERS) -> Edges:
@@ -196,7 +172,7 @@ def candidate_edges(block: Block, threshold: float, *, all_pairs: int = ALL_PAIR
         buckets, documents.doc_id, np.ascontiguousarray(block.codes[rows]), least, all_pairs, leaders
     )
     similarity = similarity_of(matches, block.codes.shape[1]).astype(np.float32)
-    return _unique(Edges(documents.take(loser), documents.take(winner), similarity))
+    return _unique(_of_removable(Edges(documents.take(loser), documents.take(winner), similarity)))
 
 
 def similarity_of(matches: NDArray[Any] | float, permutations: int) -> Any:
@@ -244,7 +220,7 @@ def compare_pairs(one: Documents, other: Documents, codes: tuple[UInt8s, UInt8s]
     one, other, matches = one.take(rows), other.take(rows), matches[rows]
     wins = one.beats(other)
     similarity = similarity_of(matches, permutations).astype(np.float32)
-    return Edges(_choose(wins, other, one), _choose(wins, one, other), similarity)
+    return _of_removable(Edges(_choose(wins, other, one), _choose(wins, one, other), similarity))
 
 
 def concatenate_edges(parts: Sequence[Edges]) -> Edges:
@@ -326,6 +302,12 @@ def _shared(band_hash: UInt64s) -> Int64s:
     starts = np.append(_run_starts(band_hash[order]), True)
     shared: Int64s = order[~(starts[1:] & starts[:-1])]
     return shared
+
+
+def _of_removable(edges: Edges) -> Edges:
+    """Without pairs of spared documents: as they are preferred to all others, of the other pairs none has a spared loser."""
+    rows = np.flatnonzero(~spared(edges.loser.preference))
+    return Edges(edges.loser.take(rows), edges.winner.take(rows), edges.similarity[rows])
 
 
 def _unique(edges: Edges) -> Edges:

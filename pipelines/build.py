@@ -26,6 +26,7 @@ from corpus.columns import numbers
 from corpus.errors import BuildError, InputError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint, parse_recipe
+from corpus.report.copies import loss_warnings, source_copies
 from corpus.seeds import content_digest
 from corpus.sources.splits import InputFile, list_inputs, make_splits, work_item_bytes
 from corpus.storage import files, ipc
@@ -42,7 +43,7 @@ from pipelines import decontamination, extraction, packing, scoring, tokenizatio
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection.settings import KINDS as SELECT_KINDS
-from pipelines.selection.settings import SelectSettings, divide, select_fingerprint
+from pipelines.selection.settings import SelectSettings, SourceRanges, divide, select_fingerprint
 from pipelines.selection.steps import Select, forget_steps, steps_stage, units_of
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import RunItems, Work, write_pending
@@ -318,7 +319,7 @@ class Build:
         if stage.finished() == items:
             self._say(stage.name, f"{len(items)} items were done before")
         else:
-            splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item"])
+            splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
             documents = [record.counts["documents"] for record in extracted.records()]
             parts, first_ids = divide(documents, numbers(splits["item"]))
             settings = SelectSettings(
@@ -328,13 +329,16 @@ class Build:
                 documents=sum(documents),
                 parts=parts,
                 first_ids=first_ids,
+                sources=SourceRanges.of_splits(splits["source"].to_pylist()),
                 contamination=contaminated,
                 scores=scored,
             )
             duplicates.warm_up()
             self._run_select(stage, settings)
-        self._close(stage, SELECT_KINDS, {})
+        totals = self._close(stage, SELECT_KINDS, {})
         forget_steps(stage)
+        for line in loss_warnings(source_copies(totals), self.recipe.dedup.max_loss):
+            self._say(stage.name, f"warning: {line}")
         return stage
 
     def _run_select(self, stage: Stage, settings: SelectSettings) -> None:

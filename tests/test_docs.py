@@ -121,11 +121,15 @@ def of_language(language: str, *pages: Path) -> list[Block]:
 
 # ------------------------------------------------------------------------------------------------ recipe.md
 
+#: Heading of a table of recipe.md that is about a key of [[source]] → the key.
+OF_A_SOURCE = {"Fields": "fields", "Copies of a source": "dedup"}
+
 #: Heading of a table in recipe.md → its settings.
 RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[run]`": settings.Run,
     "`[[source]]`": settings.Source,
     "Fields": settings.FieldNames,
+    "Copies of a source": settings.SourceDedup,
     "`[extract]`": settings.Extract,
     "`[language]`": settings.LanguageIdentification,
     "`[normalise]`": settings.Normalise,
@@ -205,7 +209,7 @@ def test_recipe_page_has_a_table_for_every_table() -> None:
     assert set(Recipe.model_fields) == {
         re.sub(r"\W|NAME", "", heading)
         for heading in RECIPE_TABLES
-        if heading not in ("A rule", "A variant", "Exams", "Fields")
+        if heading not in ("A rule", "A variant", "Exams", *OF_A_SOURCE)
     }
 
 
@@ -251,7 +255,8 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[[source]]`": {"name": "books", "kind": "books", "format": "jsonl", "inputs": ["x"], "prefix": "x",
         "fields": {"text": "content"}, "profile": "none", "licence": "MIT", "trust_language_hint": True,
         "block_domains": ["x"], "block_urls": ["x"], "block_words": ["x"], "respect": ["noai"],
-        "respect_agents": ["a"], "opt_out_domains": ["x"]},
+        "respect_agents": ["a"], "opt_out_domains": ["x"], "dedup": {"near": False}},
+    "Copies of a source": {"url": True, "exact": False, "near": False},
     "Fields": {"text": "t", "id": "i", "url": "u", "date": "d", "language": "l", "licence": "c"},
     "`[extract]`": {"extractor": "resiliparse", "max_record_bytes": MIB, "max_page_bytes": MIB, "max_nodes": 1000, "max_depth": 100,
         "page_seconds": 1.0, "page_memory_bytes": 1024 * MIB, "repair_mojibake": False, "language_screen": False,
@@ -264,7 +269,7 @@ CHANGED: dict[str, dict[str, Any]] = {
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
     "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
     "`[dedup]`": {"url": True, "exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5,
-        "quality": "c"},
+        "quality": "c", "order": ["web"], "max_loss": 0.9},
     "`[[classifier]]`": {"name": "d", "model": "b", "label": "hq", "text": "plain", "languages": ["zh"]},
     "`[[word_list]]`": {"name": "v", "files": ["b"], "allow": ["b"], "languages": ["zh"]},
     "`[privacy]`": dict.fromkeys(settings.Privacy.model_fields, "drop"),
@@ -291,8 +296,8 @@ def place_of(table: dict[str, Any], heading: str) -> dict[str, Any]:
         return table["profiles"]["own"]["variant"][0]
     if heading == "Exams":
         return table["decontaminate"]["exams"][0]
-    if heading == "Fields":
-        return table["source"][0].setdefault("fields", {})
+    if heading in OF_A_SOURCE:
+        return table["source"][0].setdefault(OF_A_SOURCE[heading], {})
     key = heading.strip("`[]")
     return table[key][0] if isinstance(table.get(key), list) else table.setdefault(key, {})
 

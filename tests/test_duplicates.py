@@ -27,13 +27,13 @@ from filters.duplicates import (
     halves,
     least_matches,
     partition_of,
-    preference,
     rank_edges,
     similarity_of,
     unique_pairs,
     warm_up,
 )
 from filters.duplicates import resolve as resolve_ranked
+from filters.preference import SPARED, with_claim
 
 PERMUTATIONS, BANDS, ROWS = 24, 6, 4
 THRESHOLD = 0.7
@@ -212,6 +212,28 @@ def test_g2_no_two_kept_documents_share_an_edge(block: Block) -> None:
     assert all(loser in removed or winner in removed for loser, winner in plain(edges))
 
 
+@settings(deadline=None, max_examples=150)
+@given(blocks(), st.data())
+def test_spared_documents_stay_and_no_other_shares_an_edge_with_them(block: Block, data: st.DataObject) -> None:
+    """As many of the documents as are drawn may not be removed: G1 and G2 of the others."""
+    ids = np.unique(block.documents.doc_id)
+    stays = set(data.draw(st.lists(st.sampled_from(ids.tolist()), unique=True)))
+    claim = np.where(np.isin(block.documents.doc_id, list(stays)), SPARED, 0).astype(np.uint8)
+    documents = dataclasses.replace(block.documents, preference=with_claim(block.documents.preference, claim))
+    claimed = dataclasses.replace(block, documents=documents)
+    edges = candidate_edges(claimed, THRESHOLD)
+    assert plain(edges_by_pairs(claimed, 16, 1)) == plain(edges)
+    assert plain(edges) == {
+        (loser, winner): similarity
+        for (loser, winner), similarity in edges_by_hand(claimed, ALL_PAIRS, 64).items()
+        if loser not in stays
+    }
+    removed = removed_by(resolve(edges))
+    assert not stays & removed.keys()
+    pairs = {frozenset(pair) for pair in edges_by_hand(block, ALL_PAIRS, 64)}
+    assert all(pair & removed.keys() or pair <= stays for pair in pairs)
+
+
 @settings(deadline=None, max_examples=100)
 @given(blocks(), st.integers(1, 9), st.integers(0, 99), st.integers(1, 6))
 def test_g3_order_partitions_and_repeated_edges_change_nothing(
@@ -330,6 +352,10 @@ def test_exact_copies_leave_the_preferred_one() -> None:
     hashes = np.array([7, 7, 7, 8, 8, 9], np.uint64)
     removed = removed_by(exact_removals(hashes, np.zeros(6, np.uint64), documents))
     assert removed == {1: (2, 1.0), 3: (2, 1.0), 4: (5, 1.0)}
+    spared = dataclasses.replace(
+        documents, preference=with_claim(documents.preference, np.array([SPARED, 0, SPARED, 0, 0, 0], np.uint8))
+    )
+    assert removed_by(exact_removals(hashes, np.zeros(6, np.uint64), spared)) == {2: (3, 1.0), 4: (5, 1.0)}
     halves_differ = exact_removals(hashes, np.arange(6, dtype=np.uint64), documents)
     assert not removed_by(halves_differ)
 
@@ -355,17 +381,6 @@ def test_an_exact_copy_of_a_removed_document_is_represented_by_a_kept_one() -> N
     assert removed_by(follow(exact, near)) == {8: (1, float(np.float32(0.85))), 9: (1, 1.0)}
     nothing = Removals(np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.float32))
     assert removed_by(follow(exact, nothing)) == removed_by(exact)
-
-
-def test_preference_is_quality_then_length_then_date() -> None:
-    day = 86_400
-    quality = np.array([0.5, 0.9, 0.9, 0.9, 99.0, 0.5], np.float32)
-    characters = np.array([2**40, 10, 11, 10, 0, 2**24], np.uint64)
-    seconds = np.array([0, 5 * day, 0, 6 * day, np.iinfo(np.int64).min, -1], np.int64)
-    ranks = preference(quality, characters, seconds)
-    assert np.argsort(ranks, kind="stable").tolist() == [0, 5, 1, 3, 2, 4]
-    assert ranks[0] == ranks[5]  # both lengths and dates are clamped
-    assert int(ranks[1]) == 900 << 48 | 10 << 24 | 5
 
 
 def test_halves_sort_as_bytes_do() -> None:

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 
 from filters import minhash
-from filters.duplicates import Block, Documents, candidate_edges, halves, preference, rank_edges, resolve, warm_up
+from filters.duplicates import Block, Documents, candidate_edges, halves, rank_edges, resolve, warm_up
+from filters.preference import preference
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "dedup"
 BANDS, ROWS = 14, 8

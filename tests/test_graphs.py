@@ -14,7 +14,7 @@ from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import RunDirectory
 from filters.rules import load_profiles
 from pipelines.extraction import ExtractSettings, extract_item
-from pipelines.selection.settings import SelectSettings
+from pipelines.selection.settings import SelectSettings, SourceRanges
 from pipelines.selection.steps import Select
 from pipelines.transforms.work_items import RunItems, write_pending
 
@@ -33,6 +33,7 @@ def select(parts: int = 3) -> Select:
         documents=1,
         parts=tuple(range(part, part + 1) for part in range(parts)),
         first_ids=np.arange(parts, dtype=np.uint64),
+        sources=SourceRanges.of_splits(["web"]),
     )
     return Select(RUN.stage("select", "f"), settings)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from collections import Counter
 from pathlib import Path
 
 import apache_beam as beam
@@ -12,7 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from corpus import schema
-from corpus.recipe import parse_recipe
+from corpus.recipe import Recipe, parse_recipe
+from corpus.report.copies import source_copies
 from corpus.seeds import content_digest
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
@@ -20,7 +22,7 @@ from filters import duplicates, minhash
 from filters.rules import load_profiles
 from pipelines.selection import settings as selection
 from pipelines.selection import steps
-from pipelines.selection.settings import Desk, SelectSettings, divide
+from pipelines.selection.settings import Desk, SelectSettings, SourceRanges, divide
 from pipelines.selection.steps import Select
 
 RECIPE = parse_recipe(
@@ -46,7 +48,7 @@ def text_of(start: int, changed: int) -> str:
 Numbered = list[tuple[int, str]]  # a document's number decides its key and date, wherever it lies
 
 
-def signals_of(part: Numbered, *, split: int, urls: dict[int, int] | None = None) -> pa.Table:
+def signals_of(part: Numbered, *, split: int, source: str = "web", urls: dict[int, int] | None = None) -> pa.Table:
     texts = [text for _, text in part]
     dedup = RECIPE.dedup
     signature, shingles = minhash.signatures(
@@ -57,7 +59,7 @@ def signals_of(part: Numbered, *, split: int, urls: dict[int, int] | None = None
     columns = {
         "doc_id": np.arange(len(texts), dtype=np.uint64) + np.uint64(split << schema.ROW_BITS),
         "key": [f"{number:016d}".encode() for number, _ in part],
-        "source": ["web"] * len(texts),
+        "source": [source] * len(texts),
         "date": [number * 86_400 for number, _ in part],
         "language": ["en"] * len(texts),
         "language_score": [1.0] * len(texts),
@@ -88,28 +90,36 @@ def run_select(
     documents_a_part: int = 1 << 19,
     rows_a_range: int = 1 << 23,
     urls: dict[int, int] | None = None,
+    recipe: Recipe | None = None,
+    sources: list[str] | None = None,
 ) -> list[dict[str, object]]:
-    """Decisions of a real pipeline, with representatives named by text."""
+    """Decisions of a real pipeline, with representatives named by text; `sources` are those of the parts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selection, "PART_DOCUMENTS", documents_a_part)
         patch.setattr(selection, "RANGE_ROWS", rows_a_range)
-        return _run_select(folder, parts, urls)
+        return _run_select(folder, parts, urls, recipe or (BY_URL if urls else RECIPE), sources or ["web"] * len(parts))
 
 
-def _run_select(folder: Path, parts: list[Numbered], urls: dict[int, int] | None) -> list[dict[str, object]]:
+def _run_select(
+    folder: Path, parts: list[Numbered], urls: dict[int, int] | None, recipe: Recipe, sources: list[str]
+) -> list[dict[str, object]]:
     run = RunDirectory(str(folder))
     extracted, stage = run.stage("extract", "e"), run.stage("select", "s")
-    tables = [signals_of(part, split=number, urls=urls) for number, part in enumerate(parts)]
+    tables = [
+        signals_of(part, split=number, source=source, urls=urls)
+        for number, (part, source) in enumerate(zip(parts, sources, strict=True))
+    ]
     for number, table in enumerate(tables):
         ipc.write_table(extracted.output("signals", number), table, table.schema)
     divided, first_ids = divide([len(part) for part in parts], np.arange(len(parts), dtype=np.uint32))
     context = SelectSettings(
-        recipe=BY_URL if urls else RECIPE,
-        profiles=load_profiles(RECIPE),
+        recipe=recipe,
+        profiles=load_profiles(recipe),
         signals=extracted,
         documents=sum(map(len, parts)),
         parts=divided,
         first_ids=first_ids,
+        sources=SourceRanges.of_splits(sources),
     )
     with beam.Pipeline(runner="DirectRunner") as pipeline:
         pipeline | Select(stage, context)
@@ -119,12 +129,22 @@ def _run_select(folder: Path, parts: list[Numbered], urls: dict[int, int] | None
     rows = []
     for number in range(len(parts)):
         decisions = ipc.open_table(stage.output("decisions", number), schema.DECISIONS).to_pylist()
-        rows += [row | {"text": texts[row["doc_id"]], "stands": texts.get(row["representative"])} for row in decisions]
+        rows += [
+            row | {"text": texts[row["doc_id"]], "stands": texts.get(row["representative"]), "source": sources[number]}
+            for row in decisions
+        ]
     edges = [record.item for record in stage.records() if "edges" in record.outputs]
     assert edges == [part.start for part in divided]
     for item in edges:
         assert stage.record(item).outputs["edges"] == ipc.written(stage.output("edges", item))
     record_counts = [record.counts for record in stage.records()]
+    source_of = {row["text"]: row["source"] for row in rows}
+    copied = Counter((row["source"], source_of[row["stands"]]) for row in rows if row["stands"] is not None)
+    totals = sum((Counter(counts) for counts in record_counts), Counter())
+    assert {each.source: each.to for each in source_copies(totals)} == {
+        source: {to: number for (mine, to), number in copied.items() if mine == source} for source in source_of.values()
+    }
+    assert sum(each.passed for each in source_copies(totals)) == len(texts)
     assert sum(counts["documents"] for counts in record_counts) == len(texts)
     assert sum(counts["kept"] + counts["dropped"] for counts in record_counts) == len(texts)
     return rows
@@ -224,6 +244,96 @@ def test_a_unit_that_is_done_never_runs_again(tmp_path: Path, monkeypatch: pytes
             break
     assert again == expected
     assert len(ran) == len(set(ran))
+
+
+SOURCES = ("web", "wiki", "books")
+
+
+def recipe_of(order: list[str], **settings_of: dict[str, bool]) -> Recipe:
+    """Three sources with settings of their own."""
+    table = {
+        "run": {"name": "x"},
+        "source": [
+            {"name": name, "inputs": ["a"], "profile": "none", "dedup": settings_of.get(name, {})} for name in SOURCES
+        ],
+        "dedup": {"threshold": 0.6, "order": order},
+    }
+    return parse_recipe(table, "test")
+
+
+SOURCE_SETTINGS = st.fixed_dictionaries({}, optional={"exact": st.booleans(), "near": st.booleans()})
+
+
+@settings(
+    max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.tuples(st.sampled_from(SOURCES), st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=30),
+    st.fixed_dictionaries(dict.fromkeys(SOURCES, SOURCE_SETTINGS)),
+    st.permutations(SOURCES),
+    st.integers(2, 3),
+)
+def test_what_sources_do_not_want_is_not_removed(
+    tmp_path_factory: pytest.TempPathFactory,
+    made: list[tuple[str, int, int]],
+    settings_of: dict[str, dict[str, bool]],
+    order: list[str],
+    pieces: int,
+) -> None:
+    recipe = recipe_of(order[:2], **settings_of)
+    documents = [
+        (source, (number, text_of(start * 3, changed))) for number, (source, start, changed) in enumerate(made)
+    ]
+    whole = [[named for source, named in documents if source == each] for each in SOURCES]
+    rows = run_select(tmp_path_factory.mktemp("whole"), whole, recipe=recipe, sources=list(SOURCES))
+    exact, near = recipe.deduplicated("exact"), recipe.deduplicated("near")
+    text_of_id = {row["doc_id"]: row["text"] for row in rows}
+    kept = {row["doc_id"]: row for row in rows if row["kept"]}
+    for row in rows:
+        if row["kept"]:
+            continue
+        assert row["source"] in {"exact_duplicate": exact, "near_duplicate": near}[str(row["reason"])]
+        assert row["representative"] in kept  # G1
+        if row["source"] not in near:  # its text is still there, to the letter
+            assert text_of_id[row["representative"]][1] == row["text"][1]
+    signature, _ = minhash.signatures(pa.array([row["text"][1] for row in kept.values()]), permutations=112, shingle=5)
+    hashes, codes = minhash.bands(signature, bands=14, rows=8), minhash.codes_of(signature)
+    removable = [row["source"] in near for row in kept.values()]
+    for a, b in itertools.combinations(range(len(hashes)), 2):  # G2
+        if (hashes[a] == hashes[b]).any() and (removable[a] or removable[b]):
+            assert (codes[a] == codes[b]).sum() < duplicates.least_matches(0.6, 112)
+    divided = [
+        (source, part[piece::pieces]) for source, part in zip(SOURCES, whole, strict=True) for piece in range(pieces)
+    ]
+    again = run_select(
+        tmp_path_factory.mktemp("parts"),
+        [part for _, part in divided],
+        documents_a_part=5,
+        rows_a_range=100,
+        recipe=recipe,
+        sources=[source for source, _ in divided],
+    )
+    facts = ("text", "kept", "reason", "stands", "similarity", "cluster_size")
+    assert sorted(str([row[fact] for fact in facts]) for row in again) == sorted(
+        str([row[fact] for fact in facts]) for row in rows
+    )
+
+
+@pytest.mark.parametrize("order", [[], ["wiki"], ["books", "wiki"]])
+def test_of_copies_the_earlier_source_stays(tmp_path: Path, order: list[str]) -> None:
+    """The web's is longer, that of books newer: without an order length decides, then date."""
+    text = text_of(0, 0)
+    parts: list[Numbered] = [[(1, text + " and some more")], [(2, text)], [(3, text)]]
+    rows = run_select(tmp_path, parts, recipe=recipe_of(order), sources=["web", "wiki", "books"])
+    assert [row["source"] for row in rows if row["kept"]] == [order[0] if order else "web"]
+
+
+def test_a_source_without_dedup_by_url_takes_no_part(tmp_path: Path) -> None:
+    """Of one URL: an old and a new page of the web, and two rows of books, which are newer still."""
+    parts: list[Numbered] = [[(1, text_of(0, 0)), (2, text_of(50, 0))], [(3, text_of(100, 0)), (4, text_of(150, 0))]]
+    recipe = recipe_of([], web={"url": True})
+    rows = run_select(tmp_path, parts, urls=dict.fromkeys(range(1, 5), 77), recipe=recipe, sources=["web", "books"])
+    assert [row["reason"] for row in rows] == ["url_duplicate", "", "", ""]
 
 
 def test_dedup_can_be_switched_off() -> None:

@@ -14,6 +14,7 @@ from corpus.errors import DamageError, RunDirectoryError
 from corpus.feed.phases import PhasePlan
 from corpus.recipe import parse_recipe
 from corpus.report.contamination import ExamReport, exam_reports
+from corpus.report.copies import SourceCopies, loss_warnings, source_copies
 from corpus.report.personal_data import PersonalReport, personal_reports
 from corpus.report.scores import ScoreReport, WordListReport, score_reports, word_list_reports
 from corpus.report.settings import settings_in_force
@@ -113,15 +114,19 @@ class Statistics:
     word_lists: tuple[WordListReport, ...]
     personal_data: tuple[PersonalReport, ...]
     removed_lines: Counts  # by line rule
+    copies: tuple[SourceCopies, ...]  # by source
+    warnings: tuple[str, ...]  # a line each; nothing is wrong, but it may not be what is wanted
     broken: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a table of JSON types; domains with their bytes per token, exams with the share that is found."""
+        """The same as a table of JSON types, with what follows from it: bytes per token, and shares."""
         table = dataclasses.asdict(self)
         for row, exam in zip(table["exams"], self.exams, strict=True):
             row["share_found"] = exam.share_found
         for row, domain in zip(table["domains"], self.domains, strict=True):
             row["bytes_per_token"] = domain.bytes_per_token
+        for row, copies in zip(table["copies"], self.copies, strict=True):
+            row["share"] = copies.share
         return table
 
 
@@ -138,6 +143,7 @@ def read_statistics(run: RunDirectory) -> Statistics:
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
     shards = _shards(run) if "pack" in manifests else []
     funnels = tuple(funnel_of(stage, counts[stage]) for stage in _CHAIN if stage in counts)
+    copies = source_copies(counts.get("select", {}))
     return Statistics(
         name=given["run"]["name"],
         finished=tuple(manifests),
@@ -156,6 +162,8 @@ def read_statistics(run: RunDirectory) -> Statistics:
         if "extract" in counts
         else (),
         removed_lines=by_suffix(counts.get("extract", {}), "removed_lines"),
+        copies=copies,
+        warnings=tuple(loss_warnings(copies, settings_in_force(run).dedup.max_loss)) if copies else (),
         broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
     )
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from corpus.report.contamination import ExamReport
+from corpus.report.copies import SourceCopies
 from corpus.report.difference import Difference
 from corpus.report.findings import Finding
 from corpus.report.personal_data import PersonalReport
@@ -58,8 +59,8 @@ def cell(value: Any) -> str:
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
-    """The funnel, lost bytes, evaluation items, scores, word lists, line rules, personal data, domains, phases; what is not
-    there yet is left out.
+    """The funnel, lost bytes, evaluation items, scores, word lists, line rules, copies, personal data, domains, phases; what
+    is not there yet is left out.
     """
     tables = [funnel_table(statistics.funnels)]
     losses = statistics.losses
@@ -77,6 +78,8 @@ def statistics_tables(statistics: Statistics) -> list[Table]:
         tables.append(table_of(columns, rows, title="word lists"))
     if statistics.removed_lines:
         tables.append(table_of(("line rule", "lines removed"), statistics.removed_lines.items(), title="line rules"))
+    if any(each.copies for each in statistics.copies):
+        tables.append(copies_table(statistics.copies))
     if any(each.found for each in statistics.personal_data):
         tables.append(personal_table(statistics.personal_data))
     if statistics.domains:
@@ -116,6 +119,17 @@ def scores_table(scores: Iterable[ScoreReport]) -> Table:
     columns = ("signal", "documents", "mean", *(f"from .{tenth}" for tenth in range(10)))
     rows = [(each.signal, each.documents, each.mean, *each.tenths) for each in scores]
     return table_of(columns, rows, title="classifiers")
+
+
+def copies_table(copies: Sequence[SourceCopies]) -> Table:
+    """A line a source: what copies take of it, and to which sources it goes."""
+    receivers = sorted({name for each in copies for name in each.to})
+    columns = ("source", "passed the rules", "copies", "share", *(f"of {name}" for name in receivers))
+    rows = [
+        (each.source, each.passed, each.copies, each.share, *(each.to.get(name, 0) for name in receivers))
+        for each in copies
+    ]
+    return table_of(columns, rows, title="copies")
 
 
 def personal_table(kinds: Iterable[PersonalReport]) -> Table:

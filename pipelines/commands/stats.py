@@ -14,10 +14,11 @@ from corpus.storage.run_directory import RunDirectory
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def stats(run: str, as_json: bool) -> None:
-    """Shows the funnel, evaluation items, scores, domains, tokenizer and phases of a run.
+    """Shows the funnel, evaluation items, scores, copies, domains, tokenizer and phases of a run.
 
     Every stage with what entered it, what it kept, and what it dropped or failed for which reason. The sums
-    are checked: where documents are missing between two stages, the command says so and ends with 1.
+    are checked: where documents are missing between two stages, the command says so and ends with 1. A
+    source that loses more to copies than the recipe's dedup.max_loss is a warning, and no error.
 
     \b
     Examples
@@ -35,6 +36,8 @@ def stats(run: str, as_json: bool) -> None:
             console.print(table)
         if (tokenizer := statistics.tokenizer) is not None:
             console.print(f"tokenizer: {tokenizer.vocabulary_size:,} pieces, {tokenizer.origin}")
+        for line in statistics.warnings:
+            console.print(f"WARNING  {line}")
         for line in statistics.broken:
             console.print(f"NOT CONSERVED  {line}")
         if not statistics.broken:

@@ -23,14 +23,11 @@ from corpus.storage import ipc
 from corpus.storage.exchange import Rows
 from filters import duplicates
 from filters.duplicates import Block, Documents, Edges, RankedEdges, Removals, UInt64s
-from pipelines.selection.judging import Judged, judged_part
-from pipelines.selection.settings import Desk
+from pipelines.selection.judging import Judged, judged_part, of_source
+from pipelines.selection.settings import NEAR, TEXT, URL, Desk
 
 #: What one unit of a step does.
 RunUnit = Callable[[Desk, int], None]
-
-#: What was found to be a copy, in the order in which it is looked for; each is a kind of rows that are sent.
-URL, TEXT, NEAR = "url", "text", "near"
 
 #: Pairs whose codes are compared at once: 100 MB.
 _PAIRS = 1 << 18
@@ -75,23 +72,29 @@ def _held(rows: Rows, by: str, judged: Judged) -> Removals:
 
 
 def send_urls(desk: Desk, part: int) -> None:
-    """The URLs of documents that pass the rules."""
+    """The URLs of documents that pass the rules, of sources whose copies by URL are removed."""
     judged = judged_part(desk, part)
-    hashes = np.concatenate([numbers(_signals(desk, item, "url_hash")["url_hash"]) for item in desk.items(part)])
-    rows = np.flatnonzero((judged.reason == 0) & (hashes != 0))
-    documents = Documents(judged.documents.doc_id, judged.newest, judged.documents.key_hi, judged.documents.key_lo)
-    _send_keys(desk, URL, part, hashes[rows], np.zeros(len(rows), np.uint64), documents.take(rows))
+    takes_part = dict.fromkeys(desk.settings.recipe.deduplicated("url"), 1)
+    signals = [_signals(desk, item, "url_hash", "source") for item in desk.items(part)]
+    hashes = np.concatenate([numbers(table["url_hash"]) for table in signals])
+    compared = np.concatenate([of_source(table["source"], takes_part) for table in signals]) != 0
+    rows = np.flatnonzero((judged.reason == 0) & (hashes != 0) & compared)
+    _send_keys(desk, URL, part, hashes[rows], np.zeros(len(rows), np.uint64), judged.candidates(URL).take(rows))
 
 
 def send_texts(desk: Desk, part: int) -> None:
-    """The text hashes of documents that pass the rules and are no copy by URL."""
+    """The text hashes of documents that pass the rules and are no copy by URL.
+
+    Not of those that no equal text removes, but a near copy may: they are compared with equal texts too when near copies are.
+    """
     judged = judged_part(desk, part)
     halves = [
         duplicates.halves(fixed_bytes(_signals(desk, item, "text_hash")["text_hash"])) for item in desk.items(part)
     ]
     rows = _standing(desk, part, judged, URL)
+    rows = rows[judged.is_spared(NEAR)[rows] | ~judged.is_spared(TEXT)[rows]]
     hi, lo = (np.concatenate(each)[rows] for each in zip(*halves, strict=True))
-    _send_keys(desk, TEXT, part, hi, lo, judged.documents.take(rows))
+    _send_keys(desk, TEXT, part, hi, lo, judged.candidates(TEXT).take(rows))
 
 
 def find_exact(kind: str) -> RunUnit:
@@ -156,11 +159,12 @@ def send_codes(desk: Desk, part: int) -> None:
         if len(rows) or len(crowd)
         else np.empty((0, desk.settings.recipe.dedup.permutations), np.uint8)
     )
-    one = {"second": second, **_identity(judged.documents.take(rows)), "codes": codes[rows]}
+    documents = judged.candidates(NEAR)
+    one = {"second": second, **_identity(documents.take(rows)), "codes": codes[rows]}
     desk.send_to_parts("candidates", part, one, second)
     members = {
         "band_hash": crowded["band_hash"],
-        **_identity(judged.documents.take(crowd)),
+        **_identity(documents.take(crowd)),
         "codes": codes[crowd],
     }
     ranges = desk.settings.ranges
@@ -197,13 +201,13 @@ def resolve(desk: Desk, unit: int) -> None:
 def _of_pairs(desk: Desk, part: int, threshold: float) -> Edges:
     rows = desk.receive("candidates", part)
     judged = judged_part(desk, part)
-    others = judged.rows_of(rows["second"])
+    documents, others = judged.candidates(NEAR), judged.rows_of(rows["second"])
     codes = _codes(desk, part) if len(others) else rows["codes"]
     found = []
     for begin in range(0, max(1, len(others)), _PAIRS):
         chunk = slice(begin, begin + _PAIRS)
         one = _documents({name: values[chunk] for name, values in rows.items()})
-        other = judged.documents.take(others[chunk])
+        other = documents.take(others[chunk])
         found.append(duplicates.compare_pairs(one, other, (rows["codes"][chunk], codes[others[chunk]]), threshold))
     return duplicates.concatenate_edges(found)
 

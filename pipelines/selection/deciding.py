@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import booleans, numbers
-from corpus.reasons import Reason
+from corpus.reasons import DUPLICATES, Reason
 from corpus.storage import ipc
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord
@@ -23,9 +24,9 @@ from corpus.text.edits import EDITS, Edit, edited_bytes
 from corpus.text.personal_data import Kind, kind_of, kinds_that_are, replacements
 from filters.contaminated import Verdicts
 from filters.duplicates import Removals
-from pipelines.selection.copies import NEAR, removed, represented
-from pipelines.selection.judging import CODE_OF, REASONS, Judged, contamination_of, judged_part
-from pipelines.selection.settings import Desk
+from pipelines.selection.copies import removed, represented
+from pipelines.selection.judging import CODE_OF, REASONS, Judged, contamination_of, judged_part, of_source
+from pipelines.selection.settings import NEAR, Desk, SourceRanges
 from pipelines.transforms.metrics import count
 
 _REASON_OF = {
@@ -124,6 +125,20 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
     return counts
 
 
+def copy_counts(decisions: pa.Table, sources: pa.ChunkedArray, ranges: SourceRanges) -> dict[str, int]:
+    """Per source the documents that passed its rules, and those of them that are copies, by the representative's source."""
+    is_copy = pc.is_in(decisions["reason"], pa.array(DUPLICATES, pa.string()))
+    passed = sources.filter(pc.or_(decisions["kept"], is_copy)).value_counts().to_pylist()
+    counts = {f"passed.{each['values']}": each["counts"] for each in passed}
+    mine = of_source(sources.filter(is_copy), {name: number for number, name in enumerate(ranges.names)})
+    theirs = ranges.numbers_of(numbers(decisions["representative"].filter(is_copy)))
+    pairs, found = np.unique(mine * len(ranges.names) + theirs, return_counts=True)
+    for pair, number in zip(pairs.tolist(), found.tolist(), strict=True):
+        removed_from, stands = divmod(pair, len(ranges.names))
+        counts[f"copies.{ranges.names[removed_from]}.{ranges.names[stands]}"] = number
+    return dict(sorted(counts.items()))
+
+
 def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int, beside: Mapping[str, Written]) -> int:
     """Writes one work item's decisions, which begin at a row of its part's; returns where they end.
 
@@ -140,7 +155,9 @@ def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int, beside: Ma
     for name, edits in (("cuts", verdicts.cuts if verdicts is not None else {}), ("replacements", personal)):
         decisions = decisions.append_column(schema.DECISIONS.field(name), edits_column(edits, kept))
     written = ipc.write_table(desk.stage.output("decisions", item), decisions, schema.DECISIONS)
-    record = ItemRecord(item, {"decisions": written, **beside}, decision_counts(signals, decisions, verdicts))
+    counts = decision_counts(signals, decisions, verdicts)
+    counts |= copy_counts(decisions, signals["source"], settings.sources)
+    record = ItemRecord(item, {"decisions": written, **beside}, counts)
     desk.stage.finish(record)
     count(desk.stage.name, record)
     return begin + signals.num_rows

@@ -2,10 +2,11 @@
 
 Reads   signals/ without codes, bands and personal data; contamination/ where the recipe has exams; scores/ where it has
         classifiers or word lists
-Notes   "documents": doc_id, preference, newest, key, reason, for the later steps of the same part
+Notes   "documents": doc_id, preference, newest, key, reason, spared, for the later steps of the same part
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +18,11 @@ from corpus.errors import DamageError
 from corpus.reasons import Reason
 from corpus.recipe import Recipe
 from corpus.storage import ipc
-from filters import duplicates
 from filters.contaminated import Verdicts, judge_contamination
-from filters.duplicates import Documents, UInt64s
+from filters.duplicates import Documents, UInt64s, halves
+from filters.preference import LATER, SPARED, newest, place_of, preference, with_claim
 from filters.rules import judge
-from pipelines.selection.settings import Desk, SelectSettings
+from pipelines.selection.settings import NEAR, TEXT, URL, Desk, SelectSettings
 
 #: Columns of signals/ that no rule reads, and most of a row's bytes.
 _NOT_JUDGED = ("codes", "bands", "personal_data")
@@ -29,6 +30,9 @@ _NOT_JUDGED = ("codes", "bands", "personal_data")
 #: A document's reason as a number: 0 passes, else the reason's place.
 REASONS = ("", *Reason)
 CODE_OF = {reason: code for code, reason in enumerate(REASONS)}
+
+#: Kind of copy → its bit of `spared`.
+SPARED_BIT = {URL: 1, TEXT: 2, NEAR: 4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +42,21 @@ class Judged:
     documents: Documents
     newest: UInt64s  # preference of the copies of one URL
     reason: NDArray[np.uint8]
+    spared: NDArray[np.uint8]  # bits of SPARED_BIT: the kinds of copies as which a document is never removed
+
+    def is_spared(self, kind: str) -> NDArray[np.bool_]:
+        """(rows,) whether a document is never removed as this kind of copy."""
+        return (self.spared & SPARED_BIT[kind]) != 0
+
+    def candidates(self, kind: str) -> Documents:
+        """The documents as they are compared for one kind of copy: who stays in any case is preferred to all others.
+
+        Of equal texts also who is no near copy afterwards, or a near copy would take a text that its source keeps.
+        """
+        preferences = self.newest if kind == URL else self.documents.preference
+        later = self.is_spared(NEAR) & (kind == TEXT)
+        claim = np.where(self.is_spared(kind), SPARED, np.where(later, LATER, 0)).astype(np.uint8)
+        return dataclasses.replace(self.documents, preference=with_claim(preferences, claim))
 
     def rows_of(self, doc_id: UInt64s) -> NDArray[np.int64]:
         """The row of each id, all of which must be here."""
@@ -61,7 +80,7 @@ def judged_part(desk: Desk, part: int) -> Judged:
     """What `judge_part` found."""
     rows = desk.noted("documents", part)
     documents = Documents(rows["doc_id"], rows["preference"], rows["key_hi"], rows["key_lo"])
-    return Judged(documents, rows["newest"], rows["reason"])
+    return Judged(documents, rows["newest"], rows["reason"], rows["spared"])
 
 
 def judge_item(signals: pa.Table, settings: SelectSettings, contamination: Verdicts | None) -> NDArray[np.uint8]:
@@ -86,8 +105,8 @@ def contamination_of(settings: SelectSettings, item: int, signals: pa.Table) -> 
     return judge_contamination(contamination, sizes, threshold=exams.coverage, action=exams.action)
 
 
-def identities(signals: pa.Table, quality: str | None = None) -> tuple[Documents, UInt64s]:
-    """(ids and what makes a copy preferred: quality, length, date, then key; what makes a copy of one URL: date, length).
+def identities(signals: pa.Table, recipe: Recipe, quality: str | None = None) -> tuple[Documents, UInt64s]:
+    """(ids and what makes a copy preferred: source, quality, length, date, then key; what makes a copy of one URL).
 
     `quality` is the column of a classifier's scores; without one, and where it is null, quality is 0. (A language score is
     no quality: with it, .998 would beat .997 before a longer copy beats a shorter one.)
@@ -95,9 +114,34 @@ def identities(signals: pa.Table, quality: str | None = None) -> tuple[Documents
     scores = numbers(signals[quality].fill_null(0)) if quality is not None else np.zeros(signals.num_rows)
     dates = numbers(signals["date"].fill_null(0)) if signals["date"].null_count else numbers(signals["date"])
     characters = numbers(signals["characters"])
-    key_hi, key_lo = duplicates.halves(fixed_bytes(signals["key"]))
-    preference = duplicates.preference(scores, characters, dates)
-    return Documents(numbers(signals["doc_id"]), preference, key_hi, key_lo), duplicates.newest(dates, characters)
+    key_hi, key_lo = halves(fixed_bytes(signals["key"]))
+    place = of_source(signals["source"], place_of(recipe.dedup.order))
+    preferences = preference(scores, characters, dates, place)
+    return Documents(numbers(signals["doc_id"]), preferences, key_hi, key_lo), newest(dates, characters, place)
+
+
+def spared(sources: pa.ChunkedArray, recipe: Recipe) -> NDArray[np.uint8]:
+    """(rows,) bits of the kinds of copies that the recipe does not remove from a document's source.
+
+    By URL such a source takes no part (copies.send_urls), since documents of one URL may be different texts.
+    """
+    bits = {
+        source.name: sum(
+            SPARED_BIT[kind]
+            for kind, removed in ((TEXT, recipe.deduplicated("exact")), (NEAR, recipe.deduplicated("near")))
+            if source.name not in removed
+        )
+        for source in recipe.source
+    }
+    return of_source(sources, bits).astype(np.uint8)
+
+
+def of_source(sources: pa.ChunkedArray, values: Mapping[str, int]) -> NDArray[np.int64]:
+    """(rows,) the value of each row's source; 0 of a source that has none."""
+    encoded = sources.combine_chunks().dictionary_encode()
+    return np.array([values.get(name, 0) for name in encoded.dictionary.to_pylist()], np.int64)[
+        numbers(encoded.indices)
+    ]
 
 
 def _judged(settings: SelectSettings, item: int) -> dict[str, NDArray[np.generic]]:
@@ -106,14 +150,15 @@ def _judged(settings: SelectSettings, item: int) -> dict[str, NDArray[np.generic
     signals = ipc.open_table(settings.signals.output("signals", item), of, columns=columns).combine_chunks()
     if settings.scores is not None:
         signals = _with_scores(signals, settings.scores.output("scores", item), settings.recipe)
-    documents, newest = identities(signals, settings.quality)
+    documents, by_date = identities(signals, settings.recipe, settings.quality)
     return {
         "doc_id": documents.doc_id,
         "preference": documents.preference,
-        "newest": newest,
+        "newest": by_date,
         "key_hi": documents.key_hi,
         "key_lo": documents.key_lo,
         "reason": judge_item(signals, settings, contamination_of(settings, item, signals)),
+        "spared": spared(signals["source"], settings.recipe),
     }
 
 

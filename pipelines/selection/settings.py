@@ -21,7 +21,10 @@ from corpus.text.personal_data import kinds_that_are
 from filters.duplicates import UInt64s
 from filters.rules import Profiles, load_profiles
 
-VERSION = 5
+VERSION = 6
+
+#: What a document is found to be a copy by, in the order in which it is looked for; each is a kind of rows that are sent.
+URL, TEXT, NEAR = "url", "text", "near"
 
 #: Documents of a part: what one worker holds ids, codes and removals of, some 300 bytes each.
 PART_DOCUMENTS = 1 << 19
@@ -30,6 +33,27 @@ RANGE_ROWS = 1 << 23
 
 #: Folders of the run directory; `exchange` is deleted when the stage is finished.
 KINDS = ("decisions", "edges", "exchange")
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceRanges:
+    """Which documents are of which source: ids ascend with splits, and splits stand in runs of one source."""
+
+    names: tuple[str, ...]  # sorted
+    first_ids: UInt64s  # (runs,) what the ids of each run of splits begin with
+    source: NDArray[np.int64]  # (runs,) number of its source among the names
+
+    @classmethod
+    def of_splits(cls, sources: Sequence[str]) -> "SourceRanges":
+        """Of the source of each split."""
+        names = sorted(set(sources))
+        begins = [split for split, name in enumerate(sources) if split == 0 or name != sources[split - 1]]
+        first_ids = np.array(begins, np.uint64) << np.uint64(schema.ROW_BITS)
+        return cls(tuple(names), first_ids, np.array([names.index(sources[split]) for split in begins], np.int64))
+
+    def numbers_of(self, doc_id: UInt64s) -> NDArray[np.int64]:
+        """(rows,) the number of each document's source among the names."""
+        return self.source[np.searchsorted(self.first_ids, doc_id, side="right") - 1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +66,7 @@ class SelectSettings:
     documents: int
     parts: tuple[range, ...]  # the work items of each part
     first_ids: UInt64s  # (parts,) what the ids of each part's documents begin with
+    sources: SourceRanges
     contamination: Stage | None = None  # where the recipe has exams
     scores: Stage | None = None  # where the recipe has classifiers or word lists
 
@@ -94,8 +119,10 @@ def select_fingerprint(
     exams = recipe.decontaminate
     contaminated = [decontaminate, exams.coverage, exams.action] if exams is not None else []
     replaced = sorted(kinds_that_are("replace", recipe.privacy))
+    dedup = recipe.dedup.model_dump(exclude={"max_loss"})
+    removed = [sorted(recipe.deduplicated(kind)) for kind in ("url", "exact", "near")]
     return fingerprint(
-        "select", VERSION, extract, sorted(recipe.run.languages), rules, recipe.dedup, contaminated, score, replaced
+        "select", VERSION, extract, sorted(recipe.run.languages), rules, dedup, removed, contaminated, score, replaced
     )
 
 

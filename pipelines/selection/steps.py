@@ -22,7 +22,7 @@ from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.selection import copies
 from pipelines.selection.deciding import decide_part
 from pipelines.selection.judging import judge_part
-from pipelines.selection.settings import Desk, SelectSettings
+from pipelines.selection.settings import TEXT, URL, Desk, SelectSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,19 +45,19 @@ def _ranges(settings: SelectSettings) -> int:
 
 def steps_of(settings: SelectSettings) -> tuple[Step, ...]:
     """The steps of a run, by what its recipe looks for."""
-    dedup = settings.recipe.dedup
+    recipe = settings.recipe
     found = [Step("judge", judge_part, _parts)]
-    if dedup.url:
+    if recipe.deduplicated("url"):
         found += [
             Step("send-urls", copies.send_urls, _parts),
-            Step("find-urls", copies.find_exact(copies.URL), _ranges, frees=("url-keys",)),
+            Step("find-urls", copies.find_exact(URL), _ranges, frees=("url-keys",)),
         ]
-    if dedup.exact:
+    if recipe.deduplicated("exact"):
         found += [
             Step("send-texts", copies.send_texts, _parts),
-            Step("find-texts", copies.find_exact(copies.TEXT), _ranges, frees=("text-keys",)),
+            Step("find-texts", copies.find_exact(TEXT), _ranges, frees=("text-keys",)),
         ]
-    if dedup.near:
+    if recipe.deduplicated("near"):
         found += [
             Step("send-bands", copies.send_bands, _parts),
             Step("find-candidates", copies.find_candidates, _ranges, frees=("bands",)),

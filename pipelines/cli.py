@@ -29,7 +29,7 @@ Exit codes
 COMMANDS = {
     "stats": (
         "pipelines.commands.stats",
-        "Shows the funnel, evaluation items, scores, domains, tokenizer and phases of a run.",
+        "Shows the funnel, evaluation items, scores, copies, domains, tokenizer and phases of a run.",
     ),
     "show": ("pipelines.commands.show", "Shows documents of a run: who, why kept or dropped, text and tokens."),
     "verify": ("pipelines.commands.verify", "Checks every file, row and sum of a run."),

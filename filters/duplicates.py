@@ -223,10 +223,20 @@ def compare_pairs(one: Documents, other: Documents, codes: tuple[UInt8s, UInt8s]
     return _of_removable(Edges(_choose(wins, other, one), _choose(wins, one, other), similarity))
 
 
+def concatenate(parts: Sequence[Documents]) -> Documents:
+    """The rows of at least one part, one part after another."""
+    return Documents(
+        np.concatenate([part.doc_id for part in parts]),
+        np.concatenate([part.preference for part in parts]),
+        np.concatenate([part.key_hi for part in parts]),
+        np.concatenate([part.key_lo for part in parts]),
+    )
+
+
 def concatenate_edges(parts: Sequence[Edges]) -> Edges:
     return Edges(
-        _concatenate([part.loser for part in parts]),
-        _concatenate([part.winner for part in parts]),
+        concatenate([part.loser for part in parts]),
+        concatenate([part.winner for part in parts]),
         np.concatenate([part.similarity for part in parts]),
     )
 
@@ -323,15 +333,6 @@ def _choose(where: NDArray[np.bool_], yes: Documents, no: Documents) -> Document
         np.where(where, yes.preference, no.preference),
         np.where(where, yes.key_hi, no.key_hi),
         np.where(where, yes.key_lo, no.key_lo),
-    )
-
-
-def _concatenate(parts: Sequence[Documents]) -> Documents:
-    return Documents(
-        np.concatenate([part.doc_id for part in parts]),
-        np.concatenate([part.preference for part in parts]),
-        np.concatenate([part.key_hi for part in parts]),
-        np.concatenate([part.key_lo for part in parts]),
     )
 
 

@@ -48,6 +48,20 @@ def newest(seconds: NDArray[Any], characters: NDArray[Any], place: Numbers = 0) 
     return _packed(*fields, rows=len(characters))
 
 
+def criteria_of(preferred: int) -> tuple[int, int, float, int, int]:
+    """(claim, place, quality, characters, days since 1970) of a preference of copies by text or signature."""
+    claim, place, quality, characters, days = _unpacked(
+        preferred, _CLAIM_BITS, _PLACE_BITS, _QUALITY_BITS, _LENGTH_BITS, _DAY_BITS
+    )
+    return claim, place, quality / 1000, characters, days
+
+
+def url_criteria_of(preferred: int) -> tuple[int, int, int, int]:
+    """(claim, place, seconds since 1970, characters) of a preference of copies of one URL."""
+    claim, place, seconds, characters = _unpacked(preferred, _CLAIM_BITS, _PLACE_BITS, _SECOND_BITS, _URL_LENGTH_BITS)
+    return claim, place, seconds, characters
+
+
 def with_claim(preferences: UInt64s, claim: NDArray[np.uint8]) -> UInt64s:
     """The preferences with a claim each, which goes before everything else."""
     return preferences | claim.astype(np.uint64) << _CLAIM_SHIFT
@@ -61,6 +75,15 @@ def spared(preferences: UInt64s) -> NDArray[np.bool_]:
 def place_of(order: Sequence[str]) -> dict[str, int]:
     """Place of each source that is named, the first to be preferred first; others have 0."""
     return {name: MAX_PLACES - number for number, name in enumerate(order)}
+
+
+def _unpacked(packed: int, *bits: int) -> list[int]:
+    """The fields of these bits each, the last of which are the lowest."""
+    found = []
+    for width in reversed(bits):
+        found.append(packed & ((1 << width) - 1))
+        packed >>= width
+    return found[::-1]
 
 
 def _packed(*fields: tuple[Numbers, int], rows: int) -> UInt64s:

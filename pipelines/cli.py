@@ -32,6 +32,10 @@ COMMANDS = {
         "Shows the funnel, evaluation items, scores, copies, domains, tokenizer and phases of a run.",
     ),
     "show": ("pipelines.commands.show", "Shows documents of a run: who, why kept or dropped, text and tokens."),
+    "dedup": (
+        "pipelines.commands.dedup",
+        "Measures deduplication by exact similarities, and explains it: report, explain.",
+    ),
     "verify": ("pipelines.commands.verify", "Checks every file, row and sum of a run."),
     "diff": ("pipelines.commands.diff", "Compares two runs by the identity of their documents."),
     "measure": ("pipelines.commands.measure", "Prints the signals of every document of files, and what rules say."),

@@ -101,7 +101,7 @@ def test_every_command_has_help_with_examples(name: str) -> None:
         assert f"corpus {name}" in text
 
 
-@pytest.mark.parametrize("command", ["stats", "verify", "show", "feed plan"])
+@pytest.mark.parametrize("command", ["stats", "verify", "show", "dedup report", "feed plan"])
 def test_what_is_no_run_is_one_line_and_2(command: str, tmp_path: Path) -> None:
     result = corpus(*command.split(), tmp_path, code=2)
     assert result.stdout == ""

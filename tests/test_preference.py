@@ -4,7 +4,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.preference import LATER, MAX_PLACES, SPARED, newest, place_of, preference, spared, with_claim
+from filters.preference import (
+    LATER,
+    MAX_PLACES,
+    SPARED,
+    criteria_of,
+    newest,
+    place_of,
+    preference,
+    spared,
+    url_criteria_of,
+    with_claim,
+)
 
 DAY = 86_400
 
@@ -34,6 +45,7 @@ def test_an_earlier_field_goes_before_all_later_ones(rows: list[tuple[int, ...]]
     ranks = with_claim(preference(quality / 1000, characters, days * DAY, place), claim.astype(np.uint8))
     assert sorted(rows) == [rows[row] for row in np.argsort(ranks, kind="stable").tolist()]
     assert spared(ranks).tolist() == (claim == SPARED).tolist()
+    assert [criteria_of(rank) for rank in ranks.tolist()] == [(c, p, q / 1000, n, d) for c, p, q, n, d in rows]
 
 
 URL_FIELDS = st.tuples(
@@ -49,6 +61,7 @@ def test_of_one_url_the_source_then_the_newest_then_the_longest_is_preferred(row
     claim, place, seconds, characters = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     ranks = with_claim(newest(seconds, characters, place), claim.astype(np.uint8))
     assert sorted(rows) == [rows[row] for row in np.argsort(ranks, kind="stable").tolist()]
+    assert [url_criteria_of(rank) for rank in ranks.tolist()] == rows
 
 
 def test_sources_stand_in_their_order_and_the_others_last() -> None:

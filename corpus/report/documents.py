@@ -169,6 +169,24 @@ class RunDocuments:
                 parts.update(_heads_of(table.filter(pc.match_substring(table["url"], wanted))))
         return list(exact.values() or parts.values())
 
+    def text_batches(self, item: int) -> Iterator[tuple[NDArray[np.uint64], pa.Array]]:
+        """(ids, texts) of a work item, a record batch at a time."""
+        reader = ipc.open_reader(self.extract.output("documents", item), schema.DOCUMENTS)
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            yield numbers(batch.column("doc_id")), batch.column("text")
+
+    def texts(self, doc_ids: Iterable[int]) -> dict[int, str]:
+        """The texts of these documents; an id that the run does not have is left out. Memory: they, and a record batch."""
+        found: dict[int, str] = {}
+        wanted = np.unique(np.array(list(doc_ids), np.uint64))
+        items = self.items_of(wanted)
+        for item in np.unique(items[items >= 0]).tolist():
+            for ids, texts in self.text_batches(item):
+                rows = np.flatnonzero(np.isin(ids, wanted)).tolist()
+                found.update((int(ids[row]), texts[row].as_py()) for row in rows)
+        return found
+
     def lost(self) -> Iterator[LostRecord]:
         """Every row of `failed/`, in the order of work items."""
         names = [field.name for field in dataclasses.fields(LostRecord) if field.name != "file"]

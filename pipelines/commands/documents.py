@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.errors import RecipeError
 from corpus.recipe import Privacy
 from corpus.report.documents import Head, RunDocuments
+from corpus.report.plain import plain
 from corpus.report.settings import settings_in_force
 from corpus.schema import CLASSIFIER, SCORED, SHARE_IN, signal_type
 from corpus.storage import ipc
@@ -98,6 +100,26 @@ class Document:
     failing: list[str]  # reasons, in the profile's order: all of them, not the first alone
     personal: list[PersonalLine]
     pieces: list[str]  # of its tokens as they are stored; [] where it was not tokenized
+
+
+def find_documents(documents: RunDocuments, wanted: Sequence[str]) -> list[Head]:
+    """The documents that are called so. Raises RecipeError for a name of none, and for a part of several URLs."""
+    found: list[Head] = []
+    for name in wanted:
+        heads = documents.find(name)
+        if not heads:
+            raise RecipeError(
+                f"{documents.run.url}: no document {name!r}; give a doc_id, key, id, URL or part of a URL"
+            )
+        exact = any(name in (str(head.doc_id), head.id, head.url) or name.lower() == head.key.hex() for head in heads)
+        # A page that was crawled twice is two documents of one URL: both are shown.
+        if not exact and len({head.url for head in heads}) > 1:
+            few = ", ".join(plain(f"{head.doc_id} ({head.url})") for head in heads[:3])
+            raise RecipeError(
+                f"{name!r} is part of {len(heads)} documents' URLs: {few} …; give more of it, or a doc_id"
+            )
+        found += heads
+    return found
 
 
 def document_rows(documents: RunDocuments, names: Sequence[str], only: Head | None = None) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from corpus.errors import RecipeError
 from corpus.reasons import Reason
-from corpus.report.documents import Head, RunDocuments
+from corpus.report.documents import RunDocuments
 from corpus.report.plain import json_line, one_line, plain
 from corpus.report.tables import open_console, table_of
 from corpus.storage.run_directory import RunDirectory
@@ -20,6 +20,7 @@ from pipelines.commands.documents import (
     Row,
     describe,
     document_rows,
+    find_documents,
     lost_rows,
     with_signals,
 )
@@ -82,7 +83,11 @@ def show(
     names = asked or (RECORD_FIELDS if failed and not as_json else FIELDS if as_json else LIST_FIELDS)
     rows: Iterable[Row]
     if wanted:
-        rows = [_only(row, names) for head in _find(documents, wanted) for row in document_rows(documents, names, head)]
+        rows = [
+            _only(row, names)
+            for head in find_documents(documents, wanted)
+            for row in document_rows(documents, names, head)
+        ]
     else:
         rows = _listed(documents, names, kept=kept, dropped=dropped, failed=failed)
     limit = limit or (None if everything or wanted else LIMIT)
@@ -146,28 +151,8 @@ def _cell(name: str, value: Any) -> Any:
 # ------------------------------------------------------------------------------------------------ one document
 
 
-def _find(documents: RunDocuments, wanted: Sequence[str]) -> list[Head]:
-    """The documents that are called so. Raises RecipeError for a name of none, and for a part of several URLs."""
-    found: list[Head] = []
-    for name in wanted:
-        heads = documents.find(name)
-        if not heads:
-            raise RecipeError(
-                f"{documents.run.url}: no document {name!r}; give a doc_id, key, id, URL or part of a URL"
-            )
-        exact = any(name in (str(head.doc_id), head.id, head.url) or name.lower() == head.key.hex() for head in heads)
-        # A page that was crawled twice is two documents of one URL: both are shown.
-        if not exact and len({head.url for head in heads}) > 1:
-            few = ", ".join(plain(f"{head.doc_id} ({head.url})") for head in heads[:3])
-            raise RecipeError(
-                f"{name!r} is part of {len(heads)} documents' URLs: {few} …; give more of it, or a doc_id"
-            )
-        found += heads
-    return found
-
-
 def _show_documents(documents: RunDocuments, wanted: Sequence[str], as_json: bool) -> None:
-    for head in _find(documents, wanted):
+    for head in find_documents(documents, wanted):
         document = describe(documents, head)
         if as_json:
             click.echo(json_line(with_signals(document)))

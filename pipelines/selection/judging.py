@@ -120,6 +120,20 @@ def identities(signals: pa.Table, recipe: Recipe, quality: str | None = None) ->
     return Documents(numbers(signals["doc_id"]), preferences, key_hi, key_lo), newest(dates, characters, place)
 
 
+def order_columns(recipe: Recipe) -> list[str]:
+    """The columns by which copies are ordered."""
+    quality = recipe.dedup.quality
+    return ["doc_id", "key", "source", "date", "characters", *([f"{schema.CLASSIFIER}{quality}"] if quality else [])]
+
+
+def compared_as(signals: pa.Table, recipe: Recipe, kind: str) -> Documents:
+    """Documents that passed the rules, as they are ordered for one kind of copy; `signals` has `order_columns`."""
+    quality = next((name for name in order_columns(recipe) if name.startswith(schema.CLASSIFIER)), None)
+    documents, by_date = identities(signals, recipe, quality)
+    passed = np.zeros(signals.num_rows, np.uint8)
+    return Judged(documents, by_date, passed, spared(signals["source"], recipe)).candidates(kind)
+
+
 def spared(sources: pa.ChunkedArray, recipe: Recipe) -> NDArray[np.uint8]:
     """(rows,) bits of the kinds of copies that the recipe does not remove from a document's source.
 

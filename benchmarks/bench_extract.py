@@ -66,7 +66,7 @@ class Ours:
         source = {"name": "bench", "inputs": [str(file) for file in files]}
         recipe = parse_recipe({"run": {"name": "bench", "languages": languages}, "source": [source]}, "bench")
         run = RunDirectory(str(folder))
-        splits = make_splits(list_inputs(recipe, Path.cwd(), where="bench"), ITEM_BYTES)
+        splits = make_splits(list_inputs(recipe, Path.cwd(), where="bench"), {0: ITEM_BYTES})
         ipc.write_table(run.path("splits.arrow"), splits, splits.schema)
         self.settings = ExtractSettings.of(recipe, splits=run.path("splits.arrow"), model=default_model_path())
         self.items = sorted(set(splits["item"].to_pylist()))

@@ -57,6 +57,7 @@ class Run(_Settings):
     languages: Annotated[list[Language], Field(min_length=1)] = ["*"]
     work_item_bytes: Annotated[int, Field(ge=1 << 16, le=64 * GIB)] | None = None
     max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+    decide_again: bool = False  # about documents of earlier additions too
 
     def wants(self, language: str) -> bool:
         return "*" in self.languages or language in self.languages
@@ -100,6 +101,13 @@ class Source(_Settings):
     respect_agents: list[Agent] = []  # crawlers whose own rules count as well as those for all
     opt_out_domains: list[str] = []  # paths or globs of lists of domains, as block_domains
     dedup: SourceDedup = SourceDedup()
+
+
+class Addition(_Settings):
+    """Inputs that came to the sources later, as a new crawl. A file that it names is no input of the sources themselves."""
+
+    name: Name
+    inputs: Annotated[dict[Name, Annotated[list[str], Field(min_length=1)]], Field(min_length=1)]  # source → globs
 
 
 class Extract(_Settings):
@@ -311,6 +319,7 @@ class Recipe(_Settings):
 
     run: Run
     source: Annotated[list[Source], Field(min_length=1)]
+    addition: list[Addition] = []  # in the order in which they came
     extract: Extract = Extract()
     normalise: Normalise = Normalise()
     line_rules: LineEdits = LineEdits()
@@ -329,6 +338,7 @@ class Recipe(_Settings):
     def _check_across(self) -> "Recipe":
         for what, names in (
             ("source", [source.name for source in self.source]),
+            ("addition", [addition.name for addition in self.addition]),
             ("classifier", [classifier.name for classifier in self.classifier]),
             ("word_list", [words.name for words in self.word_list]),
             ("phase", [phase.name for phase in self.phase]),
@@ -346,6 +356,11 @@ class Recipe(_Settings):
             if name not in sources or name in self.dedup.order[:number]:
                 wrong = "stands twice" if name in sources else f"is no source; there are {sorted(sources)}"
                 raise ValueError(f"dedup.order: {name!r} {wrong}")
+        for addition in self.addition:
+            if unknown := sorted(addition.inputs.keys() - sources):
+                raise ValueError(
+                    f"addition {addition.name!r}: inputs names {unknown[0]!r}; allowed is a source of {sorted(sources)}"
+                )
         for phase in self.phase:
             for table, keys in (("weights", phase.weights), ("max_epochs", phase.max_epochs)):
                 for domain in keys:

@@ -21,6 +21,9 @@ SPLITS = pa.schema(
     [
         pa.field("split", pa.uint32(), nullable=False),  # number, in the order of (source, file name, digest, begin)
         pa.field("item", pa.uint32(), nullable=False),  # work item that reads it
+        pa.field(
+            "addition", pa.uint32(), nullable=False
+        ),  # 0 what the run began with, else the place among [[addition]]
         pa.field("source", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
         pa.field("format", pa.string(), nullable=False),

@@ -1,6 +1,6 @@
 """A build: the stages in their order, each skipped where its work is done. What a reader opens first.
 
-    plan → extract → [decontaminate] → [score] → select → train-tokenizer → tokenize → pack → phases
+    plan → extract → [decontaminate → exams] → [score] → select → train-tokenizer → tokenize → pack → phases
 
 Each stage has a fingerprint of everything that can change its bytes, the fingerprint of the stage before included. Its
 work items write files named by item and fingerprint, and last a record; an item with a record is never run again. So a
@@ -8,12 +8,11 @@ second call continues after Ctrl-C or a crash, and a changed threshold runs `sel
 """
 
 import dataclasses
-import difflib
 import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,12 @@ from rich.console import Console
 
 from corpus import schema
 from corpus.columns import numbers
-from corpus.errors import BuildError, InputError, RecipeError, RunDirectoryError
+from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint, parse_recipe
 from corpus.report.copies import loss_warnings, source_copies
 from corpus.seeds import content_digest
-from corpus.sources.splits import InputFile, list_inputs, make_splits, work_item_bytes
+from corpus.sources.splits import InputFile, list_inputs
 from corpus.storage import files, ipc
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
@@ -37,13 +36,13 @@ from corpus.text.url_lists import read_url_lists
 from filters import duplicates
 from filters.exams.items import Item
 from filters.rules import load_profiles
-from filters.scoring import ClassifierSettings, Scorers, WordListSettings
-from filters.word_lists import Entries
-from pipelines import decontamination, extraction, packing, scoring, tokenization, tokenizer
+from filters.scoring import Scorers, WordListSettings
+from pipelines import decontamination, exams_met, extraction, packing, prerequisites, scoring, tokenization, tokenizer
+from pipelines.additions import Planned, Round, decided_counts, plan_additions, plan_rounds
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection.settings import KINDS as SELECT_KINDS
-from pipelines.selection.settings import SelectSettings, SourceRanges, divide, select_fingerprint
+from pipelines.selection.settings import SelectSettings, Settled, SourceRanges, divide
 from pipelines.selection.steps import Select, forget_steps, steps_stage, units_of
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import RunItems, Work, write_pending
@@ -56,15 +55,6 @@ class Options:
     workers: int | None = None
     beam_args: Sequence[str] = ()
     until: str = STAGES[-1]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Scorers:
-    """The classifiers and word lists of a recipe, read and checked; `digests` by the first of their signals."""
-
-    classifiers: tuple[ClassifierSettings, ...]
-    entries: Mapping[str, Entries]
-    digests: Mapping[str, str]
 
 
 class Build:
@@ -80,10 +70,10 @@ class Build:
         """Runs every stage up to `options.until`. Raises a CorpusError; what is finished stays."""
         inputs = list_inputs(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
         pipeline_options(self.options.beam_args, workers=self.options.workers, pending=1)
-        model = self._language_model()
-        given = self._given_tokenizer()
-        exams = self._exams()
-        scorers = self._scorers()
+        model = prerequisites.language_model(self.recipe, self.recipe_path)
+        given = prerequisites.given_tokenizer(self.recipe, self.recipe_path)
+        exams = prerequisites.exam_items(self.recipe, self.recipe_path)
+        scorers = prerequisites.named_scorers(self.recipe, self.recipe_path)
         with naming(self.recipe_path):
             load_profiles(self.recipe)
         with only_build(self.run):
@@ -95,31 +85,34 @@ class Build:
         model: Path,
         given: str | None,
         exams: list[Item] | None,
-        scorers: _Scorers | None,
+        scorers: prerequisites.NamedScorers | None,
     ) -> None:
-        plan = self._plan(inputs)
+        planned = self._plan(inputs)
         if self._stop_after("plan"):
             return
-        extracted = self._extract(plan, model)
+        extracted = self._extract(planned[0], model)
         if self._stop_after("extract"):
             return
         contaminated = self._decontaminate(extracted, exams)
         if self._stop_after("decontaminate"):
             return
+        self._exams_met(planned[-1], contaminated)
+        if self._stop_after("exams"):
+            return
         scored = self._score(extracted, scorers)
         if self._stop_after("score"):
             return
-        selected = self._select(extracted, contaminated, scored)
+        rounds = self._select(planned, extracted, contaminated, scored)
         if self._stop_after("select"):
             return
-        stages = DocumentStages(extract=extracted, select=selected)
-        model_url, tokenizer_stage = self._tokenizer(stages, given)
+        stages = DocumentStages(extract=extracted, select=rounds[-1].stage)
+        model_url, tokenizer_stage = self._tokenizer(stages, rounds[0], given)
         if self._stop_after("train-tokenizer"):
             return
-        tokenized = self._tokenize(stages, model_url)
+        tokenized = self._tokenize(stages, rounds[0], model_url)
         if self._stop_after("tokenize"):
             return
-        packed = self._pack(tokenized, model_url, tokenizer_stage)
+        packed = self._pack(planned[-1], tokenized, model_url, tokenizer_stage)
         if self._stop_after("pack"):
             return
         self._phases(packed)
@@ -127,89 +120,24 @@ class Build:
     def _stop_after(self, stage: str) -> bool:
         return self.options.until == stage
 
-    # -------------------------------------------------------------------------------------------- before anything
-
-    def _language_model(self) -> Path:
-        from filters.language import LanguageModel, default_model_path
-
-        named = self.recipe.language.model
-        path = self.recipe_path.parent / named if named else default_model_path()
-        known = LanguageModel(path).languages()
-        for language in self.recipe.run.languages:
-            if language != "*" and language not in known:
-                close = ", ".join(sorted(known & {language[:2], *difflib.get_close_matches(language, known)}))
-                raise RecipeError(
-                    f"{self.recipe_path}: run.languages: {language!r} is none of the {len(known)} codes that {path.name} "
-                    f"answers with" + (f"; near it are {close}" if close else "")
-                )
-        return path
-
-    def _given_tokenizer(self) -> str | None:
-        """URL of the model that the recipe names, checked; None where one is to be trained."""
-        from tokenizer_training.encode import load_encoder
-
-        named = self.recipe.tokenizer.model
-        if named is None:
-            return None
-        url = named if not files.is_local(named) else str((self.recipe_path.parent / named).resolve())
-        load_encoder(url)
-        return url
-
-    def _exams(self) -> list[Item] | None:
-        """The evaluation items that the recipe names; None where it names none."""
-        if self.recipe.decontaminate is None:
-            return None
-        from filters.exams.files import read_exams
-
-        items = read_exams(self.recipe.decontaminate.exams, self.recipe_path.parent, where=str(self.recipe_path))
-        if not items:
-            raise RecipeError(f"{self.recipe_path}: decontaminate.exams: their files have no item")
-        return items
-
-    def _scorers(self) -> _Scorers | None:
-        """The classifiers and word lists that the recipe names; None where it names none."""
-        if not self.recipe.scored_signals:
-            return None
-        from filters.classifier import Classifier
-        from filters.language import model_digest
-        from filters.word_lists import read_entries
-
-        folder, where = self.recipe_path.parent, str(self.recipe_path)
-        classifiers, digests = [], {}
-        for each in self.recipe.classifier:
-            path = folder / each.model
-            try:
-                Classifier(path, each.label, each.text)
-            except InputError as error:
-                raise RecipeError(f"{where}: classifier {each.name!r}: {error}") from error
-            digests[f"{schema.CLASSIFIER}{each.name}"] = model_digest(path)
-            classifiers.append(
-                ClassifierSettings(each.name, path.resolve(), each.label, each.text, frozenset(each.languages))
-            )
-        entries = {each.name: read_entries(each, folder, where=where) for each in self.recipe.word_list}
-        digests |= {f"{schema.WORDS_IN}{name}": found.digest for name, found in entries.items()}
-        return _Scorers(tuple(classifiers), entries, digests)
-
     # -------------------------------------------------------------------------------------------- stages
 
-    def _plan(self, inputs: list[InputFile]) -> str:
-        """Writes recipe and splits of a new run; checks those of an old one. Returns the plan's fingerprint."""
-        total = sum(file.file_bytes for file in inputs)
-        item_bytes = self.recipe.run.work_item_bytes or work_item_bytes(total)
-        identity = [file.identity for file in inputs]
-        plan = fingerprint("plan", schema.SCHEMA_VERSION, identity, item_bytes)
-        self._check_same_run(plan)
-        splits = make_splits(inputs, item_bytes)
+    def _plan(self, inputs: list[InputFile]) -> list[Planned]:
+        """Writes recipe and splits of a new run, or of one to which something is added; checks those of an old one."""
+        planned, splits = plan_additions(self.recipe, inputs)
+        self._check_same_run([each.fingerprint for each in planned])
         self.run.write_json(self.recipe.model_dump(mode="json"), "recipe.json")
         files.write_bytes(self.run.path("recipe.toml"), self.recipe_path.read_bytes())
         ipc.write_table(self._splits_url, splits, schema.SPLITS)
-        items = len(set(splits["item"].to_pylist()))
-        manifest = {"fingerprint": plan, "items": items, "splits": splits.num_rows, "input_bytes": total}
-        self.run.write_stage_manifest("plan", {**manifest, "files": len(inputs), "item_bytes": item_bytes})
+        items, total = planned[-1].items, sum(each.input_bytes for each in planned)
+        manifest = {"fingerprint": planned[-1].fingerprint, "items": items, "splits": splits.num_rows}
+        manifest |= {"files": len(inputs), "input_bytes": total, "additions": [each.to_json() for each in planned]}
+        self.run.write_stage_manifest("plan", manifest)
         self._say("plan", f"{len(inputs)} files, {total:,} bytes, {splits.num_rows} splits, {items} work items")
-        return plan
+        return planned
 
-    def _check_same_run(self, plan: str) -> None:
+    def _check_same_run(self, plan: list[str]) -> None:
+        """`plan` has the fingerprint of what the run began with, and of each addition."""
         if not files.exists(self.run.path("recipe.json")):
             return
         old = parse_recipe(self.run.read_json("recipe.json"), self.run.path("recipe.json"))
@@ -218,17 +146,24 @@ class Build:
                 f"{self.run.url}: holds the run {old.run.name!r}, the recipe {self.recipe_path} names "
                 f"{self.recipe.run.name!r}; give another --run-dir"
             )
-        if self.run.has_stage("plan") and self.run.stage_manifest("plan")["fingerprint"] != plan:
+        if not self.run.has_stage("plan"):
+            return
+        before = [each["fingerprint"] for each in self.run.stage_manifest("plan")["additions"]]
+        if plan[: len(before)] != before:
             raise RunDirectoryError(
                 f"{self.run.url}: was built from other sources than {self.recipe_path} lists (files, their content, or "
-                f"run.work_item_bytes changed); give another --run-dir"
+                f"run.work_item_bytes changed); name new files in an [[addition]] at the end, or give another --run-dir"
             )
+        if len(plan) > len(before):
+            self._unfinish("extract")
 
-    def _extract(self, plan: str, model: Path) -> Stage:
+    def _extract(self, begun: Planned, model: Path) -> Stage:
         digest = content_digest(model.read_bytes()).hex()
         lists = read_url_lists(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
         digests = {source: found.digest for source, found in lists.items()}
-        mark = extraction.extract_fingerprint(self.recipe, plan=plan, model_digest=digest, url_lists=digests)
+        mark = extraction.extract_fingerprint(
+            self.recipe, plan=begun.fingerprint, model_digest=digest, url_lists=digests
+        )
         stage = self._open("extract", mark)
         urls = {source: stage.file(f"url_lists.{source}.arrow") for source in lists}
         for source, found in lists.items():
@@ -274,18 +209,25 @@ class Build:
             extracted, stage.file("index.arrow"), stage.file("items.arrow")
         )
         items = self._items()
-        together = len(items)
-        if stage.finished() == [*items, together]:
-            self._say(stage.name, "was done before")
-        else:
+        if stage.finished() != items:
             build_index(exams, decontamination.gram_settings(recipe)).write(settings.index, settings.items)
             search.warm_up()
-            self._run_items(stage, items, decontamination.decontaminate_item, settings)
-            self._run_items(stage, [together], decontamination.exams_item, settings)
+        self._run_items(stage, items, decontamination.decontaminate_item, settings)
         self._close(stage, decontamination.KINDS, {})
         return stage
 
-    def _score(self, extracted: Stage, scorers: _Scorers | None) -> Stage | None:
+    def _exams_met(self, last: Planned, contaminated: Stage | None) -> None:
+        """Adds up what was found of each evaluation item, over all additions."""
+        if contaminated is None:
+            self._forget("exams", exams_met.KINDS)
+            return
+        mark = exams_met.exams_fingerprint(decontaminate=contaminated.fingerprint, plan=last.fingerprint)
+        stage = self._open("exams", mark)
+        settings = exams_met.ExamsSettings(contaminated, contaminated.file("items.arrow"), len(self._items()))
+        self._run_items(stage, [0], exams_met.exams_item, settings)
+        self._close(stage, exams_met.KINDS, {})
+
+    def _score(self, extracted: Stage, scorers: prerequisites.NamedScorers | None) -> Stage | None:
         """Asks classifiers and word lists about the documents; None where the recipe names none."""
         if scorers is None:
             self._forget("score", scoring.KINDS)
@@ -307,54 +249,67 @@ class Build:
         self._close(stage, scoring.KINDS, {"digests": dict(scorers.digests)})
         return stage
 
-    def _select(self, extracted: Stage, contaminated: Stage | None, scored: Stage | None) -> Stage:
-        mark = select_fingerprint(
+    def _select(
+        self, planned: list[Planned], extracted: Stage, contaminated: Stage | None, scored: Stage | None
+    ) -> list[Round]:
+        """Decides round after round; the last one's decisions are those of the run."""
+        rounds = plan_rounds(
+            self.run,
             self.recipe,
+            planned,
             extract=extracted.fingerprint,
             decontaminate=contaminated.fingerprint if contaminated is not None else None,
             score=scored.fingerprint if scored is not None else None,
         )
-        stage = self._open("select", mark)
-        items = self._items()
-        if stage.finished() == items:
-            self._say(stage.name, f"{len(items)} items were done before")
+        stage = self._open("select", rounds[-1].stage.fingerprint)
+        done = max((number for number, each in enumerate(rounds) if each.is_done), default=-1)
+        if done == len(rounds) - 1:
+            self._say(stage.name, f"{rounds[-1].items} items were done before")
         else:
-            splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
-            documents = [record.counts["documents"] for record in extracted.records()]
-            parts, first_ids = divide(documents, numbers(splits["item"]))
+            duplicates.warm_up()
+        splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
+        item_of_split = numbers(splits["item"])
+        documents = [record.counts["documents"] for record in extracted.records()]
+        for number in range(done + 1, len(rounds)):
+            counted = documents[: rounds[number].items]
+            parts, first_ids = divide(counted, item_of_split)
             settings = SelectSettings(
                 recipe=self.recipe,
                 profiles=load_profiles(self.recipe),
                 signals=extracted,
-                documents=sum(documents),
+                documents=sum(counted),
                 parts=parts,
                 first_ids=first_ids,
                 sources=SourceRanges.of_splits(splits["source"].to_pylist()),
                 contamination=contaminated,
                 scores=scored,
+                settled=Settled.of(rounds[number - 1].stage, rounds[number - 1].items, item_of_split)
+                if number
+                else None,
             )
-            duplicates.warm_up()
-            self._run_select(stage, settings)
-        totals = self._close(stage, SELECT_KINDS, {})
+            self._run_select(rounds[number], settings)
+        more = {"additions": decided_counts(stage, planned)} if len(planned) > 1 else {}
+        totals = self._close(stage, SELECT_KINDS, more)
         forget_steps(stage)
         for line in loss_warnings(source_copies(totals), self.recipe.dedup.max_loss):
             self._say(stage.name, f"warning: {line}")
-        return stage
+        return rounds
 
-    def _run_select(self, stage: Stage, settings: SelectSettings) -> None:
+    def _run_select(self, decided: Round, settings: SelectSettings) -> None:
+        stage = decided.stage
         units, steps = units_of(settings), steps_stage(stage)
         options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(settings.parts))
         started, before = time.monotonic(), len(steps.finished())
         with StageWatch(self.console, steps, items=units, done=before):
             run_pipeline(Select(stage, settings), options, name=stage.name)
-        self._check_recorded(stage, self._items())
+        self._check_recorded(stage, list(range(decided.items)))
         again = f" ({before} of {units} units were done before)" if before else ""
         self._say(stage.name, f"{settings.documents:,} documents in {time.monotonic() - started:.1f} s{again}")
 
-    def _tokenizer(self, stages: DocumentStages, given: str | None) -> tuple[str, str]:
-        """URL of the tokenizer's model, and its fingerprint."""
+    def _tokenizer(self, stages: DocumentStages, first: Round, given: str | None) -> tuple[str, str]:
+        """URL of the tokenizer's model, and its fingerprint. A trained one saw the documents of the first round."""
         digest = content_digest(files.read_bytes(given)).hex() if given is not None else None
-        mark = tokenizer.tokenizer_fingerprint(self.recipe, select=stages.select.fingerprint, model_digest=digest)
+        mark = tokenizer.tokenizer_fingerprint(self.recipe, select=first.stage.fingerprint, model_digest=digest)
         stage = self._open("train-tokenizer", mark)
         url = tokenizer.model_url(stage)
         if given is not None:
@@ -362,7 +317,8 @@ class Build:
                 files.write_bytes(url, files.read_bytes(given))
             self._close(stage, tokenizer.KINDS, {"model": self.recipe.tokenizer.model})
             return url, mark
-        kept = packing.domain_totals(stages.select.records(), "kept_bytes")
+        items = list(range(first.items))
+        kept = packing.domain_totals(map(stages.select.record, items), "kept_bytes")
         by_language: dict[str, int] = {}
         for domain, size in kept.items():
             language = domain.partition(".")[2]
@@ -375,7 +331,6 @@ class Build:
         thresholds = sampling_thresholds(
             by_language, budget_bytes=self.recipe.tokenizer.sample_bytes, weights=self.recipe.tokenizer.weights
         )
-        items = self._items()
         sampling = tokenizer.sample_settings(self.recipe, stages, thresholds)
         training = len(items)
         if stage.finished() == [*items, training]:
@@ -386,9 +341,10 @@ class Build:
         self._close(stage, tokenizer.KINDS, {})
         return url, mark
 
-    def _tokenize(self, stages: DocumentStages, model: str) -> Stage:
+    def _tokenize(self, stages: DocumentStages, first: Round, model: str) -> Stage:
+        """A later round changes no document of an earlier one, so that the first says under which settings all are."""
         digest = content_digest(files.read_bytes(model)).hex()
-        mark = tokenization.tokenize_fingerprint(select=stages.select.fingerprint, model_digest=digest)
+        mark = tokenization.tokenize_fingerprint(select=first.stage.fingerprint, model_digest=digest)
         stage = self._open("tokenize", mark)
         self._run_items(
             stage,
@@ -399,11 +355,12 @@ class Build:
         self._close(stage, tokenization.KINDS, {})
         return stage
 
-    def _pack(self, tokenized: Stage, model: str, tokenizer_fingerprint: str) -> Stage:
+    def _pack(self, last: Planned, tokenized: Stage, model: str, tokenizer_fingerprint: str) -> Stage:
         from tokenizer_training.encode import load_encoder
 
         encoder = load_encoder(model)
-        stage = self._open("pack", packing.pack_fingerprint(self.recipe, tokenize=tokenized.fingerprint))
+        mark = packing.pack_fingerprint(self.recipe, tokenize=tokenized.fingerprint, plan=last.fingerprint)
+        stage = self._open("pack", mark)
         rows = packing.plan_shards(
             tokenized.records(),
             target_bytes=self.recipe.shards.target_bytes,
@@ -463,15 +420,18 @@ class Build:
     def _open(self, name: str, mark: str) -> Stage:
         """The stage under its fingerprint. What an older one left no longer counts as done, here and after it."""
         if self.run.has_stage(name) and self.run.stage_manifest(name)["fingerprint"] != mark:
-            for later in STAGES[STAGES.index(name) :]:
-                self.run.remove_stage_manifest(later)
+            self._unfinish(name)
         return self.run.stage(name, mark)
+
+    def _unfinish(self, name: str) -> None:
+        """A stage and those after it no longer count as done."""
+        for later in STAGES[STAGES.index(name) :]:
+            self.run.remove_stage_manifest(later)
 
     def _forget(self, name: str, kinds: tuple[str, ...]) -> None:
         """Deletes what a stage left that the recipe no longer has; what went by it no longer counts as done."""
         if self.run.has_stage(name):
-            for later in STAGES[STAGES.index(name) :]:
-                self.run.remove_stage_manifest(later)
+            self._unfinish(name)
         for folder in (self.run.path("stages", name), *(self.run.path(kind) for kind in kinds)):
             files.remove_tree(folder)
 

@@ -1,18 +1,15 @@
-"""decontaminate: documents → which evaluation items each contains; then, over all, what was found of each item.
+"""decontaminate: documents → which evaluation items each contains.
 
 Reads   documents/FP/ITEM.arrow; the index of the exams, which the driver writes: stages/decontaminate/FP/index.arrow and
         items.arrow
-Writes  contamination/FP/ITEM.arrow (schema.CONTAMINATION), row for row beside documents; last, as one work item more,
-        exams/FP/ITEM.arrow (schema.EXAMS)
+Writes  contamination/FP/ITEM.arrow (schema.CONTAMINATION), row for row beside documents
 Invariant  nothing is judged: threshold and action are `select`'s, so another one leaves this stage alone
-Cost    see filters.decontamination; memory: one batch of documents, and the index, which a machine's workers share.
-        The last item reads the matches of all others: little, but one file after the other
+Cost    see filters.decontamination; memory: one batch of documents, and the index, which a machine's workers share
 """
 
 import dataclasses
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,7 +21,7 @@ from filters.decontamination import Match, find_items
 from filters.exams.grams import GramSettings
 from filters.exams.index import ExamIndex, open_index
 
-KINDS = ("contamination", "exams")
+KINDS = ("contamination",)
 VERSION = 1
 
 
@@ -89,35 +86,3 @@ def decontaminate_item(stage: Stage, item: int, settings: DecontaminateSettings)
 
     written = ipc.write_batches(stage.output("contamination", item), schema.CONTAMINATION, batches())
     return ItemRecord(item=item, outputs={"contamination": written}, counts=counts)
-
-
-def exams_item(stage: Stage, item: int, settings: DecontaminateSettings) -> ItemRecord:
-    """Adds up the matches of all work items before this one."""
-    rows = settings.open_index().items
-    found: dict[tuple[str, str], tuple[float, int]] = {}  # exam and item → highest coverage, documents
-    for part in range(item):
-        table = ipc.open_table(
-            stage.output("contamination", part), schema.CONTAMINATION, columns=["coverage", "matches"]
-        )
-        for matches in table.filter(pc.greater(table["coverage"], 0))["matches"].to_pylist():
-            best: dict[tuple[str, str], float] = {}
-            for match in matches:
-                name = match["exam"], match["item"]
-                best[name] = max(best.get(name, 0.0), match["coverage"])
-            for name, coverage in best.items():
-                before, documents = found.get(name, (0.0, 0))
-                found[name] = max(before, coverage), documents + 1
-    matchable: dict[tuple[str, str], bool] = {}
-    for exam, name, grams in zip(*(rows[column].to_pylist() for column in ("exam", "item", "grams")), strict=True):
-        matchable[exam, name] = matchable.get((exam, name), False) or grams > 0
-    names = sorted(matchable)
-    columns = [
-        [exam for exam, _ in names],
-        [name for _, name in names],
-        [matchable[name] for name in names],
-        np.array([found.get(name, (0.0, 0))[0] for name in names], np.float32),
-        np.array([found.get(name, (0.0, 0))[1] for name in names], np.uint32),
-    ]
-    table = pa.table(dict(zip(schema.EXAMS.names, columns, strict=True)), schema=schema.EXAMS)
-    written = ipc.write_table(stage.output("exams", item), table, schema.EXAMS)
-    return ItemRecord(item=item, outputs={"exams": written}, counts={"items": len(names), "items_met": len(found)})

@@ -47,8 +47,8 @@ class PackSettings:
     tokenizer: str  # fingerprint
 
 
-def pack_fingerprint(recipe: Recipe, *, tokenize: str) -> str:
-    return fingerprint("pack", VERSION, tokenize, recipe.shards, recipe.run.seed)
+def pack_fingerprint(recipe: Recipe, *, tokenize: str, plan: str) -> str:
+    return fingerprint("pack", VERSION, tokenize, plan, recipe.shards, recipe.run.seed)
 
 
 def plan_shards(

@@ -28,15 +28,16 @@ from corpus.errors import RecipeError
 from corpus.feed.phases import plan_phases
 from corpus.reasons import BYTE_LOSSES, Outcome, Reason
 from corpus.recipe import GIB, MIB, Phase, Recipe, load_recipe, parse_recipe
+from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule
 from filters.rules import load_profiles
+from pipelines.additions import Planned, plan_rounds
 from pipelines.cli import main
 from pipelines.commands.documents import FIELDS
 from pipelines.decontamination import decontaminate_fingerprint
 from pipelines.extraction import extract_fingerprint
 from pipelines.packing import pack_fingerprint
 from pipelines.scoring import score_fingerprint
-from pipelines.selection.settings import select_fingerprint
 from pipelines.tokenizer import tokenizer_fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,6 +131,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[[source]]`": settings.Source,
     "Fields": settings.FieldNames,
     "Copies of a source": settings.SourceDedup,
+    "`[[addition]]`": settings.Addition,
     "`[extract]`": settings.Extract,
     "`[language]`": settings.LanguageIdentification,
     "`[normalise]`": settings.Normalise,
@@ -236,6 +238,7 @@ def test_recipe_page_has_every_key_with_its_range_and_default(heading: str) -> N
 BASE: dict[str, Any] = {
     "run": {"name": "a"},
     "source": [{"name": "web", "inputs": ["*"], "profile": "own", "respect": ["noindex"]}],
+    "addition": [{"name": "a", "inputs": {"web": ["a"]}}],
     "line_rules": {"repeated": True},
     "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
     "classifier": [{"name": "c", "model": "a"}],
@@ -251,12 +254,14 @@ BASE: dict[str, Any] = {
 }
 # fmt: off
 CHANGED: dict[str, dict[str, Any]] = {
-    "`[run]`": {"name": "b", "seed": 1, "languages": ["zh"], "work_item_bytes": MIB, "max_failed_fraction": 0.5},
+    "`[run]`": {"name": "b", "seed": 1, "languages": ["zh"], "work_item_bytes": MIB, "max_failed_fraction": 0.5,
+        "decide_again": True},
     "`[[source]]`": {"name": "books", "kind": "books", "format": "jsonl", "inputs": ["x"], "prefix": "x",
         "fields": {"text": "content"}, "profile": "none", "licence": "MIT", "trust_language_hint": True,
         "block_domains": ["x"], "block_urls": ["x"], "block_words": ["x"], "respect": ["noai"],
         "respect_agents": ["a"], "opt_out_domains": ["x"], "dedup": {"near": False}},
     "Copies of a source": {"url": True, "exact": False, "near": False},
+    "`[[addition]]`": {"name": "b", "inputs": {"web": ["b"]}},
     "Fields": {"text": "t", "id": "i", "url": "u", "date": "d", "language": "l", "licence": "c"},
     "`[extract]`": {"extractor": "resiliparse", "max_record_bytes": MIB, "max_page_bytes": MIB, "max_nodes": 1000, "max_depth": 100,
         "page_seconds": 1.0, "page_memory_bytes": 1024 * MIB, "repair_mojibake": False, "language_screen": False,
@@ -314,13 +319,17 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     assert exams is not None
     items = str([exam.model_dump() for exam in exams.exams])  # as above
     digests = {str(each.name): str(each.model_dump()) for each in (*recipe.classifier, *recipe.word_list)}  # as above
+    planned = [Planned(name, str(name), 1, 1, 1, items) for items, name in ((1, None), (2, "addition"))]
+    rounds = plan_rounds(
+        RunDirectory("run"), recipe, planned, extract="extract", decontaminate="decontaminate", score=None
+    )
     return {
         "extract": extract_fingerprint(recipe, plan="plan", model_digest=model, url_lists=lists),
         "decontaminate": decontaminate_fingerprint(exams, extract="extract", items_digest=items),
         "score": score_fingerprint(recipe, extract="extract", digests=digests),
-        "select": select_fingerprint(recipe, extract="extract", decontaminate="decontaminate"),
+        "select": rounds[-1].stage.fingerprint,
         "train-tokenizer": tokenizer_fingerprint(recipe, select="select", model_digest=given),
-        "pack": pack_fingerprint(recipe, tokenize="tokenize"),
+        "pack": pack_fingerprint(recipe, tokenize="tokenize", plan="plan"),
         "phases": str(recipe.phase),
     }
 
@@ -335,7 +344,7 @@ def test_recipe_page_says_which_stage_runs_again(heading: str) -> None:
     for key, value in CHANGED[heading].items():
         table = copy.deepcopy(BASE)
         if key == "name" and heading == "`[[source]]`":
-            table["phase"] = []
+            table["phase"] = table["addition"] = []
         place_of(table, heading)[key] = value
         after = fingerprints(parse_recipe(table, "changed"))
         first = next((stage for stage in before if before[stage] != after[stage]), "nothing")

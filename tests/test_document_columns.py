@@ -42,7 +42,7 @@ def extracted(folder: Path, source: dict[str, Any]) -> list[dict[str, Any]]:
     """Documents and signals of one source, row for row."""
     recipe = parse_recipe({"run": {"name": "r"}, "source": [{"name": "s", **source}]}, "r")
     run = RunDirectory(str(folder / "run"))
-    table = make_splits(list_inputs(recipe, folder, where="r"), 1 << 20)
+    table = make_splits(list_inputs(recipe, folder, where="r"), {0: 1 << 20})
     ipc.write_table(run.path("splits.arrow"), table, table.schema)
     settings = ExtractSettings.of(recipe, splits=run.path("splits.arrow"), model=default_model_path(), helper=False)
     stage = run.stage("extract", "x")

@@ -44,7 +44,7 @@ def test_a_recursive_glob_gives_each_file_as_a_page_named_by_its_path(tmp_path: 
         assert not any(file.divisible for file in found)
         for file in found:
             assert file.file.endswith("/" + file.path)
-    table = make_splits(found, 1 << 16)
+    table = make_splits(found, {0: 1 << 16})
     assert set(table["item"].to_pylist()) == {0}  # many files an item
     (page,) = read_split(Split(0, "s", "html", found[0].file, 0, 9, found[0].file_bytes, found[0].path), LIMITS)
     assert isinstance(page, Page)

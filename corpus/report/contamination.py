@@ -1,6 +1,6 @@
 """What a run found of the benchmarks that its recipe names: items and documents, exam by exam.
 
-Reads   exams/FP/ITEM.arrow, the manifest of `decontaminate`, the counts of `select`
+Reads   exams/FP/00000.arrow, the counts of `select`
 Cost    one small file, whatever the run's size
 """
 
@@ -32,9 +32,7 @@ class ExamReport:
 
 def exam_reports(run: RunDirectory, threshold: float, select_counts: Mapping[str, int]) -> tuple[ExamReport, ...]:
     """A report for each exam, by name. Raises DamageError where the file cannot be read."""
-    stage = run.current_stage("decontaminate")
-    last = stage.finished()[-1]
-    table = ipc.open_table(stage.output("exams", last), schema.EXAMS).combine_chunks()
+    table = ipc.open_table(run.current_stage("exams").output("exams", 0), schema.EXAMS).combine_chunks()
     exams = np.array(table["exam"].to_pylist(), dtype=str)
     found = numbers(table["coverage"]) >= np.float32(threshold)
     matchable = booleans(table["matchable"])

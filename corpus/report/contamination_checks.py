@@ -45,8 +45,9 @@ def check_exams(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding
     """What was found of every item, against the matches of all work items."""
     best: dict[tuple[str, str], float] = {}
     documents: Counter[tuple[str, str]] = Counter()
-    for item in range(record.item):
-        table = ipc.open_table(stage.output("contamination", item), schema.CONTAMINATION, columns=["matches"])
+    searched = stage.run.current_stage("decontaminate")
+    for item in searched.finished():
+        table = ipc.open_table(searched.output("contamination", item), schema.CONTAMINATION, columns=["matches"])
         for matches in table["matches"].to_pylist():
             for match in matches:
                 key = match["exam"], match["item"]

@@ -16,7 +16,7 @@ STAGE_OF = {
     "signals": "extract",
     "failed": "extract",
     "contamination": "decontaminate",
-    "exams": "decontaminate",
+    "exams": "exams",
     "scores": "score",
     "decisions": "select",
     "edges": "select",

@@ -55,6 +55,17 @@ class Losses:
 
 
 @dataclasses.dataclass(frozen=True)
+class Addition:
+    """What a run began with (`name` is None), or inputs that were added to it. Documents are 0 before `select`."""
+
+    name: str | None
+    files: int
+    input_bytes: int
+    documents: int
+    kept: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Domain:
     """A source in a language; numbers of stages that are not finished are 0."""
 
@@ -106,6 +117,7 @@ class Statistics:
     unfinished: tuple[str, ...]  # of the stages that the recipe has
     funnels: tuple[Funnel, ...]
     losses: Losses | None
+    additions: tuple[Addition, ...]  # the first is what the run began with
     domains: tuple[Domain, ...]
     tokenizer: Tokenizer | None
     phases: tuple[Phase, ...]
@@ -136,7 +148,7 @@ def read_statistics(run: RunDirectory) -> Statistics:
     Raises RunDirectoryError for what is no run directory, DamageError for a file that cannot be read.
     """
     given = run.read_json("recipe.json")
-    without = {"decontaminate"} if given.get("decontaminate") is None else set()
+    without = {"decontaminate", "exams"} if given.get("decontaminate") is None else set()
     if not (given.get("classifier") or given.get("word_list")):
         without.add("score")
     manifests = {stage: run.stage_manifest(stage) for stage in STAGES if run.has_stage(stage)}
@@ -150,12 +162,11 @@ def read_statistics(run: RunDirectory) -> Statistics:
         unfinished=tuple(stage for stage in STAGES if stage not in {*manifests, *without}),
         funnels=funnels,
         losses=_losses(counts["extract"]) if "extract" in counts else None,
+        additions=_additions(manifests),
         domains=_domains(counts, shards),
         tokenizer=_tokenizer(run, manifests) if "pack" in manifests else None,
         phases=phases_of(read_plan(run)) if "phases" in manifests else (),
-        exams=exam_reports(run, _threshold(run, manifests), counts.get("select", {}))
-        if "decontaminate" in manifests
-        else (),
+        exams=exam_reports(run, _threshold(run, manifests), counts.get("select", {})) if "exams" in manifests else (),
         scores=score_reports(counts.get("score", {})),
         word_lists=word_list_reports(counts.get("score", {})),
         personal_data=personal_reports(settings_in_force(run).privacy, counts["extract"], counts.get("select", {}))
@@ -172,7 +183,7 @@ def _threshold(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> fl
     """The coverage that `select` went by; the latest recipe's where it has not run with exams yet."""
     in_force = settings_in_force(run).decontaminate
     if in_force is None:
-        in_force = parse_recipe(manifests["decontaminate"]["recipe"], run.url).decontaminate
+        in_force = parse_recipe(manifests["exams"]["recipe"], run.url).decontaminate
     return in_force.coverage if in_force is not None else 1.0
 
 
@@ -228,6 +239,16 @@ def _broken_domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) 
 
 def _losses(counts: Counts) -> Losses:
     return Losses(counts["input_bytes"], counts["lost_bytes"], by_suffix(counts, "lost_ranges"))
+
+
+def _additions(manifests: Mapping[str, dict[str, Any]]) -> tuple[Addition, ...]:
+    planned = manifests["plan"]["additions"] if "plan" in manifests else []
+    selected = manifests.get("select", {})
+    decided = selected.get("additions", [selected.get("counts", {})] if len(planned) == 1 else [{}] * len(planned))
+    return tuple(
+        Addition(each["name"], each["files"], each["input_bytes"], found.get("documents", 0), found.get("kept", 0))
+        for each, found in zip(planned, decided, strict=True)
+    )
 
 
 def _domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) -> tuple[Domain, ...]:

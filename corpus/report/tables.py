@@ -4,6 +4,7 @@ On a terminal a cell that does not fit is folded onto the next line; in a pipe a
 are never read as markup, and what comes from the web goes through corpus.report.plain first.
 """
 
+import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -59,8 +60,8 @@ def cell(value: Any) -> str:
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
-    """The funnel, lost bytes, evaluation items, scores, word lists, line rules, copies, personal data, domains, phases; what
-    is not there yet is left out.
+    """The funnel, lost bytes, additions, evaluation items, scores, word lists, line rules, copies, personal data, domains,
+    phases; what is not there yet is left out.
     """
     tables = [funnel_table(statistics.funnels)]
     losses = statistics.losses
@@ -68,6 +69,9 @@ def statistics_tables(statistics: Statistics) -> list[Table]:
         share = losses.lost_bytes / losses.input_bytes if losses.input_bytes else 0.0
         title = f"lost input: {losses.lost_bytes:,} of {losses.input_bytes:,} bytes ({share:.2%})"
         tables.append(table_of(("reason", "ranges"), losses.ranges.items(), title=title))
+    if len(statistics.additions) > 1:
+        rows = [(each.name or "begun with", *dataclasses.astuple(each)[1:]) for each in statistics.additions]
+        tables.append(table_of(("addition", "files", "bytes", "documents", "kept"), rows, title="additions"))
     if statistics.exams:
         tables.append(exams_table(statistics.exams))
     if statistics.scores:

@@ -43,8 +43,8 @@ from corpus.seeds import content_digest
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 
-_OF_INPUT = ("extract", "score", "select", "tokenize")
-_WITH_RECORDS = ("extract", "decontaminate", "score", "select", "train-tokenizer", "tokenize", "pack")
+_OF_INPUT = ("extract", "decontaminate", "score", "select", "tokenize")
+_WITH_RECORDS = ("extract", "decontaminate", "exams", "score", "select", "train-tokenizer", "tokenize", "pack")
 
 #: Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]
@@ -172,8 +172,6 @@ def _check_manifest(run: RunDirectory, stage: Stage, records: int, totals: Count
     name = f"stages/{stage.name}.json"
     manifest = run.stage_manifest(stage.name)
     expected = run.stage_manifest("plan")["items"] if stage.name in _OF_INPUT else manifest["items"]
-    if stage.name == "decontaminate":
-        expected = run.stage_manifest("plan")["items"] + 1  # the last adds up the others
     if records != expected or records != manifest["items"]:
         detail = f"{records} records of work items, {expected} expected, the manifest says {manifest['items']}"
         yield Finding(Check.MISSING, name, detail)
@@ -202,9 +200,10 @@ def _check_contents(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[F
         if stage.name == "extract":
             yield from _check_extracted(stage, record)
         elif stage.name == "decontaminate":
-            check = check_exams if "exams" in record.outputs else check_contamination
-            kind = next(iter(record.outputs))
-            yield from check(stage, record, _name(stage.run, stage.output(kind, record.item)))
+            yield from check_contamination(stage, record, _name(stage.run, stage.output("contamination", record.item)))
+        elif stage.name == "exams":
+            if "decontaminate" not in seen.damaged:
+                yield from check_exams(stage, record, _name(stage.run, stage.output("exams", record.item)))
         elif stage.name == "score":
             yield from check_scores(stage, record, _name(stage.run, stage.output("scores", record.item)))
         elif stage.name == "select":

@@ -1,8 +1,9 @@
 """Inputs → splits → work items: the plan of a run, a function of the inputs alone.
 
-Files are put in the order of (source, file name, digest), so neither the order in which globs are listed nor the folder
+Files are put in the order of (addition, source, file name, digest), so neither the order in which globs are listed nor the folder
 they lie in reaches a byte of output. A work item holds about `item_bytes` of one source; its size follows from the total
-input, never from the number of workers. Memory: a row a split.
+input of its addition, never from the number of workers; so an addition leaves the splits and work items before it as they
+are. Memory: a row a split.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ import io
 import posixpath
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
@@ -21,7 +22,7 @@ import pyarrow.compute
 
 from corpus import schema
 from corpus.errors import InputError
-from corpus.recipe import GIB, MIB, Recipe, Source
+from corpus.recipe import GIB, MIB, Addition, Recipe, Source
 from corpus.sources.compressed import codec_of
 from corpus.sources.records import Fields, Split
 from corpus.sources.stored_bytes import StoredBytes
@@ -46,6 +47,7 @@ REMOTE_REQUESTS = 16
 class InputFile:
     """A file of a source, with the identity that fingerprints take: name, size, digest; not its folder."""
 
+    addition: int  # 0: what the run began with
     source: str
     kind: str
     format: str
@@ -73,28 +75,51 @@ def work_item_bytes(total_bytes: int) -> int:
     return max(SMALLEST_ITEM_BYTES, min(LARGEST_ITEM_BYTES, total_bytes // ITEMS_AIM))
 
 
+def item_bytes_of(inputs: Iterable[InputFile], stated: int | None) -> dict[int, int]:
+    """Addition → bytes of its work items: as the recipe states them, else by its total."""
+    totals: dict[int, int] = {}
+    for file in inputs:
+        totals[file.addition] = totals.get(file.addition, 0) + file.file_bytes
+    return {addition: stated or work_item_bytes(total) for addition, total in totals.items()}
+
+
 def list_inputs(recipe: Recipe, folder: Path, *, where: str) -> list[InputFile]:
     """Every file of every source, in plan order; globs are relative to `folder`, lists of paths are read.
 
-    Raises InputError for a glob that matches nothing or a file that cannot be read.
+    A file belongs to the first addition that names it; what none names, the run began with. Raises InputError for a glob that
+    matches nothing, a file that cannot be read, or a run that would begin with nothing.
     """
     found: list[InputFile] = []
     for source in recipe.source:
-        located = _located(source, folder, where=where)
-        if all(map(files.is_local, located)):
-            found += map(_input_file, repeat(source), located, located.values())
+        located = _located(source, recipe.addition, folder, where=where)
+        names, paths, additions = list(located), *zip(*located.values(), strict=True)
+        if all(map(files.is_local, names)):
+            found += map(_input_file, repeat(source), names, paths, additions)
         else:
             with ThreadPoolExecutor(REMOTE_REQUESTS) as pool:
-                found += pool.map(_input_file, repeat(source), located, located.values())
-    return sorted(found, key=lambda file: (file.source, file.name, file.digest, file.path, file.file))
+                found += pool.map(_input_file, repeat(source), names, paths, additions)
+    _check_additions(recipe, found, where)
+    return sorted(found, key=lambda file: (file.addition, file.source, file.name, file.digest, file.path, file.file))
 
 
-def _located(source: Source, folder: Path, *, where: str) -> dict[str, str]:
-    """Files of a source, each with its path below what was asked for."""
-    found: dict[str, str] = {}
-    for pattern in source.inputs:
-        for file, path in located(pattern, folder, source.prefix, where=f"{where}: source {source.name!r}").items():
-            found.setdefault(file, path)
+def _check_additions(recipe: Recipe, inputs: Sequence[InputFile], where: str) -> None:
+    """Raises InputError where the run would begin with no file, or an addition adds none."""
+    numbers = {file.addition for file in inputs}
+    if 0 not in numbers:
+        raise InputError(f"{where}: additions name every file of the sources, so the run would begin with none")
+    for number, addition in enumerate(recipe.addition, 1):
+        if number not in numbers:
+            raise InputError(f"{where}: addition {addition.name!r}: earlier additions name every file of it")
+
+
+def _located(source: Source, additions: Sequence[Addition], folder: Path, *, where: str) -> dict[str, tuple[str, int]]:
+    """Files of a source, each with its path below what was asked for, and its addition."""
+    asked = [(f"addition {each.name!r}", each.inputs.get(source.name, []), at) for at, each in enumerate(additions, 1)]
+    found: dict[str, tuple[str, int]] = {}
+    for who, patterns, addition in [*asked, (f"source {source.name!r}", source.inputs, 0)]:
+        for pattern in patterns:
+            for file, path in located(pattern, folder, source.prefix, where=f"{where}: {who}").items():
+                found.setdefault(file, (path, addition))
     return found
 
 
@@ -145,13 +170,14 @@ def _resolve(name: str, prefix: str | None, folder: Path) -> str:
     return files.join(base, name)
 
 
-def _input_file(source: Source, file: str, path: str) -> InputFile:
+def _input_file(source: Source, file: str, path: str, addition: int) -> InputFile:
     try:
         size, head, digest = files.sized_digest(file)
     except (OSError, ValueError, ImportError) as error:
         raise InputError(f"{file}: cannot be read: {_line(error)}") from error
     packed = codec_of(StoredBytes(io.BytesIO(head), size=len(head))) is not None
     return InputFile(
+        addition=addition,
         source=source.name,
         kind=source.kind,
         format=source.format,
@@ -164,19 +190,21 @@ def _input_file(source: Source, file: str, path: str) -> InputFile:
     )
 
 
-def make_splits(inputs: list[InputFile], item_bytes: int) -> pa.Table:
-    """`splits.arrow`: files divided into even ranges of at most `item_bytes`, grouped into work items."""
+def make_splits(inputs: list[InputFile], item_bytes: Mapping[int, int]) -> pa.Table:
+    """`splits.arrow`: files divided into even ranges of at most `item_bytes` of their addition, grouped into work items."""
     rows: list[tuple[int, int, InputFile, int, int]] = []
-    item, filled, previous = -1, 0, ""
+    item, filled, previous = -1, 0, (0, "")
     for file in inputs:
-        for begin, end in _ranges(file, item_bytes):
-            if file.source != previous or filled + (end - begin) > item_bytes:
-                item, filled, previous = item + 1, 0, file.source
+        most, group = item_bytes[file.addition], (file.addition, file.source)
+        for begin, end in _ranges(file, most):
+            if group != previous or filled + (end - begin) > most:
+                item, filled, previous = item + 1, 0, group
             filled += end - begin
             rows.append((len(rows), item, file, begin, end))
     columns = {
         "split": [number for number, *_ in rows],
         "item": [item for _, item, *_ in rows],
+        "addition": [file.addition for _, _, file, *_ in rows],
         "source": [file.source for _, _, file, *_ in rows],
         "kind": [file.kind for _, _, file, *_ in rows],
         "format": [file.format for _, _, file, *_ in rows],

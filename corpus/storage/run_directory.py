@@ -20,7 +20,10 @@ from corpus.errors import DamageError, RunDirectoryError
 from corpus.storage import files
 from corpus.storage.ipc import Written
 
-STAGES = ("plan", "extract", "decontaminate", "score", "select", "train-tokenizer", "tokenize", "pack", "phases")
+STAGES = (
+    *("plan", "extract", "decontaminate", "exams", "score"),
+    *("select", "train-tokenizer", "tokenize", "pack", "phases"),
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -144,7 +144,11 @@ def find_candidates(desk: Desk, unit: int) -> None:
     """Candidate pairs of a range of band hashes, and the rows of its large buckets."""
     rows = desk.receive("bands", unit)
     found = duplicates.buckets(rows["band_hash"], rows["doc_id"])
-    desk.send_to_parts("pairs", unit, {"first": found.first, "second": found.second}, found.first)
+    new = np.flatnonzero(
+        ~desk.settings.is_settled(found.second)
+    )  # the larger id: of a pair both are settled, or one is new
+    first, second = found.first[new], found.second[new]
+    desk.send_to_parts("pairs", unit, {"first": first, "second": second}, first)
     desk.send_to_parts("crowded", unit, {"band_hash": found.band_hash, "doc_id": found.doc_id}, found.doc_id)
 
 

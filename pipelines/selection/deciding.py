@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import booleans, numbers
+from corpus.errors import DamageError
 from corpus.reasons import DUPLICATES, Reason
 from corpus.storage import ipc
 from corpus.storage.ipc import Written
@@ -26,7 +27,7 @@ from filters.contaminated import Verdicts
 from filters.duplicates import Removals
 from pipelines.selection.copies import removed, represented
 from pipelines.selection.judging import CODE_OF, REASONS, Judged, contamination_of, judged_part, of_source
-from pipelines.selection.settings import NEAR, Desk, SourceRanges
+from pipelines.selection.settings import NEAR, Desk, SelectSettings, SourceRanges
 from pipelines.transforms.metrics import count
 
 _REASON_OF = {
@@ -85,6 +86,19 @@ def edits_column(edits: Mapping[int, Sequence[Edit]], kept: NDArray[np.bool_]) -
     lengths[[row + 1 for row in rows]] = [len(edits[row]) for row in rows]
     values = pa.array([edit._asdict() for row in rows for edit in edits[row]], EDITS.value_type)
     return pa.ListArray.from_arrays(pa.array(np.cumsum(lengths, dtype=np.int32)), values, type=EDITS)
+
+
+def carried(before: pa.Table, decided: pa.Table) -> pa.Table:
+    """What an earlier round decided about a work item, clusters enlarged by the copies that came since.
+
+    `decided` is what `decide` says of the same documents: it keeps those that were kept.
+    """
+    if not before["doc_id"].equals(decided["doc_id"]) or not before["kept"].equals(decided["kept"]):
+        raise DamageError("an earlier round's decisions are not row for row beside signals/; build again")
+    kept = booleans(before["kept"])
+    sizes = numbers(before["cluster_size"]) + numbers(decided["cluster_size"]) - kept
+    place = before.schema.get_field_index("cluster_size")
+    return before.set_column(place, before.schema.field(place), pa.array(sizes.astype(np.uint32)))
 
 
 def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts | None = None) -> dict[str, int]:
@@ -148,12 +162,11 @@ def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int, beside: Ma
     url = settings.signals.output("signals", item)
     signals = ipc.open_table(url, columns=["doc_id", "source", "language", "bytes"]).combine_chunks()
     decisions = decided.slice(begin, signals.num_rows)
-    kept = booleans(decisions["kept"])
     verdicts = contamination_of(settings, item, signals)
-    kinds = kinds_that_are("replace", settings.recipe.privacy)
-    personal = replacements(ipc.open_table(url, columns=["personal_data"])["personal_data"], kinds)
-    for name, edits in (("cuts", verdicts.cuts if verdicts is not None else {}), ("replacements", personal)):
-        decisions = decisions.append_column(schema.DECISIONS.field(name), edits_column(edits, kept))
+    if (before := settings.settled_decisions(item)) is not None:
+        decisions = carried(ipc.open_table(before, schema.DECISIONS), decisions)
+    else:
+        decisions = _with_edits(decisions, settings, url, verdicts)
     written = ipc.write_table(desk.stage.output("decisions", item), decisions, schema.DECISIONS)
     counts = decision_counts(signals, decisions, verdicts)
     counts |= copy_counts(decisions, signals["source"], settings.sources)
@@ -161,6 +174,16 @@ def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int, beside: Ma
     desk.stage.finish(record)
     count(desk.stage.name, record)
     return begin + signals.num_rows
+
+
+def _with_edits(decisions: pa.Table, settings: SelectSettings, signals_url: str, verdicts: Verdicts | None) -> pa.Table:
+    """schema.DECISIONS: with what of the kept documents' texts is used otherwise."""
+    kept = booleans(decisions["kept"])
+    kinds = kinds_that_are("replace", settings.recipe.privacy)
+    personal = replacements(ipc.open_table(signals_url, columns=["personal_data"])["personal_data"], kinds)
+    for name, edits in (("cuts", verdicts.cuts if verdicts is not None else {}), ("replacements", personal)):
+        decisions = decisions.append_column(schema.DECISIONS.field(name), edits_column(edits, kept))
+    return decisions
 
 
 def _edited(decisions: pa.Table) -> Iterator[tuple[int, list[Edit], list[Edit]]]:

@@ -33,6 +33,7 @@ CODE_OF = {reason: code for code, reason in enumerate(REASONS)}
 
 #: Kind of copy → its bit of `spared`.
 SPARED_BIT = {URL: 1, TEXT: 2, NEAR: 4}
+_EVERY_KIND = sum(SPARED_BIT.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +86,7 @@ def judged_part(desk: Desk, part: int) -> Judged:
 
 def judge_item(signals: pa.Table, settings: SelectSettings, contamination: Verdicts | None) -> NDArray[np.uint8]:
     """(rows,) number of each document's reason: the rules', else that of evaluation items."""
-    found = judge(signals, settings.profiles, settings.recipe.run.wants).dictionary_encode()
-    of_found = np.array([CODE_OF[reason] for reason in found.dictionary.to_pylist()], np.uint8)
-    codes = of_found[numbers(found.indices)] if len(of_found) else np.zeros(signals.num_rows, np.uint8)
+    codes = _codes_of(judge(signals, settings.profiles, settings.recipe.run.wants))
     if contamination is not None:
         codes[(codes == 0) & contamination.dropped] = CODE_OF[Reason.CONTAMINATED]
     return codes
@@ -165,15 +164,31 @@ def _judged(settings: SelectSettings, item: int) -> dict[str, NDArray[np.generic
     if settings.scores is not None:
         signals = _with_scores(signals, settings.scores.output("scores", item), settings.recipe)
     documents, by_date = identities(signals, settings.recipe, settings.quality)
+    if (before := settings.settled_decisions(item)) is not None:
+        reason, stays = settled_reasons(before), np.full(signals.num_rows, _EVERY_KIND, np.uint8)
+    else:
+        reason = judge_item(signals, settings, contamination_of(settings, item, signals))
+        stays = spared(signals["source"], settings.recipe)
     return {
         "doc_id": documents.doc_id,
         "preference": documents.preference,
         "newest": by_date,
         "key_hi": documents.key_hi,
         "key_lo": documents.key_lo,
-        "reason": judge_item(signals, settings, contamination_of(settings, item, signals)),
-        "spared": spared(signals["source"], settings.recipe),
+        "reason": reason,
+        "spared": stays,
     }
+
+
+def settled_reasons(url: str) -> NDArray[np.uint8]:
+    """(rows,) number of each document's reason as an earlier round decided, copies too."""
+    return _codes_of(ipc.open_table(url, schema.DECISIONS, columns=["reason"])["reason"].combine_chunks())
+
+
+def _codes_of(reasons: pa.StringArray) -> NDArray[np.uint8]:
+    found = reasons.dictionary_encode()
+    codes = np.array([CODE_OF[reason] for reason in found.dictionary.to_pylist()], np.uint8)
+    return codes[numbers(found.indices)] if len(codes) else np.zeros(0, np.uint8)
 
 
 def _with_scores(signals: pa.Table, url: str, recipe: Recipe) -> pa.Table:

@@ -57,6 +57,19 @@ class SourceRanges:
 
 
 @dataclasses.dataclass(frozen=True)
+class Settled:
+    """The work items that an earlier round decided about: their decisions stay."""
+
+    decisions: Stage
+    items: int
+    below: int  # every id of their documents, and no other, is below it
+
+    @staticmethod
+    def of(decisions: Stage, items: int, item_of_split: NDArray[Any]) -> "Settled":
+        return Settled(decisions, items, int(_least_ids(item_of_split, [items])[0]))
+
+
+@dataclasses.dataclass(frozen=True)
 class SelectSettings:
     """The recipe and where the signals lie, and how documents are divided."""
 
@@ -69,6 +82,7 @@ class SelectSettings:
     sources: SourceRanges
     contamination: Stage | None = None  # where the recipe has exams
     scores: Stage | None = None  # where the recipe has classifiers or word lists
+    settled: Settled | None = None  # where inputs were added
 
     @property
     def signals_schema(self) -> Any:
@@ -87,6 +101,16 @@ class SelectSettings:
         """How many ranges hashes are divided into."""
         return max(1, math.ceil(self.documents * self.recipe.dedup.bands / RANGE_ROWS))
 
+    def is_settled(self, doc_id: UInt64s) -> NDArray[np.bool_]:
+        """(rows,) whether an earlier round decided about each document."""
+        return doc_id < np.uint64(self.settled.below if self.settled is not None else 0)
+
+    def settled_decisions(self, item: int) -> str | None:
+        """URL of what an earlier round decided about a work item; None where none did."""
+        if self.settled is None or item >= self.settled.items:
+            return None
+        return self.settled.decisions.output("decisions", item)
+
     def part_of(self, doc_id: UInt64s) -> NDArray[np.int64]:
         """(rows,) the part that holds each document."""
         return np.searchsorted(self.first_ids, doc_id, side="right") - 1
@@ -102,14 +126,24 @@ def divide(documents: Sequence[int], item_of_split: NDArray[Any]) -> tuple[tuple
             begin, held = item, 0
         held += number
     parts.append(range(begin, len(documents)))
-    first_splits = np.searchsorted(item_of_split, [part.start for part in parts])
-    return tuple(parts), first_splits.astype(np.uint64) << np.uint64(schema.ROW_BITS)
+    return tuple(parts), _least_ids(item_of_split, [part.start for part in parts])
+
+
+def _least_ids(item_of_split: NDArray[Any], items: Sequence[int]) -> UInt64s:
+    """(items,) what the ids of each work item's documents begin with."""
+    return np.searchsorted(item_of_split, items).astype(np.uint64) << np.uint64(schema.ROW_BITS)
 
 
 def select_fingerprint(
-    recipe: Recipe, *, extract: str, decontaminate: str | None = None, score: str | None = None
+    recipe: Recipe,
+    *,
+    plan: str,
+    extract: str,
+    decontaminate: str | None = None,
+    score: str | None = None,
+    before: str | None = None,
 ) -> str:
-    """Everything that can change a decision, the rules as they are after merging."""
+    """Everything that can change a decision, the rules as they are after merging; `before`: the round before."""
     profiles = load_profiles(recipe)
     rules = {
         f"{source.name} {language}": [dataclasses.astuple(limit) for limit in rule_set.limits]
@@ -122,7 +156,18 @@ def select_fingerprint(
     dedup = recipe.dedup.model_dump(exclude={"max_loss"})
     removed = [sorted(recipe.deduplicated(kind)) for kind in ("url", "exact", "near")]
     return fingerprint(
-        "select", VERSION, extract, sorted(recipe.run.languages), rules, dedup, removed, contaminated, score, replaced
+        "select",
+        VERSION,
+        plan,
+        extract,
+        sorted(recipe.run.languages),
+        rules,
+        dedup,
+        removed,
+        contaminated,
+        score,
+        replaced,
+        before,
     )
 
 

@@ -22,7 +22,7 @@ from filters import duplicates, minhash
 from filters.rules import load_profiles
 from pipelines.selection import settings as selection
 from pipelines.selection import steps
-from pipelines.selection.settings import Desk, SelectSettings, SourceRanges, divide
+from pipelines.selection.settings import Desk, SelectSettings, Settled, SourceRanges, divide
 from pipelines.selection.steps import Select
 
 RECIPE = parse_recipe(
@@ -92,19 +92,24 @@ def run_select(
     urls: dict[int, int] | None = None,
     recipe: Recipe | None = None,
     sources: list[str] | None = None,
+    settled: int = 0,
 ) -> list[dict[str, object]]:
-    """Decisions of a real pipeline, with representatives named by text; `sources` are those of the parts."""
+    """Decisions of a real pipeline, with representatives named by text; `sources` are those of the parts.
+
+    What run_select decided before in the same folder about the first `settled` parts stays.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selection, "PART_DOCUMENTS", documents_a_part)
         patch.setattr(selection, "RANGE_ROWS", rows_a_range)
-        return _run_select(folder, parts, urls, recipe or (BY_URL if urls else RECIPE), sources or ["web"] * len(parts))
+        chosen = recipe or (BY_URL if urls else RECIPE)
+        return _run_select(folder, parts, urls, chosen, sources or ["web"] * len(parts), settled)
 
 
 def _run_select(
-    folder: Path, parts: list[Numbered], urls: dict[int, int] | None, recipe: Recipe, sources: list[str]
+    folder: Path, parts: list[Numbered], urls: dict[int, int] | None, recipe: Recipe, sources: list[str], settled: int
 ) -> list[dict[str, object]]:
     run = RunDirectory(str(folder))
-    extracted, stage = run.stage("extract", "e"), run.stage("select", "s")
+    extracted, stage = run.stage("extract", "e"), run.stage("select", f"s{settled}")
     tables = [
         signals_of(part, split=number, source=source, urls=urls)
         for number, (part, source) in enumerate(zip(parts, sources, strict=True))
@@ -120,6 +125,7 @@ def _run_select(
         parts=divided,
         first_ids=first_ids,
         sources=SourceRanges.of_splits(sources),
+        settled=Settled.of(run.stage("select", "s0"), settled, np.arange(len(parts))) if settled else None,
     )
     with beam.Pipeline(runner="DirectRunner") as pipeline:
         pipeline | Select(stage, context)
@@ -181,6 +187,50 @@ def test_decisions_meet_the_guarantees_and_do_not_depend_on_the_division(
     # G3: ids differ, and with them the rows; every document has the same reason and representative all the same.
     facts = ("text", "kept", "reason", "stands", "similarity", "cluster_size")
     assert sorted(str([row[fact] for fact in facts]) for row in again) == sorted(
+        str([row[fact] for fact in facts]) for row in rows
+    )
+
+
+@settings(
+    max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6), st.integers(0, 9)), min_size=2, max_size=40), st.data()
+)
+def test_what_was_decided_before_an_addition_stays(
+    tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    texts = [(number, text_of(start * 3, changed)) for number, (start, changed, _) in enumerate(made)]
+    urls = {number: url for number, (_, _, url) in enumerate(made)}
+    begun = data.draw(st.integers(1, len(texts) - 1))
+    folder = tmp_path_factory.mktemp("grows")
+    before = run_select(folder, [texts[:begun]], urls=urls)
+    rows = run_select(folder, [texts[:begun], texts[begun:]], urls=urls, settled=1)
+    verdict = ("doc_id", "kept", "reason", "representative", "similarity")
+    assert [[row[name] for name in verdict] for row in before] == [
+        [row[name] for name in verdict] for row in rows[:begun]
+    ]
+    kept = {row["doc_id"]: row for row in rows if row["kept"]}
+    stands = Counter(row["representative"] for row in rows if not row["kept"])
+    for row in rows:
+        assert row["kept"] or row["representative"] in kept  # G1
+        assert row["cluster_size"] == (1 + stands[row["doc_id"]] if row["kept"] else 0)
+    hashes = [urls[row["text"][0]] for row in kept.values()]
+    assert len({each for each in hashes if each}) == len([each for each in hashes if each])
+    assert len({row["text"][1] for row in kept.values()}) == len(kept)
+    signature, _ = minhash.signatures(pa.array([row["text"][1] for row in kept.values()]), permutations=112, shingle=5)
+    bands = minhash.bands(signature, bands=14, rows=8)
+    for a in range(len(bands)):  # G2
+        for b in range(a):
+            if (bands[a] == bands[b]).any():
+                matches = (minhash.codes_of(signature[a]) == minhash.codes_of(signature[b])).sum()
+                assert matches < duplicates.least_matches(0.6, 112)
+    halves = [texts[begun::2], texts[begun + 1 :: 2]]  # the new ones divided: same facts (G3)
+    again = tmp_path_factory.mktemp("divided")
+    run_select(again, [texts[:begun]], urls=urls)
+    divided = run_select(again, [texts[:begun], *halves], urls=urls, settled=1, documents_a_part=5, rows_a_range=100)
+    facts = ("text", "kept", "reason", "stands", "similarity", "cluster_size")
+    assert sorted(str([row[fact] for fact in facts]) for row in divided) == sorted(
         str([row[fact] for fact in facts]) for row in rows
     )
 
@@ -338,4 +388,6 @@ def test_a_source_without_dedup_by_url_takes_no_part(tmp_path: Path) -> None:
 
 def test_dedup_can_be_switched_off() -> None:
     recipe = RECIPE.model_copy(update={"dedup": RECIPE.dedup.model_copy(update={"exact": False, "near": False})})
-    assert selection.select_fingerprint(recipe, extract="e") != selection.select_fingerprint(RECIPE, extract="e")
+    assert selection.select_fingerprint(recipe, plan="p", extract="e") != selection.select_fingerprint(
+        RECIPE, plan="p", extract="e"
+    )

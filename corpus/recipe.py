@@ -122,7 +122,7 @@ class Extract(_Settings):
     page_memory_bytes: Annotated[int, Field(ge=512 * MIB, le=256 * GIB)] = 4 * GIB
     repair_mojibake: bool = True
     language_screen: bool = True  # where run.languages is not "*"
-    language_screen_confidence: Annotated[float, Field(ge=0.5, le=1)] = 0.9
+    language_screen_confidence: Annotated[float, Field(ge=0.5, le=1)] = 0.8
 
 
 class Normalise(_Settings):

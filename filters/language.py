@@ -81,13 +81,11 @@ class Identification:
 
 @dataclass(frozen=True)
 class Window:
-    """What a single stretch of text looks like: the answer for it alone, and what else the model holds to be possible."""
+    """What a single stretch of text looks like by itself."""
 
     letters: int
-    language: str
-    score: float
-    probabilities: dict[str, float]  # of the model's likeliest languages, whatever the script
-    of_script: tuple[str, ...]  # the languages of the script of most letters, where it gives them away
+    language: str  # the likeliest, or the first of the script of most letters where that gives its languages away
+    share: float  # of the model's probability in wanted languages; of such a script, 1 or 0
 
 
 _Label = tuple[str, str]  # language, ISO 15924 script or ""
@@ -228,31 +226,23 @@ class LanguageModel:
             answers.append(Identification(language, score, form, second, share, bool(switching[index])))
         return answers
 
-    def look_at(self, windows: Sequence[str]) -> list[Window]:
+    def look_at(self, windows: Sequence[str], wanted: frozenset[str]) -> list[Window]:
         """Each window by itself; windows hold no line feed."""
-        if not windows:
-            return []
-        classes, _, dialects = count_characters(list(windows))
+        classes = count_characters(list(windows))[0].tolist()
+        scripts = [certain_script(counts)[0] if sum(counts[1:]) else None for counts in classes]
         model, labels = _load(self.path)
+        found = model.predict([windows[at] for at, script in enumerate(scripts) if script is None], k=_CANDIDATES)
+        of_model = zip(*(each.tolist() for each in found), strict=True)
         answers = []
-        for index, (numbers, probabilities) in enumerate(zip(*model.predict(windows, k=_CANDIDATES), strict=True)):
-            counts = classes[index].tolist()
-            letters = sum(counts[1:])
-            found = zip(numbers.tolist(), probabilities.tolist(), strict=True)
-            likely = [(labels[number], share) for number, share in found if number >= 0]
-            shares: dict[str, float] = {}
-            for (language, _), share in likely:
-                shares[language] = shares.get(language, 0.0) + share
-            scores = {label: letters * share for label, share in likely}
-            script = certain_script(counts)[0] if letters else None
-            answers.append(
-                Window(
-                    letters,
-                    *_decide(scores, counts, dialects[index].tolist()),
-                    probabilities=shares,
-                    of_script=script.languages if script is not None else (),
-                )
-            )
+        for counts, script in zip(classes, scripts, strict=True):
+            if script is not None:
+                language, share = script.languages[0], float(not wanted.isdisjoint(script.languages))
+            else:
+                numbers, probabilities = next(of_model)
+                language = labels[numbers[0]][0] if numbers[0] >= 0 else UNDETERMINED
+                pairs = zip(numbers, probabilities, strict=True)
+                share = sum(share for number, share in pairs if number >= 0 and labels[number][0] in wanted)
+            answers.append(Window(sum(counts[1:]), language, share))
         return answers
 
 

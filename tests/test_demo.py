@@ -16,8 +16,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 526, 255, 13, 1
-DECISIONS_SHA256 = "8ad014bfdf66105869bafe37e0bf95c11ef4c8dd36182ad3018edb8c17d71f0d"
+DOCUMENTS, KEPT, EXACT, NEAR = 506, 255, 13, 1
+DECISIONS_SHA256 = "3121f4e10163201f6badcedb1934fb39198f27a2066a84fb75bb98a6dbca4a37"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

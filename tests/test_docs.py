@@ -265,7 +265,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "Fields": {"text": "t", "id": "i", "url": "u", "date": "d", "language": "l", "licence": "c"},
     "`[extract]`": {"extractor": "resiliparse", "max_record_bytes": MIB, "max_page_bytes": MIB, "max_nodes": 1000, "max_depth": 100,
         "page_seconds": 1.0, "page_memory_bytes": 1024 * MIB, "repair_mojibake": False, "language_screen": False,
-        "language_screen_confidence": 0.8},
+        "language_screen_confidence": 0.9},
     "`[line_rules]`": {"kinds": ["books"], **{rule: rule != LineRule.REPEATED for rule in map(str, LineRule)}},
     "`[normalise]`": {"nfc": False, "control_characters": False, "white_space": False, "collapse_spaces": True,
         "invisible": False, "half_width": "all", "chinese": "simplified"},

@@ -1,4 +1,4 @@
-"""Markup without a parser: counts against regular expressions, text against a real parser."""
+"""Markup without a parser: counts against regular expressions, text and its blocks against a real parser."""
 
 import re
 import time
@@ -8,14 +8,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree, html
 
-from corpus.text.markup import UNCOUNTED, count_tags, text_of_markup
+from corpus.text.markup import INLINE, UNCOUNTED, count_tags, text_of_markup
 
 _START_TAG = re.compile(r"<[A-Za-z]")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,40})")
 PIECES = ["<p>", "</p>", "<DIV class=a>", "</div>", "<b", "</", "<", ">", "<svg:a-1>", "<colgroup>", "<colgroups>", "</tbody>",
           "<!--", "-->", "<script>", "</script >", "<style>", "文", "x", " ", "\n", '"', "'", "=", "<a title='>'>", "&lt;"]  # fmt: skip
 
-MARKUP = ["<p>", "</p>", "<br/>", "<a href='x>y'>", "</a>", '<i title="a > b">', "</i>", "<!-- no <b> -->", "<!-->",
+MARKUP = ["<p>", "</p>", "<br/>", "<a name='x>y'>", "</a>", '<i title="a > b">', "</i>", "<!-- no <b> -->", "<!-->",
           "<script>no('<p>')</script>", "<STYLE x='>'>no</STYLE\n>", "<!DOCTYPE html>", "<?xml no?>"]  # fmt: skip
 
 
@@ -51,7 +51,62 @@ def test_text_is_that_of_a_parser(words: list[str], around: list[str]) -> None:
     tree = html.document_fromstring(markup.replace("<!-->", "<!-- -->"))
     etree.strip_elements(tree, "script", "style", etree.Comment, etree.ProcessingInstruction, with_tail=False)
     expected = tree.text_content().split()
-    assert text_of_markup(markup.encode()).replace("&amp;", "&").split() == expected
+    assert text_of_markup(markup.encode()).decode().replace("&amp;", "&").split() == expected
+
+
+def blocks(markup: str) -> list[str]:
+    """Lines as a parser has them: begun and ended by every element that is not inline; half of a block may not be links."""
+    lines, line, links = [], "", 0
+
+    def end() -> None:
+        nonlocal line, links
+        text = line.rstrip(" ")
+        if 2 * links < len(text):
+            lines.append(text)
+        line, links = "", 0
+
+    def add(text: str | None, *, linked: bool) -> None:
+        nonlocal line, links
+        for character in text or "":
+            if character != " " or (line and line[-1] != " "):
+                line += character
+                links += linked
+
+    def walk(element: html.HtmlElement, *, linked: bool) -> None:
+        inside = linked or (element.tag == "a" and "href" in element.attrib)
+        if element.tag not in INLINE:
+            end()
+        add(element.text, linked=inside)
+        for child in element:
+            walk(child, linked=inside)
+            add(child.tail, linked=inside)
+        if element.tag not in INLINE:
+            end()
+
+    walk(html.document_fromstring(markup), linked=False)
+    return lines
+
+
+TEXTS = st.sampled_from(
+    ["word ", "five words", " and 1 more", "x", "<a href=/>link ", "<a HREF='y'>a longer link", "<a id=b>name"]
+)
+ELEMENTS = st.recursive(
+    TEXTS.map(lambda text: text + "</a>" * text.startswith("<")),
+    lambda inner: st.builds(
+        lambda name, children: f"<{name}>{''.join(children)}</{name}>",
+        st.sampled_from(["div", "span", "B", "section", "i"]),
+        st.lists(inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(elements=st.lists(ELEMENTS, min_size=1, max_size=4).map("".join))
+@example(elements="<div><a href=x>menu</a> <a href=y>menu</a></div><div>see <a href=z>here</a> for more</div>")
+def test_a_block_is_a_line_unless_half_of_it_is_links(elements: str) -> None:
+    markup = f"<body>{elements}</body>"
+    assert text_of_markup(markup.encode()).decode().splitlines() == blocks(markup)
 
 
 @given(
@@ -59,7 +114,7 @@ def test_text_is_that_of_a_parser(words: list[str], around: list[str]) -> None:
     | st.lists(st.sampled_from(PIECES), max_size=60).map(lambda each: "".join(each).encode())
 )
 def test_any_bytes_are_taken(data: bytes) -> None:
-    assert len(text_of_markup(data)) <= len(data)
+    assert len(text_of_markup(data)) <= len(data) + 1
     nodes, _ = count_tags(data, 10)
     assert 0 <= nodes <= len(data)
 

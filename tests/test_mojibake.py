@@ -163,9 +163,9 @@ class Echo:
 
 def test_pages_are_repaired_before_the_parser_and_rows_too() -> None:
     limits = Limits(1 << 20, 1 << 20)
-    seen: list[str] = []
+    seen: list[bytes] = []
 
-    def screen(plain: str) -> str | None:
+    def screen(plain: bytes) -> str | None:
         seen.append(plain)
         return None
 
@@ -173,7 +173,7 @@ def test_pages_are_repaired_before_the_parser_and_rows_too() -> None:
     found = extract_page(page, limits, PageWork(Echo(), language_screen=screen))
     assert isinstance(found, MainText)
     assert found.text == RUSSIAN
-    assert [text.strip() for text in seen] == [RUSSIAN]
+    assert [text.decode().strip() for text in seen] == [RUSSIAN]
     off = extract_page(page, limits, PageWork(Echo(), repair_mojibake=False))
     assert isinstance(off, MainText)
     assert off.text != RUSSIAN

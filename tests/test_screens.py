@@ -208,6 +208,11 @@ ENGLISH = "This page is written in English, and nobody who reads it would say th
 RUSSIAN = "Эта страница написана по-русски, и никто из её читателей не сказал бы ничего другого. " * 5
 
 
+GERMAN = "Diese Seite ist auf Deutsch geschrieben, und wer sie liest, wird nichts anderes von ihr sagen. " * 5
+CHINESE = "这一页是用中文写的，读过它的人都不会认为它是用别的语言写的，也不会把它当成英文或者日文。" * 2
+MENU = "".join(f"<li><a href='/{number}'>A page about something else</a></li>" for number in range(40))
+
+
 @pytest.mark.parametrize(
     ("text", "wanted", "screened"),
     [
@@ -218,10 +223,22 @@ RUSSIAN = "Эта страница написана по-русски, и ник
         (ENGLISH + RUSSIAN, {"en"}, False),
         ("1234 5678 ---", {"ru"}, False),
         ("", {"ru"}, False),
+        # Menus, and a paragraph that is neither long nor the longest, say nothing of a text.
+        (f"<ul>{MENU}</ul><p>{RUSSIAN}</p>", {"en"}, True),
+        (f"<ul>{MENU}</ul><p>{RUSSIAN}</p>", {"ru"}, False),
+        (f"<p>{ENGLISH[:95]}</p>" + f"<p>{RUSSIAN}</p>" * 4, {"en"}, True),
+        # The longest paragraph may be all that is extracted.
+        (f"<p>{ENGLISH}</p>" + f"<p>{RUSSIAN[:80]}</p>" * 20, {"en"}, False),
+        # English says less against a text than another language: code is English everywhere.
+        (f"<p>{RUSSIAN[:85]}</p><pre>{ENGLISH * 2}</pre>", {"ru"}, False),
+        (f"<p>{RUSSIAN[:85]}</p><pre>{GERMAN * 2}</pre>", {"ru"}, True),
+        # Han are as much text as the code around them, in a third of the characters.
+        (f"<p>{CHINESE}</p><pre>{ENGLISH[:190]}</pre>", {"zh"}, False),
+        (f"<p>{CHINESE}</p>" * 5 + f"<pre>{ENGLISH[:190]}</pre>", {"en"}, True),
     ],
 )
 def test_language_screen(text: str, wanted: set[str], screened: bool) -> None:
-    screen = LanguageScreen(default_model_path(), frozenset(wanted), 0.9)
+    screen = LanguageScreen(default_model_path(), frozenset(wanted), 0.8)
     counting = Counting()
     found = extract_page(page(text or " x"), LIMITS, PageWork(counting, language_screen=screen))
     assert (isinstance(found, Loss) and found.reason is Reason.LANGUAGE_SCREENED) == screened

@@ -72,8 +72,8 @@ class PageWork:
     respect: OptOuts = NOTHING_RESPECTED
     max_nodes: int | None = None
     max_depth: int | None = None
-    #: The text between a page's tags → why its language is not wanted, or None.
-    language_screen: Callable[[str], str | None] | None = None
+    #: The text between a page's tags, UTF-8 → why its language is not wanted, or None.
+    language_screen: Callable[[bytes], str | None] | None = None
     cache: PayloadCache | None = None
     repair_mojibake: bool = True
     normalisation: Normalisation = DEFAULT

@@ -2,18 +2,18 @@
 
 `count_tags`       start tags, and whether more elements are open at once than allowed: on the bytes as they are, comments
                    and scripts included, since no parser is sure to see them as another does
-`text_of_markup`   what stands outside tags, comments, scripts and styles, white space collapsed; character references
-                   stay as they are. Enough to tell a language, not to read
+`text_of_markup`   what stands outside tags, comments, scripts and styles: a line for each block that is not half links,
+                   white space collapsed; character references stay as they are. Enough to tell a language, not to read
 
 Invariants: any bytes are accepted; time and memory are linear in the page, whatever it holds.
-Cost: 0.03 ms and 0.06 ms for a page of 30,000 bytes.
+Cost: 0.03 ms and 0.07 ms for a page of 30,000 bytes.
 """
 
 import numpy as np
 
 from corpus.text.segmentation import UInt8s, UInt64s, kernel
 
-VERSION = 1
+VERSION = 2
 
 #: Elements that have no end tag, or whose end tag may be left out: these close each other, and are not deep.
 UNCOUNTED = frozenset(
@@ -22,8 +22,33 @@ UNCOUNTED = frozenset(
     | {"tr", "td", "th", "thead", "tbody", "tfoot", "caption", "colgroup"}
 )
 
+#: Elements inside a line. Any other begins a block and ends one.
+INLINE = frozenset(
+    {
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "img",
+        "ins",
+    }
+    | {"kbd", "label", "mark", "q", "s", "samp", "script", "small", "span", "strike", "strong", "style", "sub", "sup"}
+    | {"time", "tt", "u", "var", "wbr"}
+)
+
 _LESS, _GREATER, _SLASH, _BANG, _QUESTION, _EQUALS, _DASH = (ord(mark) for mark in "<>/!?=-")
-_QUOTE, _APOSTROPHE, _SPACE = ord('"'), ord("'"), ord(" ")
+_QUOTE, _APOSTROPHE, _SPACE, _LINE_FEED = (ord(mark) for mark in "\"' \n")
 _NAME_BYTES = 8
 
 
@@ -33,7 +58,9 @@ def _packed(name: str) -> int:
 
 
 _UNCOUNTED = np.array(sorted(map(_packed, UNCOUNTED)), np.uint64)
-_SCRIPT, _STYLE = np.uint64(_packed("script")), np.uint64(_packed("style"))
+_INLINE = np.array(sorted(map(_packed, INLINE)), np.uint64)
+_SCRIPT, _STYLE, _A = (np.uint64(_packed(name)) for name in ("script", "style", "a"))
+_HREF = np.uint64(_packed("href"))
 
 
 def count_tags(markup: bytes, max_depth: int) -> tuple[int, bool]:
@@ -42,11 +69,11 @@ def count_tags(markup: bytes, max_depth: int) -> tuple[int, bool]:
     return int(nodes), bool(too_deep)
 
 
-def text_of_markup(markup: bytes) -> str:
-    """The text outside tags, with a space for each; of what is no UTF-8, U+FFFD."""
+def text_of_markup(markup: bytes) -> bytes:
+    """The text outside tags, a line a block, each with its line feed; blocks of which half is links are left out."""
     data = np.frombuffer(markup, np.uint8)
-    text = np.empty(len(data), np.uint8)
-    return text[: _text(data, text)].tobytes().decode("utf-8", "replace")
+    text = np.empty(len(data) + 1, np.uint8)
+    return text[: _text(data, text, _INLINE)].tobytes()
 
 
 def warm_up() -> None:
@@ -61,9 +88,9 @@ def _is_letter(byte: int | np.uint8) -> bool:
 
 
 @kernel
-def _is_counted(name: np.uint64, uncounted: UInt64s) -> bool:
-    at = np.searchsorted(uncounted, name)
-    return bool(at == len(uncounted) or uncounted[at] != name)
+def _is_among(name: np.uint64, names: UInt64s) -> bool:
+    at = np.searchsorted(names, name)
+    return bool(at < len(names) and names[at] == name)
 
 
 @kernel
@@ -93,37 +120,62 @@ def _count(data: UInt8s, max_depth: int, uncounted: UInt64s) -> tuple[int, bool]
         if _is_letter(following):
             nodes += 1
             name, _ = _name(data, i + 1)
-            if _is_counted(name, uncounted):
+            if not _is_among(name, uncounted):
                 depth += 1
                 too_deep |= depth > max_depth
         elif following == _SLASH and i + 2 < len(data) and _is_letter(data[i + 2]):
             name, _ = _name(data, i + 2)
-            if depth and _is_counted(name, uncounted):
+            if depth and not _is_among(name, uncounted):
                 depth -= 1
     return nodes, too_deep
 
 
 @kernel
-def _text(data: UInt8s, text: UInt8s) -> int:
-    size = 0
-    spaced = True  # the last byte written is a space, or there is none
+def _text(data: UInt8s, text: UInt8s, inline: UInt64s) -> int:
+    size = begin = links = 0  # of the text, of its last block, bytes of that block which are links
+    linked = False
     i = 0
     while i < len(data):
         byte = data[i]
         following = data[i + 1] if i + 1 < len(data) else np.uint8(0)
-        if byte == _LESS and (_is_letter(following) or following in (_SLASH, _BANG, _QUESTION)):
-            i = _after_tag(data, i)
-            byte = np.uint8(_SPACE)
-        else:
+        if byte != _LESS or not (_is_letter(following) or following in (_SLASH, _BANG, _QUESTION)):
             i += 1
-        if byte <= _SPACE:
-            if spaced:
-                continue
-            byte = np.uint8(_SPACE)
-        spaced = byte == _SPACE
-        text[size] = byte
-        size += 1
-    return size
+            if byte > _SPACE or (size > begin and text[size - 1] != _SPACE):
+                text[size] = max(byte, np.uint8(_SPACE))
+                size += 1
+                links += linked
+            continue
+        after = _after_tag(data, i)
+        if following not in (_BANG, _QUESTION):
+            name, _ = _name(data, i + 1 + (following == _SLASH))
+            if name == _A:
+                linked = following != _SLASH and _has_href(data, i, after)
+            if not _is_among(name, inline):
+                begin = size = _after_block(text, begin, size, links)
+                links = 0
+        i = after
+    return _after_block(text, begin, size, links)
+
+
+@kernel
+def _after_block(text: UInt8s, begin: int, size: int, links: int) -> int:
+    """Where the next block begins when one ends: where the last began, if half of it is links."""
+    if size > begin and text[size - 1] == _SPACE:
+        size -= 1
+    if 2 * links >= size - begin:
+        return begin
+    text[size] = _LINE_FEED
+    return size + 1
+
+
+@kernel
+def _has_href(data: UInt8s, at: int, end: int) -> bool:
+    while at < end:
+        name, after = _name(data, at)
+        if name == _HREF:
+            return True
+        at = max(after, at + 1)
+    return False
 
 
 @kernel

@@ -65,6 +65,8 @@ bench: $(VENV)/dev.stamp
 	$(BENCH)/bench_signature.py
 	@echo "selection in a few microseconds and bytes a document, whatever their number"
 	$(BENCH)/bench_selection.py --documents 1000000
+	@echo "a plan calibrated on the demo says what the demo's build gives and takes"
+	$(BENCH)/bench_plan.py
 	@echo "all signals and rules at many times the speed of datatrove's four filters, verdicts equal"
 	$(BENCH)/bench_signals.py $(if $(DATATROVE),--datatrove $(DATATROVE))
 	@echo "personal data: what is found in labelled cases, in time linear in the text"

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
@@ -82,6 +82,30 @@ class SourceDedup(_Settings):
     near: bool | None = None
 
 
+class Expected(_Settings):
+    """What is known of a source's inputs before they are read: for `corpus plan`, and for nothing else."""
+
+    files: Annotated[int, Field(ge=1)] | None = None
+    bytes: Annotated[int, Field(ge=1)] | None = None  # stored, of all files
+    record_bytes: Annotated[float, Field(gt=0)] | None = None  # stored, of a record
+    documents: Annotated[float, Field(gt=0, le=1)] | None = None  # of the records
+    text_bytes: Annotated[float, Field(gt=0)] | None = None  # of a document
+    kept: Annotated[float, Field(gt=0, le=1)] | None = None  # of the documents
+    kept_text_bytes: Annotated[float, Field(gt=0)] | None = None  # of a document that is kept
+    languages: dict[Language, Annotated[float, Field(gt=0)]] | None = None  # shares of the kept text
+
+    @pydantic.model_validator(mode="after")
+    def _check_across(self) -> "Expected":
+        if (self.files is None) != (self.bytes is None):
+            raise ValueError("expected: files and bytes stand together or not at all")
+        if self.bytes is not None and self.files is not None and self.bytes < self.files:
+            raise ValueError(f"expected: {self.files} files cannot have {self.bytes} bytes")
+        total = sum(self.languages.values()) if self.languages is not None else 1.0
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"expected: languages sum to {total:.6g}; they must sum to 1")
+        return self
+
+
 class Source(_Settings):
     """Inputs of one provenance: one kind, one format, one profile of rules."""
 
@@ -101,6 +125,7 @@ class Source(_Settings):
     respect_agents: list[Agent] = []  # crawlers whose own rules count as well as those for all
     opt_out_domains: list[str] = []  # paths or globs of lists of domains, as block_domains
     dedup: SourceDedup = SourceDedup()
+    expected: Expected = Expected()
 
 
 class Addition(_Settings):
@@ -284,6 +309,17 @@ class Phase(_Settings):
         return {domain: Fraction(repr(weight)) for domain, weight in self.weights.items()}
 
 
+class Prices(_Settings):
+    """What `corpus plan` reckons with."""
+
+    currency: Annotated[str, Field(min_length=1, max_length=16)]
+    core_hour: Annotated[float, Field(ge=0)]
+    gigabyte_month: Annotated[float, Field(ge=0)]  # 10^9 bytes
+    months: Annotated[float, Field(ge=0)] = 1.0  # for which the run directory is kept
+    million_writes: Annotated[float, Field(ge=0)] = 0.0  # requests to a store
+    million_reads: Annotated[float, Field(ge=0)] = 0.0
+
+
 class Rule(_Settings):
     """Limits on one signal: a document outside them is dropped, for `reason`. None is off."""
 
@@ -332,6 +368,7 @@ class Recipe(_Settings):
     tokenizer: Tokenizer = Tokenizer()
     shards: Shards = Shards()
     phase: list[Phase] = []
+    prices: Prices | None = None
     profiles: dict[Name, Profile] = {}
 
     @pydantic.model_validator(mode="after")
@@ -414,6 +451,17 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     for key, value in (overrides or {}).items():
         _override(table, key, value, path)
     return parse_recipe(table, str(path))
+
+
+def overrides_of(pairs: Iterable[str]) -> dict[str, str]:
+    """`("dedup.threshold=0.7",)` by key. Raises RecipeError for what is no KEY=VALUE."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"--set {pair}: write it as KEY=VALUE, as in --set dedup.threshold=0.7")
+        found[key.strip()] = value.strip()
+    return found
 
 
 def parse_recipe(table: Mapping[str, Any], where: str) -> Recipe:

@@ -27,6 +27,10 @@ Exit codes
 
 #: Name → (module that defines a click command under this name, what `corpus --help` says of it).
 COMMANDS = {
+    "plan": (
+        "pipelines.commands.plan",
+        "Says before a build what it will take: files, tokens, core-hours, storage, cost.",
+    ),
     "stats": (
         "pipelines.commands.stats",
         "Shows the funnel, evaluation items, scores, copies, domains, tokenizer and phases of a run.",
@@ -138,7 +142,7 @@ def build(
       corpus build recipe.toml --run-dir gs://bucket/a --runner=DataflowRunner --project=...
     """
     from corpus.errors import RecipeError
-    from corpus.recipe import load_recipe
+    from corpus.recipe import load_recipe, overrides_of
     from corpus.storage import files
     from corpus.storage.run_directory import STAGES, RunDirectory
 
@@ -147,7 +151,7 @@ def build(
         raise RecipeError(f"--until {until}: no such stage; the stages are {', '.join(STAGES)}")
     if beam_args and not beam_args[0].startswith("--"):
         raise RecipeError(f"{beam_args[0]!r}: one recipe a build; Beam's options begin with --")
-    settings = load_recipe(recipe, _overrides(overrides))
+    settings = load_recipe(recipe, overrides_of(overrides))
 
     # Beam warns at its import of what nobody here needs; with a handler there, nothing is printed.
     logging.getLogger().addHandler(logging.NullHandler())
@@ -157,18 +161,6 @@ def build(
     # A worker of another runner has a working directory of its own.
     place = os.path.abspath(run_dir) if files.is_local(run_dir) else run_dir.rstrip("/")
     run_build(settings, recipe, RunDirectory(place), options)
-
-
-def _overrides(pairs: tuple[str, ...]) -> dict[str, str]:
-    from corpus.errors import RecipeError
-
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise RecipeError(f"--set {pair}: write it as KEY=VALUE, as in --set dedup.threshold=0.7")
-        found[key.strip()] = value.strip()
-    return found
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Writes the parts of docs/ that are made from the code: `python tests/make_docs.py`; tests/test_docs.py compares.
 
 docs/cli.md      after each `<!-- corpus … --help -->` a block with what the command prints
+docs/plan.md     between `<!-- generated: coefficients -->` and `<!-- end -->` the shipped coefficients, between
+                 `<!-- generated: corpus plan RECIPE -->` and `<!-- end -->` what the command prints
 docs/privacy.md  between `<!-- generated: cases of personal data -->` and `<!-- end -->` precision and recall on tests/pii_cases.toml
 docs/*.md        between `<!-- generated: rules of PROFILE -->` and `<!-- end -->` the limits of a shipped profile, by variant;
                  of `numbers of PROFILE` by language
@@ -17,12 +19,15 @@ import pii_cases
 from filters.profile_files import profile_files
 from filters.rules import Limit, RuleSet, shipped_rules
 from pipelines.cli import main
+from pipelines.planning.coefficients import UNITS, InputCoefficients, shipped_coefficients
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 WIDTH = 80
 
 _HELP = re.compile(r"<!-- corpus (?P<command>[a-z -]*?)\s*--help -->\n```text\n.*?```\n", re.DOTALL)
 _CASES = re.compile(r"(<!-- generated: cases of personal data -->\n).*?(<!-- end -->)", re.DOTALL)
+_COEFFICIENTS = re.compile(r"(<!-- generated: coefficients -->\n).*?(<!-- end -->)", re.DOTALL)
+_PLAN = re.compile(r"(<!-- generated: corpus plan (?P<recipe>[\w/.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _GENERATED = re.compile(
     r"(<!-- generated: (?P<what>rules|numbers) of (?P<profile>\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
@@ -129,8 +134,43 @@ def with_cases(page: str) -> str:
     return _CASES.sub(lambda match: match[1] + "\n" + "\n".join(lines) + "\n\n" + match[2], page)
 
 
+def coefficients_table() -> str:
+    """Every shipped coefficient with its unit and where it comes from; a cost that is counted in another is left out."""
+    known = shipped_coefficients()
+    lines = [f"Measured on {known.machine}.", ""]
+    lines += ["| coefficient | value | unit | of | measured by |", "| --- | --- | --- | --- | --- |"]
+    for name, (unit, of) in UNITS.items():
+        if name in InputCoefficients.model_fields:
+            found = [(f"{of} ({each.name})", getattr(each, name), each.source) for each in known.inputs]
+        elif name == "tokens_per_byte":
+            found = [(f"{of}: {language}", each.value, each.source) for language, each in known.tokens_per_byte.items()]
+        else:
+            found = [(of, getattr(known, name).value, getattr(known, name).source)]
+        lines += [f"| `{name}` | {value:.4g} | {unit} | {of} | {source} |" for of, value, source in found if value]
+    return "\n".join(lines) + "\n"
+
+
+def plan_text(recipe: str) -> str:
+    """What `corpus plan` prints."""
+    result = CliRunner().invoke(main, ["plan", str(DOCS.parent / recipe)])
+    assert result.exit_code == 0, result.output
+    return "\n".join(line.rstrip() for line in result.output.splitlines()) + "\n"
+
+
+def with_plan(page: str) -> str:
+    """A page with the shipped coefficients and what a plan prints."""
+    page = _COEFFICIENTS.sub(lambda match: f"{match[1]}\n{coefficients_table()}\n{match[2]}", page)
+    return _PLAN.sub(lambda match: f"{match[1]}\n```text\n{plan_text(match['recipe'])}```\n\n{match[3]}", page)
+
+
 #: Page → what makes it current.
-GENERATED = {"cli.md": with_help, "privacy.md": with_cases, "profiles.md": with_rules, "signals.md": with_rules}
+GENERATED = {
+    "cli.md": with_help,
+    "plan.md": with_plan,
+    "privacy.md": with_cases,
+    "profiles.md": with_rules,
+    "signals.md": with_rules,
+}
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def of_language(language: str, *pages: Path) -> list[Block]:
 # ------------------------------------------------------------------------------------------------ recipe.md
 
 #: Heading of a table of recipe.md that is about a key of [[source]] → the key.
-OF_A_SOURCE = {"Fields": "fields", "Copies of a source": "dedup"}
+OF_A_SOURCE = {"Fields": "fields", "Copies of a source": "dedup", "Expected": "expected"}
 
 #: Heading of a table in recipe.md → its settings.
 RECIPE_TABLES: dict[str, type[BaseModel]] = {
@@ -132,6 +132,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "Fields": settings.FieldNames,
     "Copies of a source": settings.SourceDedup,
     "`[[addition]]`": settings.Addition,
+    "Expected": settings.Expected,
     "`[extract]`": settings.Extract,
     "`[language]`": settings.LanguageIdentification,
     "`[normalise]`": settings.Normalise,
@@ -145,6 +146,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[tokenizer]`": settings.Tokenizer,
     "`[shards]`": settings.Shards,
     "`[[phase]]`": settings.Phase,
+    "`[prices]`": settings.Prices,
     "`[profiles.NAME]`": settings.Profile,
     "A rule": settings.Rule,
     "A variant": settings.Variant,
@@ -237,13 +239,22 @@ def test_recipe_page_has_every_key_with_its_range_and_default(heading: str) -> N
 #: Every key of the recipe with another value than BASE has; None where the page says that no stage runs again.
 BASE: dict[str, Any] = {
     "run": {"name": "a"},
-    "source": [{"name": "web", "inputs": ["*"], "profile": "own", "respect": ["noindex"]}],
+    "source": [
+        {
+            "name": "web",
+            "inputs": ["*"],
+            "profile": "own",
+            "respect": ["noindex"],
+            "expected": {"files": 2, "bytes": 500},
+        }
+    ],
     "addition": [{"name": "a", "inputs": {"web": ["a"]}}],
     "line_rules": {"repeated": True},
     "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
     "classifier": [{"name": "c", "model": "a"}],
     "word_list": [{"name": "w", "files": ["a"]}],
     "phase": [{"name": "p", "tokens": 1_000_000, "sequence_length": 16}],
+    "prices": {"currency": "USD", "core_hour": 1.0, "gigabyte_month": 1.0},
     "profiles": {
         "own": {
             "base": "web",
@@ -259,9 +270,11 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[[source]]`": {"name": "books", "kind": "books", "format": "jsonl", "inputs": ["x"], "prefix": "x",
         "fields": {"text": "content"}, "profile": "none", "licence": "MIT", "trust_language_hint": True,
         "block_domains": ["x"], "block_urls": ["x"], "block_words": ["x"], "respect": ["noai"],
-        "respect_agents": ["a"], "opt_out_domains": ["x"], "dedup": {"near": False}},
+        "respect_agents": ["a"], "opt_out_domains": ["x"], "dedup": {"near": False}, "expected": {"kept": 0.5}},
     "Copies of a source": {"url": True, "exact": False, "near": False},
     "`[[addition]]`": {"name": "b", "inputs": {"web": ["b"]}},
+    "Expected": {"files": 3, "bytes": 1000, "record_bytes": 9.0, "documents": 0.5, "text_bytes": 9.0, "kept": 0.5,
+        "kept_text_bytes": 9.0, "languages": {"zh": 1.0}},
     "Fields": {"text": "t", "id": "i", "url": "u", "date": "d", "language": "l", "licence": "c"},
     "`[extract]`": {"extractor": "resiliparse", "max_record_bytes": MIB, "max_page_bytes": MIB, "max_nodes": 1000, "max_depth": 100,
         "page_seconds": 1.0, "page_memory_bytes": 1024 * MIB, "repair_mojibake": False, "language_screen": False,
@@ -283,6 +296,8 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[shards]`": {"target_bytes": MIB},
     "`[[phase]]`": {"name": "q", "tokens": 2000000, "sequence_length": 32, "batch_size": 4,
         "weights": {"web.zh": 1.0}, "max_epochs": {"web.zh": 2.0}},
+    "`[prices]`": {"currency": "EUR", "core_hour": 0.1, "gigabyte_month": 0.1, "months": 2.0, "million_writes": 1.0,
+        "million_reads": 1.0},
     "`[profiles.NAME]`": {"base": "none", "languages": ["zh"], "rules": [], "variant": []},
     "A variant": {"languages": ["zh"], "rules": [{"signal": "lines", "min": 3, "reason": "too_few_words"}],
         "min": {"words": 3}, "max": {"words": 60}, "off": ["lorem_ipsum"], "source": "x"},

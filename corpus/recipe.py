@@ -31,6 +31,7 @@ OptOut = Literal["noindex", "noai", "tdm"]
 Agent = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="the name of a crawler, as CCBot")]
 TextForm = Literal["words", "plain"]
 PersonalAction = Literal["replace", "drop", "keep"]
+ClusterSize = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$", description="documents of a cluster")]
 Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
 CopyKind = Literal["url", "exact", "near"]
@@ -209,6 +210,7 @@ class Dedup(_Settings):
     quality: Name | None = None  # name of the classifier by whose score a copy is preferred
     order: Annotated[list[Name], Field(max_length=255)] = []  # sources whose copies are preferred, the first foremost
     max_loss: Annotated[float, Field(ge=0, le=1)] = 0.5  # share of a source that copies take without a warning
+    rehydrate: dict[ClusterSize, Annotated[int, Field(ge=1, le=100)]] = {}  # cluster size from which on → repeats
 
     @property
     def permutations(self) -> int:

@@ -330,6 +330,7 @@ DECISIONS = pa.schema(
         pa.field("representative", pa.uint64()),  # doc_id of the kept document that stands for this one
         pa.field("similarity", pa.float32()),  # estimated Jaccard with it; null for a copy by URL
         pa.field("cluster_size", pa.uint32(), nullable=False),  # kept: itself and those it stands for; else 0
+        pa.field("repeats", pa.uint8(), nullable=False),  # kept: how often it is seen while others are seen once; else 0
         pa.field("cuts", EDITS, nullable=False),  # kept: passages of evaluation items that its tokens do without
         pa.field("replacements", EDITS, nullable=False),  # kept: personal data in whose place its tokens have others
     ]
@@ -356,6 +357,7 @@ def tokens_schema(vocabulary_size: int) -> pa.Schema:
             pa.field("language", pa.string(), nullable=False),
             pa.field("bytes", pa.uint32(), nullable=False),  # of UTF-8 text
             pa.field("quality", pa.float32(), nullable=False),  # language score until a classifier gives a better one
+            pa.field("repeats", pa.uint8(), nullable=False),  # how often it is seen while others are seen once
         ]
     )
 
@@ -365,7 +367,7 @@ def tokens_schema(vocabulary_size: int) -> pa.Schema:
 #: `vocabulary_size`, `end_of_document`.
 MANIFEST = pa.schema(
     [
-        pa.field("domain", pa.string(), nullable=False),  # source.language
+        pa.field("domain", pa.string(), nullable=False),  # of corpus.domains
         pa.field("shard", pa.uint32(), nullable=False),  # number within its domain
         pa.field("path", pa.string(), nullable=False),  # relative to the run directory
         pa.field("documents", pa.uint64(), nullable=False),

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from corpus import schema
 from corpus.columns import numbers
+from corpus.domains import language_of
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint, parse_recipe
@@ -321,7 +322,7 @@ class Build:
         kept = packing.domain_totals(map(stages.select.record, items), "kept_bytes")
         by_language: dict[str, int] = {}
         for domain, size in kept.items():
-            language = domain.partition(".")[2]
+            language = language_of(domain)
             by_language[language] = by_language.get(language, 0) + size
         if not by_language:
             raise BuildError(f"{self.run.url}: no document was kept, so there is nothing to train a tokenizer on; "

@@ -1,4 +1,4 @@
-"""tokenize: kept documents → token blocks, one record batch per domain (source × language) and work item.
+"""tokenize: kept documents → token blocks, one record batch per domain (corpus.domains) and work item.
 
 Reads   documents/FP/ITEM.arrow, signals/, decisions/, the tokenizer's model
 Writes  tokens/FP/ITEM.arrow (schema.tokens_schema), a batch a domain, domains in the order of their names
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from corpus import schema
+from corpus.domains import domains_of
 from corpus.recipe import fingerprint
 from corpus.storage import ipc
 from corpus.storage.pinned import PinnedFile
@@ -20,7 +21,7 @@ from pipelines.transforms.partitions import DocumentStages, kept_documents
 from tokenizer_training.encode import Encoder, load_encoder
 
 KINDS = ("tokens",)
-VERSION = 1
+VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ def token_batch(documents: pa.Table, encoder: Encoder) -> pa.RecordBatch:
         lists,
         *(documents[name].combine_chunks() for name in ("key", "doc_id", "source", "language")),
         sizes,
-        documents["language_score"].combine_chunks(),
+        *(documents[name].combine_chunks() for name in ("language_score", "repeats")),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=of)
 
@@ -55,10 +56,8 @@ def blocks_of(batches: Iterator[pa.RecordBatch], of: pa.Schema) -> Iterator[tupl
     """(domain, block) in the order of domain names; documents keep their order within one."""
     table = pa.Table.from_batches(batches, of)
     rows: dict[str, list[int]] = {}
-    for row, (source, language) in enumerate(
-        zip(table["source"].to_pylist(), table["language"].to_pylist(), strict=True)
-    ):
-        rows.setdefault(f"{source}.{language}", []).append(row)
+    for row, domain in enumerate(domains_of(table)):
+        rows.setdefault(domain, []).append(row)
     for domain in sorted(rows):
         yield domain, table.take(pa.array(rows[domain])).combine_chunks().to_batches()[0]
 

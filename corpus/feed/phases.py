@@ -2,6 +2,9 @@
 
 Reads: the recipe's phases; the tokens of each domain (from the manifest). Writes: `phases/plan.json`, integers only.
 
+A recipe's weight and cap of SOURCE.LANGUAGE are those of its family (corpus.domains): the weight is divided as tokens ×
+repeats are, and a domain that is repeated N times may be read N times as often.
+
 A domain is read as an endless stream, its tokens over and over: position x of the stream is token x mod T of the domain
 in epoch x // T. A phase of N = steps × batch_size sequences of L tokens gives domain d a quota of n_d of them and reads
 the stream in [begin, end), end = begin + n_d × L.
@@ -19,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from corpus.domains import family_of, repeats_of
 from corpus.errors import RecipeError
 
 if TYPE_CHECKING:  # the recipe needs pydantic, which a trainer's node never loads
@@ -34,6 +38,14 @@ DEFAULT_MAX_EPOCHS = Fraction(1)
 class Domain:
     name: str
     tokens: int  # in one epoch
+
+    @property
+    def family(self) -> str:
+        return family_of(self.name)
+
+    @property
+    def repeats(self) -> int:
+        return repeats_of(self.name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -185,7 +197,7 @@ def _plan_phase(phase: "Phase", domains: Sequence[Domain], cursors: Sequence[int
             raise RecipeError(
                 f"phase {phase.name!r}: {domain.name} would be read {_decimal(end, domain.tokens)} times by the end of "
                 f"the phase, max_epochs allows {float(cap):g}; {_what_fits(phase, domains, cursors, weights, steps)}, "
-                f"give {domain.name} less weight or raise its max_epochs"
+                f"give {domain.family} less weight or raise its max_epochs"
             )
     return PlannedPhase(
         name=phase.name,
@@ -200,26 +212,31 @@ def _plan_phase(phase: "Phase", domains: Sequence[Domain], cursors: Sequence[int
 
 
 def _weights(phase: "Phase", domains: Sequence[Domain]) -> list[Fraction]:
-    """The phase's weight of each domain; where the recipe gives none, the domain's tokens."""
-    names = [domain.name for domain in domains]
+    """The phase's weight of each domain; where the recipe gives none, the domain's tokens as often as they are repeated."""
+    families: dict[str, int] = {}  # tokens, with repeats
+    for domain in domains:
+        families[domain.family] = families.get(domain.family, 0) + domain.tokens * domain.repeats
     for table in (phase.weights, phase.max_epochs):
-        for name in sorted(table.keys() - names):
-            known = ", ".join(names) or "none"
+        for name in sorted(table.keys() - families):
+            known = ", ".join(families) or "none"
             raise RecipeError(f"phase {phase.name!r}: domain {name!r} has no tokens in this run; domains: {known}")
     if not domains:
         raise RecipeError(f"phase {phase.name!r}: this run has no tokens to plan; see why its documents were dropped")
     if not phase.weights:
-        return [Fraction(domain.tokens) for domain in domains]
+        return [Fraction(domain.tokens * domain.repeats) for domain in domains]
     weights = phase.exact_weights()
     if not any(weights.values()):
         raise RecipeError(f"phase {phase.name!r}: every weight is 0; they must sum to 1")
-    return [weights.get(name, Fraction(0)) for name in names]
+    return [
+        weights.get(domain.family, Fraction(0)) * domain.tokens * domain.repeats / families[domain.family]
+        for domain in domains
+    ]
 
 
 def _caps(phase: "Phase", domains: Sequence[Domain]) -> list[Fraction]:
     """Epochs up to the end of the phase, as the recipe writes them in decimal."""
     given = {name: Fraction(repr(epochs)) for name, epochs in phase.max_epochs.items()}
-    return [given.get(domain.name, DEFAULT_MAX_EPOCHS) for domain in domains]
+    return [given.get(domain.family, DEFAULT_MAX_EPOCHS) * domain.repeats for domain in domains]
 
 
 def _what_fits(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import numbers
+from corpus.domains import domains_of
 from corpus.errors import CorpusError
 from corpus.feed.order import mix
 from corpus.feed.phases import plan_phases
@@ -66,11 +67,8 @@ def check_shard(
         yield Finding(Check.TOKENS, path, "tokens by Arrow are not those at the manifest's offsets")
     if (size := int(numbers(table["bytes"]).sum(dtype=np.uint64))) != row["bytes"]:
         yield Finding(Check.COUNTS, path, f"{size} bytes of text, the manifest says {row['bytes']}")
-    domains = {*zip(table["source"].to_pylist(), table["language"].to_pylist(), strict=True)}
-    if {".".join(pair) for pair in domains} != {row["domain"]}:
-        yield Finding(
-            Check.MANIFEST, path, f"documents of {sorted('.'.join(pair) for pair in domains)} in {row['domain']}"
-        )
+    if (domains := set(domains_of(table))) != {row["domain"]}:
+        yield Finding(Check.MANIFEST, path, f"documents of {sorted(domains)} in {row['domain']}")
     return _id_sum(table)
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import booleans, numbers
+from corpus.domains import domains_of
 from corpus.errors import CorpusError, DamageError
 from corpus.feed.order import mix
 from corpus.reasons import BYTE_LOSSES, DUPLICATES, Reason
@@ -323,8 +324,8 @@ def _check_tokenized(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[
     domains: list[str] = []
     for number in range(reader.num_record_batches):
         block = reader.get_batch(number)
-        named = {*zip(block.column("source").to_pylist(), block.column("language").to_pylist(), strict=True)}
-        domain = ".".join(min(named))
+        named = set(domains_of(block))
+        domain = min(named)
         domains.append(domain)
         if len(named) != 1:
             yield Finding(Check.TOKENS, name, f"block {number} holds {len(named)} domains")

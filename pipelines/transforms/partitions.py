@@ -28,14 +28,14 @@ class DocumentStages:
 
 
 def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
-    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, language_score.
+    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, language_score, repeats.
 
     Texts are edited as `select` decided. Raises DamageError where the files do not hold the same documents row for row.
     """
     url = stages.extract.output("documents", item)
     reader = ipc.open_reader(url, schema.DOCUMENTS)
     signals = ipc.open_table(stages.extract.output("signals", item), columns=["doc_id", "language", "language_score"])
-    columns = ["doc_id", "kept", *EDITS_OF_TEXTS]
+    columns = ["doc_id", "kept", "repeats", *EDITS_OF_TEXTS]
     decisions = ipc.open_table(stages.select.output("decisions", item), schema.DECISIONS, columns=columns)
     begin = 0
     for number in range(reader.num_record_batches):
@@ -47,6 +47,7 @@ def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
             raise DamageError(f"{url}: rows {begin} to {end} are not those of signals/ and decisions/")
         for name in ("language", "language_score"):
             documents = documents.append_column(signals.schema.field(name), beside[name])
+        documents = documents.append_column(decisions.schema.field("repeats"), verdicts["repeats"])
         begin = end
         yield _edited(documents, edits_of(verdicts)).filter(verdicts["kept"])
     if begin != signals.num_rows or begin != decisions.num_rows:

@@ -216,6 +216,11 @@ class Dedup(_Settings):
     def permutations(self) -> int:
         return self.bands * self.rows
 
+    @property
+    def rehydration(self) -> tuple[tuple[int, int], ...]:
+        """(cluster size, repeats from it on), by ascending size."""
+        return tuple(sorted((int(size), repeats) for size, repeats in self.rehydrate.items()))
+
 
 class Exam(_Settings):
     """A benchmark whose items are looked for in the documents."""

@@ -330,7 +330,9 @@ DECISIONS = pa.schema(
         pa.field("representative", pa.uint64()),  # doc_id of the kept document that stands for this one
         pa.field("similarity", pa.float32()),  # estimated Jaccard with it; null for a copy by URL
         pa.field("cluster_size", pa.uint32(), nullable=False),  # kept: itself and those it stands for; else 0
-        pa.field("repeats", pa.uint8(), nullable=False),  # kept: how often it is seen while others are seen once; else 0
+        pa.field(
+            "repeats", pa.uint8(), nullable=False
+        ),  # kept: how often it is seen while others are seen once; else 0
         pa.field("cuts", EDITS, nullable=False),  # kept: passages of evaluation items that its tokens do without
         pa.field("replacements", EDITS, nullable=False),  # kept: personal data in whose place its tokens have others
     ]

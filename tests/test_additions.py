@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from command_line import corpus
+from corpus.domains import repeats_of
 from corpus.errors import RecipeError
 from corpus.recipe import parse_recipe
 from test_build import DEMO, digests
@@ -71,7 +72,7 @@ def at_once(crawls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def decided(run: Path) -> list[dict[str, Any]]:
     """The documents in their order, as `show` lists them."""
-    fields = "key,source,kept,reason,representative,similarity,cluster_size,file"
+    fields = "key,source,kept,reason,representative,similarity,cluster_size,repeats,file"
     shown = corpus("show", run, "--all", "--json", "--fields", fields).stdout
     return [json.loads(line) for line in shown.splitlines()]
 
@@ -192,3 +193,22 @@ def test_splits_of_additions_follow_those_before(at_once: Path) -> None:
     assert splits["item"].to_pylist() == sorted(splits["item"].to_pylist())
     names = [Path(file).name for file in splits.filter(pc.equal(splits["addition"], 2))["file"].to_pylist()]
     assert set(names) == {"recrawl.warc.gz"}
+
+
+def test_rehydrated_documents_are_read_as_often_as_their_clusters_say(crawls: Path, tmp_path: Path) -> None:
+    """Of a corpus read once, those that stand for others three times; what they are is a matter of `select` alone."""
+    recipe = write(crawls)
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("[dedup]", "[dedup]\nrehydrate = { 2 = 3, 1000 = 1 }").replace("40_000", "9_000_000"))
+    run = tmp_path / "run"
+    said = corpus("build", recipe, "--run-dir", run, "--workers", "1", expect=2).stderr
+    fits = int(said.rpartition("tokens = ")[2].partition(" ")[0])
+    corpus("build", recipe, "--run-dir", run, "--workers", "1", "--set", f"phase.0.tokens={fits}")
+    corpus("verify", run)
+    decisions = decided(run)
+    assert {(row["cluster_size"] >= 2, row["repeats"]) for row in decisions if row["kept"]} == {(False, 1), (True, 3)}
+    statistics = json.loads(corpus("stats", run, "--json").stdout)
+    repeated = sum(each["documents"] for each in statistics["domains"] if each["name"].endswith(".x3"))
+    assert repeated == sum(row["repeats"] == 3 for row in decisions) > 0
+    for share in statistics["phases"][0]["domains"]:
+        assert share["epochs"] == pytest.approx(repeats_of(share["domain"]), rel=0.1)

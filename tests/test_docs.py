@@ -287,7 +287,7 @@ CHANGED: dict[str, dict[str, Any]] = {
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
     "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
     "`[dedup]`": {"url": True, "exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5,
-        "quality": "c", "order": ["web"], "max_loss": 0.9},
+        "quality": "c", "rehydrate": {"2": 3}, "order": ["web"], "max_loss": 0.9},
     "`[[classifier]]`": {"name": "d", "model": "b", "label": "hq", "text": "plain", "languages": ["zh"]},
     "`[[word_list]]`": {"name": "v", "files": ["b"], "allow": ["b"], "languages": ["zh"]},
     "`[privacy]`": dict.fromkeys(settings.Privacy.model_fields, "drop"),

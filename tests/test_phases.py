@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from corpus.domains import domain_of, family_of, language_of, repeats_of
 from corpus.errors import RecipeError
 from corpus.feed.phases import PhasePlan, apportion, plan_phases
 from corpus.recipe import Phase
@@ -166,3 +167,47 @@ def test_a_plan_that_was_edited_into_nonsense_is_refused(old: str, new: str) -> 
 def test_an_unknown_phase_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="no phase 'x' in the plan; its phases: one, two"):
         plan_phases([phase("one"), phase("two")], TOKENS, seed=1).phase("x")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["web.zh", "web.zh.x2", "web.zh.x7", "web.en", "web.en.x3"]),
+        st.integers(10_000, 10**6),
+        min_size=1,
+    ),
+)
+def test_a_family_has_its_weight_and_its_documents_are_read_as_often_as_they_are_repeated(
+    domains: dict[str, int],
+) -> None:
+    """Up to the rounding to whole sequences, and to the cap of the family."""
+    families = sorted({family_of(name) for name in domains})
+    seen = {
+        family: sum(size * repeats_of(name) for name, size in domains.items() if family_of(name) == family)
+        for family in families
+    }
+    weights = {family: round(1 / len(families), 9) for family in families}
+    tokens = min(seen.values()) * len(families) * 9 // 10
+    plan = plan_phases([phase(tokens=tokens, weights=weights)], domains, seed=1)
+    found = quotas(plan)
+    for family in families:
+        mine = [name for name in found if family_of(name) == family]
+        assert abs(sum(found[name] for name in mine) - sum(found.values()) / len(families)) <= len(domains)
+        passes = {name: found[name] * 10 / domains[name] / repeats_of(name) for name in mine}
+        assert max(passes.values()) - min(passes.values()) <= 10 * 2 / min(domains.values())
+    everything = plan_phases([phase(tokens=sum(seen.values()) * 99 // 100)], domains, seed=1)  # without weights
+    assert max(row.epochs / repeats_of(row.domain) for row in everything.report()) <= 1
+
+
+def test_the_cap_of_a_family_names_it() -> None:
+    domains = {"web.zh": 10_000, "web.zh.x3": 10_000}
+    plan_phases([phase(tokens=40_000, weights={"web.zh": 1.0})], domains, seed=1)
+    message = refusal([phase(tokens=41_000, weights={"web.zh": 1.0})], domains)
+    assert message is not None
+    assert "give web.zh less weight or raise its max_epochs" in message
+    assert refusal([phase(weights={"web.zh.x3": 1.0})], domains) is not None  # no domain of a recipe
+
+
+def test_names_of_domains() -> None:
+    assert [domain_of("web", "zh_Hant", repeats) for repeats in (1, 3)] == ["web.zh_Hant", "web.zh_Hant.x3"]
+    for name, family, language, repeats in (("a-x3.en", "a-x3.en", "en", 1), ("a.x12.x12", "a.x12", "x12", 12)):
+        assert (family_of(name), language_of(name), repeats_of(name)) == (family, language, repeats)

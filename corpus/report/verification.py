@@ -285,6 +285,11 @@ def _check_decided(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[Fi
         yield Finding(
             Check.REPRESENTATIVE, name, f"document {ids[bad[0]]}: kept is {kept[bad[0]]}, its cluster {sizes[bad[0]]}"
         )
+    repeats = numbers(decisions["repeats"])
+    known = [0, 1, *(number for _, number in seen.recipe.dedup.rehydration)]
+    if (bad := np.flatnonzero(((repeats > 0) != kept) | ~np.isin(repeats, known))).size:
+        detail = f"document {ids[bad[0]]}: kept is {kept[bad[0]]}, it is repeated {repeats[bad[0]]} times"
+        yield Finding(Check.CONSERVATION, name, detail)
     duplicates = decisions.filter(decisions["representative"].is_valid())
     yield from _check_similarity(name, decisions, seen.recipe.dedup.threshold)
     seen.representatives.append(np.array(numbers(duplicates["representative"])))

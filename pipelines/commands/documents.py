@@ -54,6 +54,7 @@ FIELDS = (
     "representative_url",
     "similarity",
     "cluster_size",
+    "repeats",
     "coverage",
     "exam_items",
     "personal_data",

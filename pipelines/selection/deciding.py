@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import booleans, numbers
+from corpus.domains import domains_of
 from corpus.errors import DamageError
 from corpus.reasons import DUPLICATES, Reason
 from corpus.storage import ipc
@@ -44,7 +45,7 @@ def decide_part(desk: Desk, part: int) -> None:
     for kind in _REASON_OF:
         rows = judged.rows_of(represented(desk, kind, part, judged).representative)
         stands_for += np.bincount(rows, minlength=len(stands_for))
-    decided = decide(judged, copies, stands_for)
+    decided = decide(judged, copies, stands_for, desk.settings.recipe.dedup.rehydration)
     begin = 0
     near = desk.settings.recipe.dedup.near
     for item in desk.items(part):
@@ -52,10 +53,15 @@ def decide_part(desk: Desk, part: int) -> None:
         begin = _write_item(desk, item, decided, begin, beside)
 
 
-def decide(judged: Judged, copies: Mapping[Reason, Removals], stands_for: NDArray[np.int64]) -> pa.Table:
+def decide(
+    judged: Judged,
+    copies: Mapping[Reason, Removals],
+    stands_for: NDArray[np.int64],
+    rehydration: Sequence[tuple[int, int]] = (),
+) -> pa.Table:
     """schema.DECISIONS without edits: the rules' verdicts and the copies among a part's documents.
 
-    `stands_for` (rows,): how many removed documents each one represents.
+    `stands_for` (rows,): how many removed documents each one represents; `rehydration`: see `repeats_of_clusters`.
     """
     reason = judged.reason.copy()
     representative = np.zeros(len(reason), np.uint64)
@@ -67,16 +73,28 @@ def decide(judged: Judged, copies: Mapping[Reason, Removals], stands_for: NDArra
         similarity[rows] = removals.similarity
     kept = reason == 0
     is_copy = np.isin(reason, [CODE_OF[why] for why in copies])
+    sizes = np.where(kept, 1 + stands_for, 0).astype(np.uint32)
     columns = [
         pa.array(judged.documents.doc_id),
         pa.array(kept),
         pa.array(REASONS, pa.string()).take(pa.array(reason)),
         pa.array(representative, mask=~is_copy),
         pa.array(similarity, mask=np.isnan(similarity)),
-        pa.array(np.where(kept, 1 + stands_for, 0).astype(np.uint32)),
+        pa.array(sizes),
+        pa.array(repeats_of_clusters(sizes, rehydration)),
     ]
     of = [field for field in schema.DECISIONS if field.name not in ("cuts", "replacements")]
     return pa.table(columns, schema=pa.schema(of))
+
+
+def repeats_of_clusters(sizes: NDArray[np.uint32], rehydration: Sequence[tuple[int, int]]) -> NDArray[np.uint8]:
+    """(rows,) how often a document is seen while others are seen once; 0 of cluster size 0.
+
+    `rehydration`: (cluster size, repeats) by ascending size; each holds from its size on, and below the first it is 1.
+    """
+    curve = [(0, 0), (1, 1), *rehydration]
+    begins, repeats = (np.array(each) for each in zip(*curve, strict=True))
+    return repeats[np.searchsorted(begins, sizes, side="right") - 1].astype(np.uint8)
 
 
 def edits_column(edits: Mapping[int, Sequence[Edit]], kept: NDArray[np.bool_]) -> pa.Array:
@@ -89,7 +107,8 @@ def edits_column(edits: Mapping[int, Sequence[Edit]], kept: NDArray[np.bool_]) -
 
 
 def carried(before: pa.Table, decided: pa.Table) -> pa.Table:
-    """What an earlier round decided about a work item, clusters enlarged by the copies that came since.
+    """What an earlier round decided about a work item, clusters enlarged by the copies that came since. (Not how often a
+    document is repeated: it is tokenized already.)
 
     `decided` is what `decide` says of the same documents: it keeps those that were kept.
     """
@@ -127,15 +146,18 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
     for reason in decisions["reason"].value_counts().to_pylist():
         if reason["values"]:
             counts[f"dropped.{reason['values']}"] = reason["counts"]
-    domains = pa.table([signals["source"], signals["language"], pa.array(sizes)], names=["source", "language", "bytes"])
+    of_domain = ["source", "language", "repeats"]
+    kept_rows = pa.table(
+        {"source": signals["source"], "language": signals["language"], "repeats": decisions["repeats"], "bytes": sizes}
+    ).filter(decisions["kept"])
     grouped = (
-        domains.filter(decisions["kept"])
-        .group_by(["source", "language"])
+        kept_rows.group_by(of_domain)
         .aggregate([("bytes", "count"), ("bytes", "sum")])
+        .sort_by([(name, "ascending") for name in of_domain])
     )
-    for row in sorted(grouped.to_pylist(), key=lambda row: (row["source"], row["language"])):
-        counts[f"kept_documents.{row['source']}.{row['language']}"] = row["bytes_count"]
-        counts[f"kept_bytes.{row['source']}.{row['language']}"] = row["bytes_sum"]
+    for domain, row in zip(domains_of(grouped), grouped.to_pylist(), strict=True):
+        counts[f"kept_documents.{domain}"] = row["bytes_count"]
+        counts[f"kept_bytes.{domain}"] = row["bytes_sum"]
     return counts
 
 

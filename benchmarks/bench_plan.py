@@ -24,7 +24,6 @@ from pathlib import Path
 
 from corpus.recipe import load_recipe
 from corpus.storage.run_directory import RunDirectory
-from filters.language import default_model_path
 from filters.rules import load_profiles
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo" / "recipe.toml"
@@ -66,7 +65,6 @@ def calibrated(recipe: Path, how: str):
         recipe,
         shipped_coefficients(),
         sample_bytes=1 << 30,
-        model=default_model_path(),
         how=how,
         say=lambda what: print(f"  {what}", file=sys.stderr),
     )
@@ -78,7 +76,7 @@ def calibrated_on(data: Path):
         path = Path(folder) / "recipe.toml"
         path.write_text(DATA_RECIPE.format(data=data.resolve()), encoding="utf-8")
         found = calibrated(path, f"{HOW} DATA")
-    inputs = [each.model_copy(update={"name": NAMES[each.name]}) for each in found.inputs]
+    inputs = [each.model_copy(update={"name": NAMES[each.name]}) for each in found.inputs[: len(NAMES)]]
     return found.model_copy(update={"inputs": inputs})
 
 
@@ -140,6 +138,7 @@ def planned_of(estimate) -> dict[str, float]:
 
 
 def main() -> None:
+    logging.getLogger().addHandler(logging.NullHandler())  # Beam warns at its import
     from pipelines.planning.estimate import estimate
     from pipelines.planning.inputs import inputs_of
 
@@ -147,7 +146,6 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path)
     parser.add_argument("--write", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    logging.getLogger().addHandler(logging.NullHandler())
     of_data = calibrated_on(arguments.data) if arguments.data is not None else None
     recipe = load_recipe(DEMO)
     known = calibrated(DEMO, f"{HOW}, the demo")
@@ -161,7 +159,7 @@ def main() -> None:
             "contamination_bytes": bytes_of(run.current_stage("decontaminate"), "contamination") / documents,
             "score_bytes": bytes_of(run.current_stage("score"), "scores") / documents / 2,
         }
-    (pages,) = known.inputs
+    pages = known.inputs[0]
     print(
         f"the demo: {pages.record_seconds * 1e3:.2f} ms a page and {pages.document_seconds * 1e3:.2f} ms a document in extract"
     )

@@ -23,10 +23,12 @@ from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, RunDirectory
 from filters.rules import load_profiles
 from pipelines.packing import domain_totals
-from pipelines.planning.calibrate import Measured, MeasuredSource, extract_seconds, pooled
+from pipelines.planning.calibrate import extract_seconds, pooled
 from pipelines.planning.coefficients import UNITS, Coefficients, InputCoefficients, Number, shipped_coefficients
-from pipelines.planning.estimate import Estimate, estimate, kinds_of_copies, sent_files
+from pipelines.planning.estimate import Estimate, estimate
+from pipelines.planning.exchange import kinds_of_copies, sent_files
 from pipelines.planning.inputs import SourceInputs, even_layout, inputs_of
+from pipelines.planning.measure import Measured, MeasuredSource
 from pipelines.planning.tables import shown_bytes, shown_number
 from pipelines.selection import settings as selection
 from pipelines.selection.steps import run_everything
@@ -267,14 +269,27 @@ def test_two_readings_tell_screens_and_extraction_apart(
     first, second = (
         read_as(n := round(share * records), records, records * record + n * document) for share in (most, least)
     )
-    measured = MeasuredSource(source, first, second, first, first, first)
+    measured = MeasuredSource(source, first, second, None, None, first, first, first)
     assert extract_seconds(measured) == pytest.approx((record, document, 0.0), rel=1e-6)
     # Rows, which no screen passes over, have one number: a byte of text.
     assert extract_seconds(dataclasses.replace(measured, screened=None)) == (0.0, 0.0, first.seconds / 1000)
 
 
 def test_languages_with_little_text_are_counted_together() -> None:
-    assert pooled({"zh": (10, 100_000), "en": (1, 10), "ja": (2, 20)}) == {"*": (3, 30), "zh": (10, 100_000)}
+    sources = [
+        tokenized("a", {"zh": (10, 60_000), "en": (1, 10), "ja": (2, 20)}),
+        tokenized("b", {"zh": (5, 40_000), "en": (3, 30)}),
+    ]
+    assert pooled(sources) == {"*": (6, 60), "zh": (15, 100_000)}
+
+
+def tokenized(name: str, languages: dict[str, tuple[int, int]]) -> MeasuredSource:
+    """A source of which so many (tokens, bytes) of each language were kept."""
+    counts = {}
+    for language, (tokens, size) in languages.items():
+        counts |= {f"tokens.{name}.{language}": tokens, f"bytes.{name}.{language}": size}
+    of = Measured(ItemRecord(0, {}, counts), 0.0)
+    return MeasuredSource(recipe_of({"name": name}).source[0], of, None, None, None, of, of, of)
 
 
 # ------------------------------------------------------------------------------------------------ the large recipe
@@ -352,11 +367,15 @@ def test_calibrated_on_the_demo_the_plan_says_what_its_build_gives(
     plan = json.loads(done.stdout)
     assert "calibrate: extract docs" in done.stderr
     run = RunDirectory(str(demo_run))
-    extract, tokens = run.current_stage("extract"), run.current_stage("tokenize")
-    (docs,) = plan["sources"]
-    splits = run.stage_manifest("plan")
-    assert (docs["listed"], docs["files"], docs["bytes"]) == (True, splits["files"], splits["input_bytes"])
-    assert (docs["splits"], docs["items"]) == (splits["splits"], splits["items"])
+    extract, tokens, splits = run.current_stage("extract"), run.current_stage("tokenize"), run.stage_manifest("plan")
+    named = {
+        "files": splits["files"],
+        "bytes": splits["input_bytes"],
+        "splits": splits["splits"],
+        "items": splits["items"],
+    }
+    assert plan["inputs"] == [{"name": "docs", "listed": True, **named}]
+    (docs,) = plan["estimates"]["sources"]
     assert docs["assumed"] == []
     actual = {
         "documents": sum(record.counts["documents"] for record in extract.records()),
@@ -368,10 +387,61 @@ def test_calibrated_on_the_demo_the_plan_says_what_its_build_gives(
         dict.fromkeys(actual, 1.0), rel=0.3
     )
     all_tokens = sum(domain_totals(tokens.records(), "tokens").values())
-    assert sum(plan["domains"].values()) == pytest.approx(all_tokens, rel=0.3)
+    assert sum(domain["tokens"] for domain in plan["estimates"]["domains"]) == pytest.approx(all_tokens, rel=0.3)
     again = corpus("plan", recipe, "--coefficients", file)
     assert "no cost: the recipe has no [prices]" in again.stdout
     assert "not stated, nor measured on it" not in again.stdout
+
+
+def test_what_a_recipe_has_besides_is_measured_too_and_what_is_not_there_is_left_out(
+    repository: Path, tmp_path: Path
+) -> None:
+    """An exam, a word list, rows beside pages, an addition, and a source that is stated alone."""
+    demo = repository / "examples" / "demo"
+    for name in ("docs-0.warc.gz", "recrawl.warc.gz"):
+        (tmp_path / name).symlink_to(demo / name)
+    row = {"text": "A row of text about packages and releases, with a few more words in it than nothing. " * 40}
+    rows = [json.dumps(row | {"text": f"{row['text']} {number}"}) for number in range(50)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    (tmp_path / "exam.jsonl").write_text('{"question": "How many packages are in a release of it?", "answer": "1"}')
+    (tmp_path / "words.txt").write_text("package\nrelease\n", encoding="utf-8")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        """
+        run = { name = "x" }
+        dedup = { near = false }
+        tokenizer = { vocab_size = 2000, model_type = "bpe" }
+        decontaminate = { exams = [{ name = "e", format = "gsm8k", files = ["exam.jsonl"] }] }
+        word_list = [{ name = "w", files = ["words.txt"] }]
+        addition = [{ name = "later", inputs = { docs = ["recrawl.warc.gz"] } }]
+        source = [
+          { name = "docs", inputs = ["docs-0.warc.gz"], profile = "none" },
+          { name = "rows", format = "jsonl", inputs = ["rows.jsonl"], profile = "none" },
+          { name = "none", format = "jsonl", inputs = ["none.jsonl"], expected = { files = 1, bytes = 1000000 } },
+        ]
+        """,
+        encoding="utf-8",
+    )
+    file = tmp_path / "here.json"
+    plan = json.loads(corpus("plan", recipe, "--calibrate", file, "--sample-bytes", "150000", "--json").stdout)
+    assert [(each["name"], each["listed"], each["files"]) for each in plan["inputs"]] == [
+        ("docs", True, 2),
+        ("rows", True, 1),
+        ("none", False, 1),
+    ]
+    known, shipped = Coefficients.model_validate_json(file.read_bytes()), shipped_coefficients()
+    assert [each.name for each in known.inputs] == ["docs", "rows", *(each.name for each in shipped.inputs)]
+    assert [each["coefficients"] for each in plan["estimates"]["sources"]] == ["docs", "rows", "rows"]
+    measured = {name for name in UNITS if getattr(known, name, None) != getattr(shipped, name, None)}
+    assert {"contamination_seconds", "contamination_bytes", "word_list_seconds", "score_bytes"} <= measured
+    assert {"classifier_seconds", "select_seconds", "worker_bytes"}.isdisjoint(measured)
+    assert all("--calibrate" in getattr(known, name).source for name in measured - {"tokens_per_byte"})
+
+
+def test_nothing_to_calibrate_on_is_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "expected = { files = 3, bytes = 3000 }")
+    line = corpus("plan", path, "--calibrate", tmp_path / "x.json", expect=2).stderr.strip()
+    assert line == f"corpus: {path}: --calibrate measures inputs, and none of this recipe's are there"
 
 
 def test_a_plan_says_what_is_another_sources_number(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """`corpus plan`: what a build will take."""
 
 import dataclasses
+import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from corpus.errors import InputError
 from corpus.recipe import GIB, MIB, Recipe, load_recipe, overrides_of
 from corpus.report.plain import json_line
 from corpus.report.tables import open_console
@@ -59,7 +61,8 @@ def plan(
     estimate: inputs × coefficients, by the formulas of docs/plan.md. The cost is by the recipe's [prices].
 
     The coefficients that come with the package were measured for its documentation, on few pages and another machine.
-    --calibrate runs the stages over the beginning of each source's inputs, with one worker, and measures them here.
+    --calibrate runs the stages over the beginning of each source's inputs that are there, with one worker, and measures
+    them here.
 
     \b
     Examples
@@ -71,7 +74,7 @@ def plan(
     from filters.rules import load_profiles
     from pipelines.build import naming
     from pipelines.planning.estimate import estimate
-    from pipelines.planning.inputs import inputs_of
+    from pipelines.planning.inputs import inputs_of, only
     from pipelines.planning.tables import tables_of
 
     settings = load_recipe(recipe, overrides_of(overrides))
@@ -81,7 +84,10 @@ def plan(
     item_bytes, inputs = inputs_of(settings, recipe.parent, where=str(recipe), stated=stated)
     token_bytes = _token_bytes(settings, recipe)
     if calibrate is not None:
-        known = _calibrated(settings, recipe, known, sample_bytes)
+        there = {each.source.name for each in inputs if each.listed}
+        if not there:
+            raise InputError(f"{recipe}: --calibrate measures inputs, and none of this recipe's are there")
+        known = _calibrated(only(settings, there), recipe, known, sample_bytes)
         files.write_bytes(str(calibrate), (known.model_dump_json(indent=1) + "\n").encode())
     with naming(recipe):
         found = estimate(settings, profiles, inputs, known, item_bytes=item_bytes, token_bytes=token_bytes)
@@ -106,29 +112,43 @@ def _token_bytes(settings: Recipe, recipe: Path) -> int:
 
 
 def _calibrated(settings: Recipe, recipe: Path, base: Coefficients, sample_bytes: int) -> Coefficients:
-    from filters.language import default_model_path
     from pipelines.planning.calibrate import calibrate
 
-    model = settings.language.model
     return calibrate(
         settings,
         recipe,
         base,
         sample_bytes=sample_bytes,
-        model=recipe.parent / model if model is not None else default_model_path(),
         how=f"corpus plan {recipe.name} --calibrate",
         say=lambda what: click.echo(f"calibrate: {what}", err=True),
     )
 
 
+#: What is counted of a source, or stated: no estimate.
+_COUNTED = ("listed", "files", "bytes", "splits", "items")
+
+
 def _as_json(found: "Estimate") -> dict[str, Any]:
-    """The whole estimate; phases as `corpus feed plan` has them, tokens by domain."""
-    table = {**dataclasses.asdict(found), "shards": dict(found.shards)}
-    return table | {
-        "domains": found.domains,
-        "core_hours": found.core_hours,
-        "stored_bytes": found.stored_bytes,
-        "peak_bytes": found.peak_bytes,
-        "stages": [{**dataclasses.asdict(stage), "core_hours": stage.core_hours} for stage in found.stages],
-        "cost": {**dataclasses.asdict(found.cost), "total": found.cost.total} if found.cost is not None else None,
+    """What is counted or stated, and apart from it what is estimated."""
+    sources = [dataclasses.asdict(source) for source in found.sources]
+    return {
+        "name": found.name,
+        "machine": found.machine,
+        "item_bytes": found.item_bytes,
+        "inputs": [{name: source[name] for name in ("name", *_COUNTED)} for source in sources],
+        "estimates": {
+            "sources": [{name: value for name, value in each.items() if name not in _COUNTED} for each in sources],
+            "domains": [
+                {"name": name, "tokens": tokens, "shards": found.shards[name]} for name, tokens in found.domains.items()
+            ],
+            "stages": [{**dataclasses.asdict(stage), "core_hours": stage.core_hours} for stage in found.stages],
+            "core_hours": found.core_hours,
+            "storage": [dataclasses.asdict(each) for each in found.storage],
+            "stored_bytes": found.stored_bytes,
+            "peak_bytes": found.peak_bytes,
+            "exchange": dataclasses.asdict(found.exchange),
+            "phases": json.loads(found.phases.to_json()) if found.phases is not None else None,
+            "phases_problem": found.phases_problem,
+            "cost": {**dataclasses.asdict(found.cost), "total": found.cost.total} if found.cost is not None else None,
+        },
     }

@@ -6,7 +6,7 @@ numbers are taken.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from corpus.errors import InputError
@@ -80,18 +80,27 @@ def _listed(recipe: Recipe, sources: Sequence[Source], folder: Path, *, where: s
     """The files of sources, and what additions bring to them."""
     if not sources:
         return []
-    names = {source.name for source in sources}
-    additions = [
-        each.model_copy(update={"inputs": {name: globs for name, globs in each.inputs.items() if name in names}})
-        for each in recipe.addition
-    ]
-    of_sources = {"source": list(sources), "addition": [each for each in additions if each.inputs]}
     try:
-        return list_inputs(recipe.model_copy(update=of_sources), folder, where=where)
+        return list_inputs(only(recipe, {source.name for source in sources}), folder, where=where)
     except InputError as error:
         raise InputError(
             f"{error}; for a plan without them give the source a table `expected` with files and bytes"
         ) from error
+
+
+def only(recipe: Recipe, names: Set[str]) -> Recipe:
+    """The recipe without all other sources, what additions bring to them, and phases, which name them."""
+    additions = [
+        each.model_copy(update={"inputs": {name: globs for name, globs in each.inputs.items() if name in names}})
+        for each in recipe.addition
+    ]
+    return recipe.model_copy(
+        update={
+            "source": [source for source in recipe.source if source.name in names],
+            "addition": [each for each in additions if each.inputs],
+            "phase": [],
+        }
+    )
 
 
 def _divisible(source: Source) -> bool:

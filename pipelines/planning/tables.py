@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from corpus.report.tables import table_of
-from pipelines.planning.estimate import Estimate, SourcePlan
+from pipelines.planning.estimate import Estimate
+from pipelines.planning.sources import SourcePlan
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 

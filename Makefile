@@ -48,9 +48,10 @@ check: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest
 
 # Those without a file need nothing but this repository. DATA is a folder of test data that is no part of it (README of each
-# benchmark), DATATROVE the Python of benchmarks/peers/install.sh; without them what needs them is left out.
+# benchmark), DATATROVE and TEXT_DEDUP the Pythons of benchmarks/peers/install.sh; without them what needs them is left out.
 DATA ?= ../shared/data
 DATATROVE ?=
+TEXT_DEDUP ?=
 BENCH := $(BIN)/python benchmarks
 bench: $(VENV)/dev.stamp
 	@echo "extract takes at most 1.20 times as long as trafilatura alone; 2.5 times as fast where 80 % are in other languages"
@@ -86,6 +87,10 @@ ifneq ($(wildcard $(DATA)/extraction/gold.jsonl),)
 	$(BENCH)/bench_line_rules.py $(DATA)/extraction
 	@echo "language identification is nowhere below the bare model, and .99 for the marked languages"
 	$(BENCH)/bench_language.py $(DATA)/lid
+	@echo "near-duplicates against the exact similarities of all pairs; the intervals of corpus dedup report hold what is so"
+	$(BENCH)/bench_duplicates.py $(DATA)
+	@echo "near-duplicates in a twentieth of the time of datatrove's four stages, a tenth of text-dedup's (minutes)"
+	$(BENCH)/bench_minhash_peers.py $(DATA)/text $(if $(DATATROVE),--datatrove $(DATATROVE)) $(if $(TEXT_DEDUP),--text-dedup $(TEXT_DEDUP))
 	@echo "decontamination finds planted questions, in a fraction of the time of extract's measuring"
 	$(BENCH)/bench_decontamination.py $(DATA)
 endif

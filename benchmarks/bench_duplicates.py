@@ -62,10 +62,10 @@ def read(files: list[Path]) -> Data:
         *halves(keys),
     )
     array = pa.array(texts, pa.large_string())
-    index = ShingleIndex([shingle_set(text) for text in texts])
+    index = ShingleIndex([shingle_set(text) for text in texts], LEAST)
     found = []
     for begin in range(0, len(texts), AT_ONCE):
-        own, other, jaccard = index.alike(array.slice(begin, AT_ONCE), LEAST)
+        own, other, jaccard = index.alike(array.slice(begin, AT_ONCE))
         own = own + begin
         once = documents.take(other).beats(documents.take(own))  # each pair is met from both sides
         found.append((own[once], other[once], jaccard[once]))

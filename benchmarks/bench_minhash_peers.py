@@ -42,6 +42,7 @@ from filters.dedup_quality import ShingleIndex, shingle_set
 
 PEER = Path(__file__).parent / "peers" / "datatrove_minhash.py"
 ORIGINALS, EXACT, NEAR = 0.6, 0.1, 0.3
+LEAST = 0.3  # who is less alike is not looked for
 KERNELS = Path(__file__).parent / "near_duplicates.py"
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -149,10 +150,10 @@ def compare(texts: list[str], stands: NDArray[np.int64], kept: NDArray[np.int64]
     mine, theirs = stands < 0, np.zeros(len(texts), np.bool_)
     theirs[kept] = True
     differ = np.flatnonzero(mine != theirs)
-    index = ShingleIndex([shingle_set(texts[row]) for row in differ.tolist()])
+    index = ShingleIndex([shingle_set(texts[row]) for row in differ.tolist()], LEAST)
     best, mine_left, theirs_left = np.zeros(len(differ)), np.zeros(len(differ)), np.zeros(len(differ))
     for begin in range(0, len(texts), AT_ONCE):
-        rows, numbers, jaccard = index.alike(pa.array(texts[begin : begin + AT_ONCE], pa.large_string()), 0.3)
+        rows, numbers, jaccard = index.alike(pa.array(texts[begin : begin + AT_ONCE], pa.large_string()))
         rows = rows + begin
         for values, where in ((best, rows >= 0), (mine_left, mine[rows]), (theirs_left, theirs[rows])):
             others = np.flatnonzero(where & (rows != differ[numbers]))
@@ -186,6 +187,8 @@ def overlap_of(first: str, second: str) -> float:
 
 
 def band(similarity: float) -> str:
+    if similarity < LEAST:
+        return f"less than {LEAST} alike"
     return f"from {int(similarity * 10) / 10:.1f} to {int(similarity * 10) / 10 + 0.1:.1f} alike"
 
 

@@ -50,8 +50,8 @@ def test_hashes_of_many_texts_are_those_of_each(texts: list[str], shingle: int) 
 @settings(deadline=None)
 @given(TEXTS, TEXTS, st.sampled_from([0.1, 0.3, 0.5, 0.7, 1.0]), st.integers(1, 3))
 def test_the_index_finds_what_all_pairs_find(sample: list[str], texts: list[str], least: float, shingle: int) -> None:
-    index = ShingleIndex([shingle_set(text, shingle) for text in sample])
-    rows, numbers, similarities = index.alike(pa.array(texts, pa.string()), least, shingle)
+    index = ShingleIndex([shingle_set(text, shingle) for text in sample], least)
+    rows, numbers, similarities = index.alike(pa.array(texts, pa.string()), shingle)
     found = {(row, number): value for row, number, value in zip(rows, numbers, similarities, strict=True)}
     assert len(found) == len(rows)
     expected = {
@@ -65,7 +65,7 @@ def test_the_index_finds_what_all_pairs_find(sample: list[str], texts: list[str]
 
 def test_the_index_refuses_a_similarity_of_nothing() -> None:
     with pytest.raises(ValueError, match="least must be"):
-        ShingleIndex([]).alike(pa.array([], pa.string()), 0.0)
+        ShingleIndex([], 0.0)
 
 
 @pytest.mark.parametrize(

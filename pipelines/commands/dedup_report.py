@@ -3,8 +3,8 @@
 Reads   decisions/ and identities of all documents; texts of the sampled removed documents, of their representatives and of the
         largest clusters; then, for recall, the texts of all kept documents once, as a stream
 Seeds   a sample is the documents of the least hash of (seed, key): of equal inputs the same in every run
-Memory  a record batch; 4 bytes a shingle of the sampled removed documents and their representatives, 24 of the sampled kept ones
-Cost    100 MB of kept text a second and core
+Memory  a record batch; 4 bytes a shingle of the sampled removed documents and their representatives, 20 of the sampled kept ones
+Cost    1 s for 50 to 130 MB of kept text, the longer the more of it resembles the sample; one core
 Formulas  filters.dedup_quality
 """
 
@@ -293,14 +293,14 @@ def _find_partners(
     """The kept documents that are like sampled ones, at the threshold at least."""
     dedup = recipe.dedup
     partners = _Partners.of(_identities_of(documents, sampled, recipe))
-    index = ShingleIndex([sets[doc_id] for doc_id in partners.sample.doc_id.tolist()])
+    index = ShingleIndex([sets[doc_id] for doc_id in partners.sample.doc_id.tolist()], dedup.threshold)
     for item in items:
         kept = booleans(documents.columns(item, ["kept"])["kept"])
         identity = _identities(documents, item, recipe)
         begin = 0
         for ids, texts in documents.text_batches(item):
             mine = np.flatnonzero(kept[begin : begin + len(ids)])
-            rows, own, jaccard = index.alike(texts.take(pa.array(mine)), dedup.threshold, dedup.shingle)
+            rows, own, jaccard = index.alike(texts.take(pa.array(mine)), dedup.shingle)
             partners.meet(own, identity.take(begin + mine[rows]), jaccard)
             begin += len(ids)
     return partners

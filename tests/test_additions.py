@@ -199,7 +199,9 @@ def test_rehydrated_documents_are_read_as_often_as_their_clusters_say(crawls: Pa
     """Of a corpus read once, those that stand for others three times; what they are is a matter of `select` alone."""
     recipe = write(crawls)
     text = recipe.read_text(encoding="utf-8")
-    recipe.write_text(text.replace("[dedup]", "[dedup]\nrehydrate = { 2 = 3, 1000 = 1 }").replace("40_000", "9_000_000"))
+    recipe.write_text(
+        text.replace("[dedup]", "[dedup]\nrehydrate = { 2 = 3, 1000 = 1 }").replace("40_000", "9_000_000")
+    )
     run = tmp_path / "run"
     said = corpus("build", recipe, "--run-dir", run, "--workers", "1", expect=2).stderr
     fits = int(said.rpartition("tokens = ")[2].partition(" ")[0])

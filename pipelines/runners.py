@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
@@ -61,7 +62,8 @@ def run_pipeline(
     try:
         pipeline = beam.Pipeline(options=options)
         pipeline | name >> transform
-        state = pipeline.run().wait_until_finish()
+        with _watched_workers(name):
+            state = pipeline.run().wait_until_finish()
         interrupts.check()
     except Exception as error:
         # In one process the interrupt reaches us as the text of a worker's failure.
@@ -71,6 +73,33 @@ def run_pipeline(
         raise translate(error, name) from error
     if state not in (None, "DONE"):
         raise BuildError(f"stage {name} ended as {state}; see the runner's own log")
+
+
+#: What Beam calls the thread that starts a worker process of the DirectRunner and waits for its end.
+_WORKER_THREAD = "run_worker"
+
+
+@contextmanager
+def _watched_workers(stage: str) -> Iterator[None]:
+    """A worker process that is killed fails the pipeline. Beam's thread says so by an exception that nobody awaits."""
+    before = threading.excepthook
+
+    def ended(raised: threading.ExceptHookArgs) -> None:
+        if raised.thread is not None and raised.thread.name == _WORKER_THREAD:
+            interrupts.fail(
+                BuildError(
+                    f"stage {stage} failed: a worker process was killed ({raised.exc_value}), perhaps for want of memory; "
+                    f"everything finished is kept, the same command goes on"
+                )
+            )
+        else:
+            before(raised)
+
+    threading.excepthook = ended
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 _RAISED = re.compile(r"^(?:corpus\.errors\.)?(\w+(?:Error|Exception)): ([^\n]*)", re.MULTILINE)

@@ -1,5 +1,6 @@
 """The command `corpus build` as a user meets it: files, exit codes, resume after kill -9, and the same bytes always."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -127,6 +128,41 @@ def test_after_kill_9_a_second_call_gives_the_same_bytes(
     assert digests(run) == digests(whole)
     # What was finished was not done again.
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def workers_of(driver: int) -> list[int]:
+    """The worker processes that Beam started, each below a shell."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    shells = {child for child, parent in parents.items() if parent == driver}
+    found = []
+    for child, parent in parents.items():
+        with contextlib.suppress(OSError):
+            if parent in shells and b"sdk_worker_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers by /proc")
+def test_a_killed_worker_ends_the_build_with_one_line(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    """Beam alone waits for it for ever."""
+    recipe, whole = finished
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "pipelines.cli", "build", recipe, "--run-dir", run, "--workers", "2"]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while items_done(run, "extract") < 1 and driver.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(workers_of(driver.pid)[0], signal.SIGKILL)
+    _, errors = driver.communicate(timeout=60)
+    assert driver.returncode == 3, errors
+    assert "a worker process was killed" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+    corpus("build", recipe, "--run-dir", run, "--workers", "1")
+    assert digests(run) == digests(whole)
 
 
 def test_ctrl_c_ends_with_130_and_one_line(finished: tuple[Path, Path], tmp_path: Path) -> None:

@@ -2,16 +2,18 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from corpus.errors import BuildError
 from pipelines import interrupts
 
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
     interrupts.listen()
     yield
     interrupts.listen()
@@ -36,3 +38,24 @@ def test_a_second_sigterm_does_not_break_off_what_the_first_cleans_up() -> None:
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
     assert interrupts.exit_code() == 143
+
+
+def test_another_thread_fails_the_main_one_once() -> None:
+    def wait() -> None:
+        other = threading.Thread(target=interrupts.fail, args=[BuildError("a worker was killed")])
+        other.start()
+        other.join(60)
+
+    with pytest.raises(BuildError, match="a worker was killed"):
+        wait()
+    interrupts.fail(BuildError("what followed from it"))
+    with pytest.raises(BuildError, match="a worker was killed"):
+        interrupts.check()
+
+
+def test_what_fails_after_a_signal_is_its_end() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    interrupts.fail(BuildError("a worker was killed"))
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()

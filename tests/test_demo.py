@@ -16,8 +16,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 506, 255, 13, 1
-DECISIONS_SHA256 = "3121f4e10163201f6badcedb1934fb39198f27a2066a84fb75bb98a6dbca4a37"
+DOCUMENTS, KEPT, EXACT, NEAR = 500, 255, 13, 1
+DECISIONS_SHA256 = "040f62876089284e5587f05382010894d89a1d10243a18d7864d8dda746acfc1"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

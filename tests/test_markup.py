@@ -55,8 +55,8 @@ def test_text_is_that_of_a_parser(words: list[str], around: list[str]) -> None:
 
 
 def blocks(markup: str) -> list[str]:
-    """Lines as a parser has them: begun and ended by every element that is not inline; half of a block may not be links."""
-    lines, line, links = [], "", 0
+    """Lines as a parser has them: begun and ended by every element that is not inline, and in `pre`; none is half links."""
+    lines, line, links, preformatted = [], "", 0, False
 
     def end() -> None:
         nonlocal line, links
@@ -68,33 +68,38 @@ def blocks(markup: str) -> list[str]:
     def add(text: str | None, *, linked: bool) -> None:
         nonlocal line, links
         for character in text or "":
-            if character != " " or (line and line[-1] != " "):
+            if character == "\n" and preformatted:
+                end()
+            elif (character := character.replace("\n", " ")) != " " or (line and line[-1] != " "):
                 line += character
                 links += linked
 
     def walk(element: html.HtmlElement, *, linked: bool) -> None:
         inside = linked or (element.tag == "a" and "href" in element.attrib)
+        nonlocal preformatted
         if element.tag not in INLINE:
             end()
+            preformatted = preformatted or element.tag == "pre"
         add(element.text, linked=inside)
         for child in element:
             walk(child, linked=inside)
             add(child.tail, linked=inside)
         if element.tag not in INLINE:
             end()
+            preformatted = preformatted and element.tag != "pre"
 
     walk(html.document_fromstring(markup), linked=False)
     return lines
 
 
 TEXTS = st.sampled_from(
-    ["word ", "five words", " and 1 more", "x", "<a href=/>link ", "<a HREF='y'>a longer link", "<a id=b>name"]
+    ["word ", "five words", " and\n1 more", "x", "<a href=/>link ", "<a HREF='y'>a longer link", "<a id=b>name"]
 )
 ELEMENTS = st.recursive(
     TEXTS.map(lambda text: text + "</a>" * text.startswith("<")),
     lambda inner: st.builds(
         lambda name, children: f"<{name}>{''.join(children)}</{name}>",
-        st.sampled_from(["div", "span", "B", "section", "i"]),
+        st.sampled_from(["div", "span", "B", "section", "i", "pre"]),
         st.lists(inner, max_size=4),
     ),
     max_leaves=12,

@@ -232,6 +232,8 @@ MENU = "".join(f"<li><a href='/{number}'>A page about something else</a></li>" f
         # English says less against a text than another language: code is English everywhere.
         (f"<p>{RUSSIAN[:85]}</p><pre>{ENGLISH * 2}</pre>", {"ru"}, False),
         (f"<p>{RUSSIAN[:85]}</p><pre>{GERMAN * 2}</pre>", {"ru"}, True),
+        # A listing is no paragraph, however long.
+        (f"<p>{RUSSIAN}</p>" * 5 + f"<pre>{ENGLISH[:95]}\n{ENGLISH[:95]}\n{ENGLISH[:95]}</pre>", {"en"}, True),
         # Han are as much text as the code around them, in a third of the characters.
         (f"<p>{CHINESE}</p><pre>{ENGLISH[:190]}</pre>", {"zh"}, False),
         (f"<p>{CHINESE}</p>" * 5 + f"<pre>{ENGLISH[:190]}</pre>", {"en"}, True),

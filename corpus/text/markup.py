@@ -2,8 +2,9 @@
 
 `count_tags`       start tags, and whether more elements are open at once than allowed: on the bytes as they are, comments
                    and scripts included, since no parser is sure to see them as another does
-`text_of_markup`   what stands outside tags, comments, scripts and styles: a line for each block that is not half links,
-                   white space collapsed; character references stay as they are. Enough to tell a language, not to read
+`text_of_markup`   what stands outside tags, comments, scripts and styles: a line for each block (in `pre`, for each line)
+                   that is not half links, white space collapsed; character references stay as they are. Enough to tell
+                   a language, not to read
 
 Invariants: any bytes are accepted; time and memory are linear in the page, whatever it holds.
 Cost: 0.03 ms and 0.07 ms for a page of 30,000 bytes.
@@ -13,7 +14,7 @@ import numpy as np
 
 from corpus.text.segmentation import UInt8s, UInt64s, kernel
 
-VERSION = 2
+VERSION = 3
 
 #: Elements that have no end tag, or whose end tag may be left out: these close each other, and are not deep.
 UNCOUNTED = frozenset(
@@ -59,7 +60,7 @@ def _packed(name: str) -> int:
 
 _UNCOUNTED = np.array(sorted(map(_packed, UNCOUNTED)), np.uint64)
 _INLINE = np.array(sorted(map(_packed, INLINE)), np.uint64)
-_SCRIPT, _STYLE, _A = (np.uint64(_packed(name)) for name in ("script", "style", "a"))
+_SCRIPT, _STYLE, _A, _PRE = (np.uint64(_packed(name)) for name in ("script", "style", "a", "pre"))
 _HREF = np.uint64(_packed("href"))
 
 
@@ -70,7 +71,7 @@ def count_tags(markup: bytes, max_depth: int) -> tuple[int, bool]:
 
 
 def text_of_markup(markup: bytes) -> bytes:
-    """The text outside tags, a line a block, each with its line feed; blocks of which half is links are left out."""
+    """The text outside tags, a line a block or line of `pre`, each with its line feed; without those that are half links."""
     data = np.frombuffer(markup, np.uint8)
     text = np.empty(len(data) + 1, np.uint8)
     return text[: _text(data, text, _INLINE)].tobytes()
@@ -133,14 +134,17 @@ def _count(data: UInt8s, max_depth: int, uncounted: UInt64s) -> tuple[int, bool]
 @kernel
 def _text(data: UInt8s, text: UInt8s, inline: UInt64s) -> int:
     size = begin = links = 0  # of the text, of its last block, bytes of that block which are links
-    linked = False
+    linked = preformatted = False
     i = 0
     while i < len(data):
         byte = data[i]
         following = data[i + 1] if i + 1 < len(data) else np.uint8(0)
         if byte != _LESS or not (_is_letter(following) or following in (_SLASH, _BANG, _QUESTION)):
             i += 1
-            if byte > _SPACE or (size > begin and text[size - 1] != _SPACE):
+            if byte == _LINE_FEED and preformatted:
+                begin = size = _after_block(text, begin, size, links)
+                links = 0
+            elif byte > _SPACE or (size > begin and text[size - 1] != _SPACE):
                 text[size] = max(byte, np.uint8(_SPACE))
                 size += 1
                 links += linked
@@ -148,6 +152,8 @@ def _text(data: UInt8s, text: UInt8s, inline: UInt64s) -> int:
         after = _after_tag(data, i)
         if following not in (_BANG, _QUESTION):
             name, _ = _name(data, i + 1 + (following == _SLASH))
+            if name == _PRE:
+                preformatted = following != _SLASH
             if name == _A:
                 linked = following != _SLASH and _has_href(data, i, after)
             if not _is_among(name, inline):

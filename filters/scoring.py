@@ -10,7 +10,6 @@ and the settings only.
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.recipe import TextForm
+from corpus.storage.pinned import PinnedFile
 from corpus.text.segmentation import Int64s
 from filters import word_lists
 from filters.classifier import Classifier
@@ -26,10 +26,10 @@ from filters.classifier import Classifier
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierSettings:
-    """A classifier of a recipe, its model's path resolved."""
+    """A classifier of a recipe."""
 
     name: str
-    model: Path
+    model: PinnedFile
     label: str
     text: TextForm
     languages: frozenset[str]
@@ -40,7 +40,7 @@ class WordListSettings:
     """A word list of a recipe, compiled and stored."""
 
     name: str
-    entries: str  # URL
+    entries: PinnedFile
     languages: frozenset[str]
 
 
@@ -64,12 +64,12 @@ def score_columns(texts: pa.Array, languages: Sequence[str], scorers: Scorers) -
     found: dict[str, pa.Array] = {}
     for classifier in scorers.classifiers:
         rows = _rows_of(languages, classifier.languages)
-        model = Classifier(classifier.model, classifier.label, classifier.text)
+        model = Classifier(classifier.model.local(), classifier.label, classifier.text)
         scores = model.scores(texts.take(pa.array(rows)).to_pylist())
         found[f"{schema.CLASSIFIER}{classifier.name}"] = _beside(scores, rows, len(texts), pa.float32())
     for words in scorers.word_lists:
         rows = _rows_of(languages, words.languages)
-        entries = word_lists.open_entries(words.entries)
+        entries = word_lists.open_entries(str(words.entries.local()))
         counts, inside, units = word_lists.count_listed(texts.take(pa.array(rows)), entries)
         shares = (inside / np.maximum(units, 1)).astype(np.float32)
         found[f"{schema.WORDS_IN}{words.name}"] = _beside(counts, rows, len(texts), pa.uint32())

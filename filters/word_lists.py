@@ -24,6 +24,7 @@ from corpus.recipe import WordList
 from corpus.seeds import content_digest
 from corpus.storage.arrays import open_arrays, write_arrays
 from corpus.storage.named_files import read_named
+from corpus.storage.pinned import PinnedFile
 from corpus.text import letters
 from corpus.text.letters import Place, hash_run, read_letters
 from corpus.text.segmentation import Int64s, UInt8s, UInt32s, UInt64s, kernel, longest, mix64, utf8_buffers
@@ -46,9 +47,9 @@ class Entries(NamedTuple):
     runs: UInt64s  # hashes of whole entries
     kinds: UInt8s  # _LISTED or _ALLOWED
 
-    def write(self, url: str) -> None:
+    def write(self, url: str) -> PinnedFile:
         """Stores it where workers find it."""
-        write_arrays(url, self._asdict())
+        return PinnedFile(url, write_arrays(url, self._asdict()).digest)
 
     @property
     def digest(self) -> str:

@@ -37,7 +37,6 @@ from corpus.text.url_lists import read_url_lists
 from filters import duplicates
 from filters.exams.items import Item
 from filters.rules import load_profiles
-from filters.scoring import Scorers, WordListSettings
 from pipelines import decontamination, exams_met, extraction, packing, prerequisites, scoring, tokenization, tokenizer
 from pipelines.additions import Planned, Round, decided_counts, plan_additions, plan_rounds
 from pipelines.progress import StageWatch
@@ -166,9 +165,7 @@ class Build:
             self.recipe, plan=begun.fingerprint, model_digest=digest, url_lists=digests
         )
         stage = self._open("extract", mark)
-        urls = {source: stage.file(f"url_lists.{source}.arrow") for source in lists}
-        for source, found in lists.items():
-            found.write(urls[source])
+        urls = {source: found.write(stage.file(f"url_lists.{source}.arrow")) for source, found in lists.items()}
         pinned = PinnedFile(stage.file("language.model"), digest)
         if not files.exists(pinned.url):
             files.write_bytes(pinned.url, model.read_bytes())
@@ -200,18 +197,16 @@ class Build:
             self._forget("decontaminate", decontamination.KINDS)
             return None
         from filters import decontamination as search
-        from filters.exams.index import build_index, items_digest
+        from filters.exams.index import items_digest
 
         mark = decontamination.decontaminate_fingerprint(
             recipe, extract=extracted.fingerprint, items_digest=items_digest(exams)
         )
         stage = self._open("decontaminate", mark)
-        settings = decontamination.DecontaminateSettings(
-            extracted, stage.file("index.arrow"), stage.file("items.arrow")
-        )
         items = self._items()
+        settings = None
         if stage.finished() != items:
-            build_index(exams, decontamination.gram_settings(recipe)).write(settings.index, settings.items)
+            settings = decontamination.store_index(stage, recipe, exams, extract=extracted)
             search.warm_up()
         self._run_items(stage, items, decontamination.decontaminate_item, settings)
         self._close(stage, decontamination.KINDS, {})
@@ -237,15 +232,9 @@ class Build:
 
         mark = scoring.score_fingerprint(self.recipe, extract=extracted.fingerprint, digests=scorers.digests)
         stage = self._open("score", mark)
-        lists = tuple(
-            WordListSettings(each.name, stage.file(f"{each.name}.arrow"), frozenset(each.languages))
-            for each in self.recipe.word_list
-        )
-        for words in lists:
-            scorers.entries[words.name].write(words.entries)
-        if lists:
+        if self.recipe.word_list:
             word_lists.warm_up()
-        settings = scoring.ScoreSettings(extracted, Scorers(scorers.classifiers, lists))
+        settings = scoring.ScoreSettings(extracted, scoring.store_scorers(stage, self.recipe, scorers))
         self._run_items(stage, self._items(), scoring.score_item, settings)
         self._close(stage, scoring.KINDS, {"digests": dict(scorers.digests)})
         return stage

@@ -8,7 +8,7 @@ Cost    see filters.decontamination; memory: one batch of documents, and the ind
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 from corpus import schema
 from corpus.recipe import Decontaminate, fingerprint
 from corpus.storage import ipc
+from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from filters.decontamination import Match, find_items
 from filters.exams.grams import GramSettings
-from filters.exams.index import ExamIndex, open_index
+from filters.exams.index import ExamIndex, build_index, open_index
+from filters.exams.items import Item
 
 KINDS = ("contamination",)
 VERSION = 1
@@ -30,11 +32,11 @@ class DecontaminateSettings:
     """Where documents and index lie."""
 
     extract: Stage
-    index: str  # URLs
-    items: str
+    index: PinnedFile
+    items: PinnedFile
 
     def open_index(self) -> ExamIndex:
-        return open_index(self.index, self.items)
+        return open_index(str(self.index.local()), str(self.items.local()))
 
 
 def gram_settings(recipe: Decontaminate) -> GramSettings:
@@ -50,6 +52,14 @@ def decontaminate_fingerprint(recipe: Decontaminate, *, extract: str, items_dige
     versions = [VERSION, letters.VERSION, index.VERSION, decontamination.VERSION]
     grams = dataclasses.asdict(gram_settings(recipe))
     return fingerprint("decontaminate", versions, extract, grams, items_digest)
+
+
+def store_index(stage: Stage, recipe: Decontaminate, items: Sequence[Item], *, extract: Stage) -> DecontaminateSettings:
+    """Builds the index of the exams and stores it where workers find it."""
+    index, stored = build_index(items, gram_settings(recipe)).write(
+        stage.file("index.arrow"), stage.file("items.arrow")
+    )
+    return DecontaminateSettings(extract, index, stored)
 
 
 def contamination_batch(documents: pa.RecordBatch, index: ExamIndex) -> pa.RecordBatch:

@@ -67,7 +67,7 @@ class ExtractSettings:
     extract: Extract = dataclasses.field(default_factory=Extract)
     screened_for: frozenset[str] | None = None  # wanted languages, where pages of others are screened
     respect: Mapping[str, OptOuts] = dataclasses.field(default_factory=dict)  # source → its opt-outs
-    url_lists: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → URL of its stored lists
+    url_lists: Mapping[str, PinnedFile] = dataclasses.field(default_factory=dict)  # source → its stored lists
     licences: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → of documents that name none
     trusted_hints: frozenset[str] = frozenset()  # sources whose language hints hold
     normalisation: Normalisation = DEFAULT
@@ -81,7 +81,7 @@ class ExtractSettings:
         *,
         splits: str,
         model: Path | PinnedFile,
-        url_lists: Mapping[str, str] | None = None,
+        url_lists: Mapping[str, PinnedFile] | None = None,
         helper: bool = True,
     ) -> "ExtractSettings":
         from corpus.text import jieba_words
@@ -157,7 +157,7 @@ class Works:
         self,
         common: PageWork,
         respect: Mapping[str, OptOuts],
-        url_lists: Mapping[str, str],
+        url_lists: Mapping[str, PinnedFile],
         line_rules: Mapping[str, LineRules],
     ) -> None:
         self.extractor = common.extractor
@@ -168,10 +168,10 @@ class Works:
         if source not in self._of:
             from corpus.text.url_screen import NO_URL_REFUSED, read_url_screen
 
-            url = self._url_lists.get(source)
+            lists = self._url_lists.get(source)
             self._of[source] = dataclasses.replace(
                 self._common,
-                urls=read_url_screen(url) if url is not None else NO_URL_REFUSED,
+                urls=read_url_screen(str(lists.local())) if lists is not None else NO_URL_REFUSED,
                 respect=self._respect.get(source, NOTHING_RESPECTED),
                 line_rules=self._line_rules.get(source, NOTHING_EDITED),
                 cache=PayloadCache(),

@@ -12,6 +12,7 @@ from corpus import schema
 from corpus.errors import InputError, RecipeError
 from corpus.recipe import Recipe
 from corpus.storage import files
+from corpus.storage.pinned import PinnedFile
 from filters.exams.items import Item
 from filters.scoring import ClassifierSettings
 from filters.word_lists import Entries
@@ -84,9 +85,8 @@ def named_scorers(recipe: Recipe, recipe_path: Path) -> NamedScorers | None:
         except InputError as error:
             raise RecipeError(f"{where}: classifier {each.name!r}: {error}") from error
         digests[f"{schema.CLASSIFIER}{each.name}"] = model_digest(path)
-        classifiers.append(
-            ClassifierSettings(each.name, path.resolve(), each.label, each.text, frozenset(each.languages))
-        )
+        model = PinnedFile.of(str(path.resolve()))
+        classifiers.append(ClassifierSettings(each.name, model, each.label, each.text, frozenset(each.languages)))
     entries = {each.name: read_entries(each, folder, where=where) for each in recipe.word_list}
     digests |= {f"{schema.WORDS_IN}{name}": found.digest for name, found in entries.items()}
     return NamedScorers(tuple(classifiers), entries, digests)

@@ -1,7 +1,7 @@
 """score: documents → what the recipe's classifiers and word lists say of each.
 
-Reads   documents/FP/ITEM.arrow, the languages of signals/ beside it; the models by path, and the word lists that the driver
-        compiles: stages/score/FP/NAME.arrow
+Reads   documents/FP/ITEM.arrow, the languages of signals/ beside it; models and word lists as the driver stores them:
+        stages/score/FP/NAME.model, NAME.arrow
 Writes  scores/FP/ITEM.arrow (schema.scores_schema), row for row beside documents
 Invariant  nothing is judged: thresholds are rules of profiles, so another one leaves this stage alone. HTML is never read
 Cost    some 0.2 ms a document of 4 kB and classifier, 0.03 ms a document and list; memory: one batch of documents, models and lists
@@ -18,9 +18,11 @@ from corpus.columns import numbers
 from corpus.errors import DamageError
 from corpus.recipe import Recipe, fingerprint
 from corpus.report.scores import score_counts
-from corpus.storage import ipc
+from corpus.storage import files, ipc
+from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
-from filters.scoring import Scorers, score_columns
+from filters.scoring import Scorers, WordListSettings, score_columns
+from pipelines.prerequisites import NamedScorers
 
 KINDS = ("scores",)
 VERSION = 1
@@ -56,6 +58,23 @@ def score_fingerprint(recipe: Recipe, *, extract: str, digests: Mapping[str, str
     classifiers = [each.model_dump(exclude={"model"}) for each in recipe.classifier]
     lists = [each.model_dump(exclude={"files", "allow"}) for each in recipe.word_list]
     return fingerprint("score", versions, extract, classifiers, lists, dict(digests))
+
+
+def store_scorers(stage: Stage, recipe: Recipe, named: NamedScorers) -> Scorers:
+    """Stores models and word lists where workers find them."""
+    classifiers = []
+    for each in named.classifiers:
+        stored = PinnedFile(stage.file(f"{each.name}.model"), each.model.digest)
+        if not files.exists(stored.url):
+            files.write_bytes(stored.url, each.model.check())
+        classifiers.append(dataclasses.replace(each, model=stored))
+    lists = tuple(
+        WordListSettings(
+            each.name, named.entries[each.name].write(stage.file(f"{each.name}.arrow")), frozenset(each.languages)
+        )
+        for each in recipe.word_list
+    )
+    return Scorers(tuple(classifiers), lists)
 
 
 def score_batch(documents: pa.RecordBatch, languages: list[str], settings: ScoreSettings) -> pa.RecordBatch:

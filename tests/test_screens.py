@@ -138,8 +138,8 @@ def test_each_source_has_its_own_lists_and_opt_outs(tmp_path: Path) -> None:
         {"name": "free", "inputs": ["*"]},
     ]
     recipe = parse_recipe({"run": {"name": "r"}, "source": sources}, "r")
-    UrlScreen(BlockList.of([b"a.example"])).write(str(tmp_path / "stored.arrow"))
-    urls = {"web": str(tmp_path / "stored.arrow")}
+    stored = UrlScreen(BlockList.of([b"a.example"])).write(str(tmp_path / "stored.arrow"))
+    urls = {"web": stored}
     settings = ExtractSettings.of(recipe, splits="", model=Path(), url_lists=urls, helper=False)
     works = settings.works()
     assert works.of("web").urls.refuses("http://a.example/") is not None

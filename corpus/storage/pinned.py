@@ -23,6 +23,11 @@ class PinnedFile:
     url: str
     digest: str
 
+    @staticmethod
+    def of(url: str) -> "PinnedFile":
+        """What lies there now. Raises OSError."""
+        return PinnedFile(url, content_digest(files.read_bytes(url)).hex())
+
     def check(self) -> bytes:
         """The content. Raises DamageError where the file is missing or another."""
         try:

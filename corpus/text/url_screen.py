@@ -11,6 +11,7 @@ import pyarrow.compute
 
 from corpus.reasons import Reason
 from corpus.storage import ipc
+from corpus.storage.pinned import PinnedFile
 from corpus.text.block_list import BLOCKED, NOTHING_BLOCKED, BlockList
 
 #: A row of a list, and the reason that it gives.
@@ -36,13 +37,14 @@ class UrlScreen:
                 return reason, entry[:150]
         return None
 
-    def write(self, url: str) -> None:
+    def write(self, url: str) -> PinnedFile:
         """Stores the lists where workers find them."""
         tables = [
             listed.table().add_column(0, URL_LISTS.field("reason"), pa.repeat(reason.value, len(listed.table())))
             for reason, listed in self._lists()
         ]
-        ipc.write_table(url, pa.concat_tables(tables).cast(URL_LISTS), URL_LISTS)
+        written = ipc.write_table(url, pa.concat_tables(tables).cast(URL_LISTS), URL_LISTS)
+        return PinnedFile(url, written.digest)
 
     def _lists(self) -> list[tuple[Reason, BlockList]]:
         return [(Reason.BLOCKED_URL, self.blocked), (Reason.OPT_OUT, self.opted_out)]

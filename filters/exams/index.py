@@ -36,6 +36,7 @@ from corpus.columns import numbers
 from corpus.seeds import content_digest
 from corpus.storage import ipc
 from corpus.storage.arrays import open_arrays, write_arrays
+from corpus.storage.pinned import PinnedFile
 from corpus.text.segmentation import Int64s, UInt16s, UInt32s, UInt64s, kernel
 from filters.exams.grams import GramSettings, Windows, windows_of
 from filters.exams.items import Item, Part
@@ -77,10 +78,11 @@ class ExamIndex:
     grams: Grams
     items: pa.Table  # schema.EXAM_ITEMS, ordered by text
 
-    def write(self, index_url: str, items_url: str) -> None:
+    def write(self, index_url: str, items_url: str) -> tuple[PinnedFile, PinnedFile]:
         """Stores it where workers find it."""
-        write_arrays(index_url, self.grams._asdict())
-        ipc.write_table(items_url, self.items, schema.EXAM_ITEMS)
+        index = write_arrays(index_url, self.grams._asdict())
+        items = ipc.write_table(items_url, self.items, schema.EXAM_ITEMS)
+        return PinnedFile(index_url, index.digest), PinnedFile(items_url, items.digest)
 
     def items_of(self, text: int) -> list[tuple[str, str, str]]:
         """(exam, item, part) of everything that is a text."""

@@ -14,6 +14,7 @@ from corpus.recipe import Kind, Recipe, parse_recipe
 from corpus.report.plain import json_line
 from corpus.schema import SCORED
 from corpus.sources.records import Split
+from corpus.storage.pinned import PinnedFile
 from filters.classifier import Classifier
 from filters.language import default_model_path
 from filters.profiles import shipped_profiles
@@ -83,7 +84,7 @@ def scorers_of(models: Sequence[Path]) -> Scorers:
         Classifier(model)
     return Scorers(
         tuple(
-            ClassifierSettings(name, model, "good", "words", frozenset("*"))
+            ClassifierSettings(name, PinnedFile.of(str(model)), "good", "words", frozenset("*"))
             for name, model in zip(names, models, strict=True)
         )
     )

@@ -25,9 +25,7 @@ from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.text.extractor_process import ExtractorProcess
 from filters import decontamination as search
 from filters import duplicates, word_lists
-from filters.exams.index import build_index
 from filters.rules import load_profiles
-from filters.scoring import Scorers, WordListSettings
 from pipelines import decontamination, extraction, packing, prerequisites, scoring, tokenization, tokenizer
 from pipelines.build import compile_kernels, naming, peak_memory_bytes
 from pipelines.planning.coefficients import PAGES
@@ -183,10 +181,7 @@ class _Bench:
         if recipe is None or items is None:
             return None
         stage = self._stage("decontaminate")
-        settings = decontamination.DecontaminateSettings(
-            self._stages.extract, stage.file("index.arrow"), stage.file("items.arrow")
-        )
-        build_index(items, decontamination.gram_settings(recipe)).write(settings.index, settings.items)
+        settings = decontamination.store_index(stage, recipe, items, extract=self._stages.extract)
         search.warm_up()
         return self._work(stage, decontamination.decontaminate_item, settings)
 
@@ -195,14 +190,8 @@ class _Bench:
         if named is None:
             return None
         stage = self._stage("score")
-        lists = tuple(
-            WordListSettings(each.name, stage.file(f"{each.name}.arrow"), frozenset(each.languages))
-            for each in self._recipe.word_list
-        )
-        for each in lists:
-            named.entries[each.name].write(each.entries)
         word_lists.warm_up()
-        settings = scoring.ScoreSettings(self._stages.extract, Scorers(named.classifiers, lists))
+        settings = scoring.ScoreSettings(self._stages.extract, scoring.store_scorers(stage, self._recipe, named))
         return self._work(stage, scoring.score_item, settings)
 
     def select(self, documents: Sequence[int], contaminated: bool, scored: bool) -> list[Measured]:

@@ -232,6 +232,45 @@ def test_sources_that_are_preferred_or_keep_their_copies(build_run: Callable[...
     assert report["levels"][1]["recall"]["value"] == 1
 
 
+def build_with_addition(
+    build_run: Callable[..., None], folder: Path, early: list[str], late: list[str], dedup: str
+) -> Path:
+    for name, texts in (("early", early), ("late", late)):
+        rows = [{"id": f"{name}{number}", "text": text} for number, text in enumerate(texts)]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = f'[run]\nname = "x"\nlanguages = ["*"]\n[dedup]\n{dedup}\n'
+    recipe += '[[source]]\nname = "a"\nformat = "jsonl"\nprofile = "none"\ninputs = ["*.jsonl"]\n'
+    recipe += '[[addition]]\nname = "second"\ninputs = { a = ["late.jsonl"] }\n'
+    (folder / "recipe.toml").write_text(recipe)
+    build_run(folder / "recipe.toml", folder / "run", "--until", "select")
+    return folder / "run"
+
+
+def test_what_was_kept_before_an_addition_decides(build_run: Callable[..., None], tmp_path: Path) -> None:
+    run = build_with_addition(build_run, tmp_path, [text_of(0, 0)], [text_of(0, 0) + "\nand longer"], "threshold = 0.7")
+    found = json.loads(corpus("dedup", "explain", run, "late0", "--json").stdout)
+    (decisive,) = [each for each in found["preference"] if each["decides"]]
+    assert decisive["name"] == "came with"
+    assert (decisive["document"], decisive["representative"]) == ("second", "what the run began with")
+    assert found["representative"]["id"] == "early0"
+
+
+def test_what_was_kept_before_an_addition_is_not_missed(build_run: Callable[..., None], tmp_path: Path) -> None:
+    """Two later ones, both longer and unlike each other, resemble an earlier one; one band of 32 rows meets none of the pairs.
+
+    Alone removed is a text for which another has the same shingles.
+    """
+    words, other = text_of(0, 0).split(), text_of(500, 0)
+    late = [[*words[:-9], *("longerword",) * 9], [*("anotherword",) * 9, *words[9:]]]
+    early = [" ".join(words), other, f"{other}!"]
+    dedup = "threshold = 0.7\nbands = 1\nrows = 32"
+    run = build_with_addition(build_run, tmp_path, early, [" ".join(each) for each in late], dedup)
+    report = json.loads(corpus("dedup", "report", run, "--json").stdout)
+    assert (report["kept"], report["copies"]["near_duplicate"]) == (4, 1)
+    assert report["levels"][1]["recall"]["value"] == pytest.approx(1 / (1 + 2))
+    assert report["levels"][1]["kept_alike"]["value"] == 3 / 4
+
+
 def test_changed_lines_are_cut_to_where_they_differ() -> None:
     assert list(changed_lines("a\nb\nc", "a\nX\nc\nd")) == ["- b", "+ X", "+ d"]
     assert list(changed_lines("same", "same")) == []

@@ -64,8 +64,9 @@ class RunDocuments:
         has_exams = run.has_stage("decontaminate")
         self.contamination: Stage | None = run.current_stage("decontaminate") if has_exams else None
         self.scores: Stage | None = run.current_stage("score") if run.has_stage("score") else None
-        splits = ipc.open_table(run.path("splits.arrow"), schema.SPLITS, columns=["item", "file"])
+        splits = ipc.open_table(run.path("splits.arrow"), schema.SPLITS, columns=["item", "file", "addition"])
         self._item_of_split: NDArray[np.uint32] = numbers(splits["item"])
+        self._addition_of_split: NDArray[np.uint32] = numbers(splits["addition"])
         self._files: list[str] = splits["file"].to_pylist()
         self._heads = functools.lru_cache(maxsize=CACHED_ITEMS)(self._read_heads)
 
@@ -92,6 +93,10 @@ class RunDocuments:
         found = np.full(len(doc_ids), -1, np.int64)
         found[known] = self._item_of_split[splits[known]]
         return found
+
+    def additions_of(self, doc_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """(documents,) with which addition each came, 0: the run began with it. The run must have them."""
+        return self._addition_of_split[(doc_ids >> np.uint64(schema.ROW_BITS)).astype(np.int64)].astype(np.int64)
 
     def columns(self, item: int, names: Sequence[str]) -> pa.Table:
         """Columns of a work item's documents, row for row, from whichever of the files has them.

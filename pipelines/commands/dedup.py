@@ -197,6 +197,8 @@ def _representative_lines(found: Explanation, other: Compared) -> Iterator[tuple
     estimate = "none: copies by URL are not compared" if other.similarity is None else f"{other.similarity:.4f}"
     if found.reason == Reason.EXACT_DUPLICATE and found.changes_in_all:
         yield "", "it has the text of a document that was removed for this one, which stands for both"
+    if found.reason == Reason.NEAR_DUPLICATE and not found.edges_in_all:
+        yield "", "decided before inputs were added; the pairs of that time are no longer there"
     yield "similarity", f"exact Jaccard {other.jaccard:.4f}; estimate {estimate}; threshold {found.threshold:g}"
     yield (
         "containment",

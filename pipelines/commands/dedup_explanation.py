@@ -25,6 +25,7 @@ from corpus.report.settings import settings_in_force
 from corpus.storage import files, ipc
 from filters.dedup_quality import overlap, shingle_set
 from filters.preference import LATER, MAX_PLACES, SPARED, criteria_of, url_criteria_of
+from pipelines.commands.dedup_report import additions_of
 from pipelines.commands.measure import shortest
 from pipelines.selection.judging import compared_as, order_columns
 from pipelines.selection.settings import NEAR, TEXT, URL
@@ -40,7 +41,7 @@ _DECIDED = ("kept", "reason", "representative", "similarity", "cluster_size")
 _COLUMNS = ("id", "url", "shingles", "url_hash", "text_hash", "bands", *_DECIDED)
 
 #: Criteria that say nothing in a run whose recipe does not set them.
-_WHERE_THEY_DIFFER = ("may go", "place in dedup.order", "quality")
+_WHERE_THEY_DIFFER = ("came with", "may go", "place in dedup.order", "quality")
 _MAY_GO = {0: "yes", LATER: "not as a near copy", SPARED: "no"}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -130,7 +131,7 @@ def explain_document(documents: RunDocuments, head: Head) -> Explanation:
         threshold=dedup.threshold,
         cluster_size=row["cluster_size"],
         representative=compared[0] if stands is not None else None,
-        preference=_preference(row, others[stands]) if stands is not None else [],
+        preference=_preference(row, others[stands], recipe) if stands is not None else [],
         edges=_described(documents, edges[:LISTED], recipe),
         edges_in_all=len(edges),
         members=[] if stands is not None else compared,
@@ -179,8 +180,10 @@ def _rows(documents: RunDocuments, doc_ids: Iterable[int], recipe: Recipe) -> di
         table = documents.columns(item, [*order_columns(recipe), *_COLUMNS]).combine_chunks()
         table = table.take(np.searchsorted(numbers(table["doc_id"]), ids[items == item]))
         order = {kind: compared_as(table, recipe, kind).preference.tolist() for kind in (URL, TEXT, NEAR)}
+        addition = additions_of(documents, numbers(table["doc_id"]), recipe).tolist()
         for at, row in enumerate(table.to_pylist()):
-            found[row["doc_id"]] = {**row, "order": {kind: packed[at] for kind, packed in order.items()}}
+            packed = {kind: values[at] for kind, values in order.items()}
+            found[row["doc_id"]] = {**row, "addition": addition[at], "order": packed}
     return {doc_id: found[doc_id] for doc_id in wanted}
 
 
@@ -207,7 +210,7 @@ def _name(row: Row) -> str:
     return Head(row["doc_id"], row["key"], row["id"], row["url"]).name
 
 
-def _preference(row: Row, other: Row) -> list[Criterion]:
+def _preference(row: Row, other: Row, recipe: Recipe) -> list[Criterion]:
     """What made the representative preferred; nothing where it took over copies from another, and was not compared to them."""
     if row["reason"] == Reason.NEAR_DUPLICATE:
         kind = NEAR
@@ -217,13 +220,13 @@ def _preference(row: Row, other: Row) -> list[Criterion]:
         kind = URL
     else:
         return []
-    ours, theirs = _criteria(row, kind), _criteria(other, kind)
+    ours, theirs = _criteria(row, kind, recipe), _criteria(other, kind, recipe)
     first = next((name for name in ours if ours[name] != theirs[name]), None)
     shown = [name for name in ours if name not in _WHERE_THEY_DIFFER or ours[name] != theirs[name]]
     return [Criterion(name, ours[name], theirs[name], name == first) for name in shown]
 
 
-def _criteria(row: Row, kind: str) -> dict[str, str]:
+def _criteria(row: Row, kind: str, recipe: Recipe) -> dict[str, str]:
     """Criterion → value, in the order in which they count."""
     if kind == URL:
         claim, place, seconds, characters = url_criteria_of(row["order"][kind])
@@ -238,7 +241,14 @@ def _criteria(row: Row, kind: str) -> dict[str, str]:
             "day": day.date().isoformat() if days else "unknown",
         }
     named = str(MAX_PLACES - place + 1) if place else "not named"
-    return {"may go": _MAY_GO[claim], "place in dedup.order": named, **own, "key, the smaller": row["key"].hex()}
+    came = recipe.addition[row["addition"] - 1].name if row["addition"] else "what the run began with"
+    return {
+        "came with": came,
+        "may go": _MAY_GO[claim],
+        "place in dedup.order": named,
+        **own,
+        "key, the smaller": row["key"].hex(),
+    }
 
 
 def _members(documents: RunDocuments, doc_id: int) -> list[int]:

@@ -133,28 +133,31 @@ class _Overview:
 @dataclasses.dataclass
 class _Partners:
     """Of each sampled kept document how similar the most similar other kept one is, and the most similar one for which it could go:
-    one that is preferred to it, unless its source keeps near copies."""
+    one that came with an earlier addition, or is preferred to it, unless its source keeps near copies.
+    """
 
     sample: Documents
+    addition: Int64s  # in which round of `select` it was decided about
     best: NDArray[np.float64]
     best_id: UInt64s
     preferred: NDArray[np.float64]
 
     @staticmethod
-    def of(sample: Documents) -> "_Partners":
+    def of(sample: Documents, addition: Int64s) -> "_Partners":
         count = len(sample.doc_id)
-        return _Partners(sample, np.zeros(count), np.zeros(count, np.uint64), np.zeros(count))
+        return _Partners(sample, addition, np.zeros(count), np.zeros(count, np.uint64), np.zeros(count))
 
-    def meet(self, own: Int64s, others: Documents, jaccard: NDArray[np.float64]) -> None:
+    def meet(self, own: Int64s, others: Documents, addition: Int64s, jaccard: NDArray[np.float64]) -> None:
         """Kept documents that were found to be so similar to the sampled ones of these numbers; themselves among them."""
         foreign = np.flatnonzero(self.sample.doc_id[own] != others.doc_id)
-        own, others, jaccard = own[foreign], others.take(foreign), jaccard[foreign]
+        own, others, addition, jaccard = own[foreign], others.take(foreign), addition[foreign], jaccard[foreign]
         before = self.best[own]
         np.maximum.at(self.best, own, jaccard)
         better = np.flatnonzero((jaccard == self.best[own]) & (jaccard > before))[::-1]  # of several the first stays
         self.best_id[own[better]] = others.doc_id[better]
-        mine = self.sample.take(own)
-        beaten = np.flatnonzero(others.beats(mine) & ~spared(mine.preference))
+        mine, came = self.sample.take(own), self.addition[own]
+        goes = (addition < came) | ((addition == came) & others.beats(mine))
+        beaten = np.flatnonzero(goes & ~spared(mine.preference))
         np.maximum.at(self.preferred, own[beaten], jaccard[beaten])
 
     def most_alike(self) -> list[tuple[int, int, float]]:
@@ -292,7 +295,8 @@ def _find_partners(
 ) -> _Partners:
     """The kept documents that are like sampled ones, at the threshold at least."""
     dedup = recipe.dedup
-    partners = _Partners.of(_identities_of(documents, sampled, recipe))
+    sample = _identities_of(documents, sampled, recipe)
+    partners = _Partners.of(sample, additions_of(documents, sample.doc_id, recipe))
     index = ShingleIndex([sets[doc_id] for doc_id in partners.sample.doc_id.tolist()], dedup.threshold)
     for item in items:
         kept = booleans(documents.columns(item, ["kept"])["kept"])
@@ -301,9 +305,16 @@ def _find_partners(
         for ids, texts in documents.text_batches(item):
             mine = np.flatnonzero(kept[begin : begin + len(ids)])
             rows, own, jaccard = index.alike(texts.take(pa.array(mine)), dedup.shingle)
-            partners.meet(own, identity.take(begin + mine[rows]), jaccard)
+            others = identity.take(begin + mine[rows])
+            partners.meet(own, others, additions_of(documents, others.doc_id, recipe), jaccard)
             begin += len(ids)
     return partners
+
+
+def additions_of(documents: RunDocuments, doc_ids: UInt64s, recipe: Recipe) -> Int64s:
+    """(documents,) the addition in whose round each was decided about: what was kept before stays, whatever comes later."""
+    found = documents.additions_of(doc_ids)
+    return np.zeros_like(found) if recipe.run.decide_again else found
 
 
 def _identities(documents: RunDocuments, item: int, recipe: Recipe) -> Documents:

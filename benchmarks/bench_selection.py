@@ -9,11 +9,15 @@ out: rules of the profile `web`, exact and near-duplicates, decisions. How copie
      1 %    in chains of 1,000, each like the next at .95 and unlike the fifth
     10 %    (at most 10^6) in one bucket: pages of one template that share one band and nothing else
 
+With `--lines N` also lines that documents share: N of each document, of which one is the same in all of them, two are the same in
+the 200 documents of a site, and the others are its own.
+
 Checked before anything is printed: every document has a decision; the sums; G1 of a sample (a removed document names a kept
 one). The signals take 0.3 kB a document, what is sent up to 0.4 kB more.
 """
 
 import argparse
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -33,10 +37,10 @@ from corpus.recipe import Recipe, parse_recipe
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.text.segmentation import mix64
-from filters import duplicates, minhash
+from filters import duplicates, minhash, shared_lines
 from filters.rules import judge, load_profiles
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
-from pipelines.selection.settings import SelectSettings, SourceRanges, divide
+from pipelines.selection.settings import LineInputs, SelectSettings, SourceRanges, divide
 from pipelines.selection.steps import Select, steps_of, steps_stage
 
 ITEM_DOCUMENTS = 250_000
@@ -52,10 +56,9 @@ Visitors like to come in summer, but those who know the place prefer the storms 
 """
 
 
-def recipe_of() -> Recipe:
-    return parse_recipe(
-        {"run": {"name": "made", "languages": ["en"]}, "source": [{"name": "web", "inputs": ["made"]}]}, "made"
-    )
+def recipe_of(dedup: dict[str, object] | None = None) -> Recipe:
+    sources = [{"name": "web", "inputs": ["made"]}]
+    return parse_recipe({"run": {"name": "made", "languages": ["en"]}, "source": sources, "dedup": dedup or {}}, "made")
 
 
 def one_row(recipe: Recipe) -> dict[str, pa.Scalar]:
@@ -219,6 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--lines", type=int, default=0, help="of a document, to be compared; 0: none are")
     parser.add_argument("--folder", type=Path, help="of the made signals; kept and used again")
     arguments = parser.parse_args()
     total = arguments.documents
@@ -233,16 +237,49 @@ def main() -> None:
             pool.starmap(write_item, [(extracted, item, total, constant) for item in missing], chunksize=1)
         for name in ("decisions", "edges", "exchange", "stages/select"):
             shutil.rmtree(Path(run.path(name)), ignore_errors=True)
-        measure(extracted, stage, items, total, arguments.workers)
+        compared = run.stage("lines", f"{arguments.lines}") if arguments.lines else None
+        for item in range(items) if compared is not None else ():
+            write_lines(compared, item, total, arguments.lines)
+        measure(extracted, stage, items, total, arguments.workers, compared)
 
 
-def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int) -> None:
-    recipe = recipe_of()
+def write_lines(stage: Stage, item: int, total: int, each: int) -> None:
+    """The lines of a work item's documents: of 20 characters, with a line feed between them."""
+    first = item * ITEM_DOCUMENTS
+    count = min(ITEM_DOCUMENTS, total - first)
+    document = np.arange(first, first + count, dtype=np.uint64)
+    line = np.arange(each, dtype=np.uint64)
+    mixed = shared_lines.mixed_with(np.repeat(document, each), np.tile(line, count)).reshape(count, each)
+    site = document // np.uint64(200)
+    mixed[:, 0], mixed[:, 1], mixed[:, 2] = 7, 2 * site, 2 * site + np.uint64(1)
+    places = [
+        21 * line,
+        21 * line + np.uint64(20),
+        np.minimum(line, np.uint64(1)),
+        np.minimum(line[::-1], np.uint64(1)),
+    ]
+    columns = [np.tile(place.astype(np.uint32), count) for place in places]
+    columns.append(np.full(count * each, 20, np.uint32))
+    of = schema.LINES.field("lines").type
+    flat = pa.StructArray.from_arrays([pa.array(mixed.ravel()), *map(pa.array, columns)], fields=list(of.value_type))
+    lists = pa.ListArray.from_arrays(pa.array(np.arange(0, count * each + 1, each, dtype=np.int32)), flat, of)
+    ids = (np.uint64(item) << np.uint64(schema.ROW_BITS)) + np.arange(count, dtype=np.uint64)
+    batch = pa.RecordBatch.from_arrays([pa.array(ids), pa.array(site + np.uint64(1)), lists], schema=schema.LINES)
+    written = ipc.write_batches(stage.output("lines", item), schema.LINES, [batch])
+    stage.finish(ItemRecord(item, {"lines": written}, {"documents": count, "lines": count * each}))
+
+
+def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int, compared: Stage | None) -> None:
+    recipe = recipe_of({"lines": {}} if compared is not None else {})
     documents = [min(ITEM_DOCUMENTS, total - item * ITEM_DOCUMENTS) for item in range(items)]
     parts, first_ids = divide(documents, np.arange(items))
     sources = SourceRanges.of_splits(["web"])
     settings = SelectSettings(recipe, load_profiles(recipe), extracted, total, parts, first_ids, sources)
+    if compared is not None:
+        lines = LineInputs.divide(compared, [record.counts["lines"] for record in compared.records()], parts)
+        settings = dataclasses.replace(settings, lines=lines)
     duplicates.warm_up()
+    shared_lines.warm_up()
     watch = Watch(Path(stage.run.path("exchange")))
     watch.start()
     wall, started = time.time(), time.monotonic()
@@ -257,7 +294,7 @@ def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int
     print(f"{total:,} documents, {len(parts)} parts, {settings.ranges} ranges, {workers} workers")
     print(
         f"  kept {totals['kept']:,}",
-        *(f"{name} {totals[name]:,}" for name in sorted(totals) if name.startswith("dropped.")),
+        *(f"{name} {totals[name]:,}" for name in sorted(totals) if name.startswith(("dropped.", "line_cut"))),
     )
     print(
         f"  {seconds:.1f} s, {1e6 * seconds / total:.2f} us a document; {cpu:.0f} s of CPU with making what was missing"

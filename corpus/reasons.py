@@ -85,6 +85,7 @@ class Reason(enum.StrEnum):
     URL_DUPLICATE = "url_duplicate"
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"
+    SHARED_LINES = "shared_lines"
 
     @property
     def outcome(self) -> Outcome:

@@ -34,7 +34,7 @@ PersonalAction = Literal["replace", "drop", "keep"]
 ClusterSize = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$", description="documents of a cluster")]
 Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
-CopyKind = Literal["url", "exact", "near"]
+CopyKind = Literal["url", "exact", "near", "lines"]
 
 ExamFormat = Literal[
     "mmlu", "cmmlu", "ceval", "agieval", "gaokao-bench", "triviaqa", "naturalquestions", "race", "clue", "gsm8k", "math",
@@ -81,6 +81,7 @@ class SourceDedup(_Settings):
     url: bool | None = None
     exact: bool | None = None
     near: bool | None = None
+    lines: bool | None = None
 
 
 class Expected(_Settings):
@@ -197,6 +198,16 @@ class LanguageIdentification(_Settings):
     window_characters: Annotated[int, Field(ge=50, le=100_000)] = 300
 
 
+class SharedLines(_Settings):
+    """Lines that many documents share: from how many on they are cut. None is off."""
+
+    site: Annotated[int, Field(ge=2)] | None = 10  # documents of one site
+    corpus: Annotated[int, Field(ge=2)] | None = None  # documents of all sites
+    weight: Annotated[int, Field(ge=1, le=1000)] = 15  # letters of a line that is compared; no digits
+    keep: Literal["none", "preferred"] = "none"  # which of the documents keeps such a line
+    min_characters: Annotated[int, Field(ge=0)] = 100  # a document of which less would be left is dropped
+
+
 class Dedup(_Settings):
     """Copies by URL, by text, and near-duplicates."""
 
@@ -209,6 +220,7 @@ class Dedup(_Settings):
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     quality: Name | None = None  # name of the classifier by whose score a copy is preferred
     order: Annotated[list[Name], Field(max_length=255)] = []  # sources whose copies are preferred, the first foremost
+    lines: SharedLines | None = None
     max_loss: Annotated[float, Field(ge=0, le=1)] = 0.5  # share of a source that copies take without a warning
     rehydrate: dict[ClusterSize, Annotated[int, Field(ge=1, le=100)]] = {}  # cluster size from which on → repeats
 
@@ -396,6 +408,9 @@ class Recipe(_Settings):
                 f"dedup.quality = {self.dedup.quality!r}: no [[classifier]] has this name; there are {classifiers}"
             )
         sources = {source.name for source in self.source}
+        for source in self.source:
+            if source.dedup.lines and self.dedup.lines is None:
+                raise ValueError(f"source {source.name!r}: dedup.lines = true wants a table [dedup.lines]")
         for number, name in enumerate(self.dedup.order):
             if name not in sources or name in self.dedup.order[:number]:
                 wrong = "stands twice" if name in sources else f"is no source; there are {sorted(sources)}"
@@ -431,8 +446,8 @@ class Recipe(_Settings):
         return schema.scored_signals([each.name for each in self.classifier], [each.name for each in self.word_list])
 
     def deduplicated(self, kind: CopyKind) -> frozenset[str]:
-        """The sources whose documents are dropped as copies of a kind."""
-        default: bool = getattr(self.dedup, kind)
+        """The sources whose documents are dropped as copies of a kind, or whose lines are compared."""
+        default = bool(getattr(self.dedup, kind))
         own = {source.name: getattr(source.dedup, kind) for source in self.source}
         return frozenset(name for name, value in own.items() if (default if value is None else value))
 

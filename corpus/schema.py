@@ -1,6 +1,6 @@
 """Every Arrow schema that reaches a file: column, type, unit, meaning. Checked at read and write (corpus.storage.ipc).
 
-`documents/`, `signals/`, `contamination/`, `scores/` and `decisions/` are co-partitioned: file by file and row by row the same documents in the same
+`documents/`, `signals/`, `contamination/`, `scores/`, `lines/` and `decisions/` are co-partitioned: file by file and row by row the same documents in the same
 order, so a join is opening two files. `doc_id` joins inside a run; `key` is identity across runs (ARCHITECTURE.md, 3).
 """
 
@@ -313,6 +313,36 @@ EXAMS = pa.schema(
     ]
 )
 
+#: `lines/`: the lines of a document that may be shared with others (filters.shared_lines), measured and not judged.
+LINES = pa.schema(
+    [
+        pa.field("doc_id", pa.uint64(), nullable=False),
+        pa.field("site", pa.uint64(), nullable=False),  # XXH3-64 of the URL's host; 0 where there is none
+        pa.field(
+            "lines",
+            pa.list_(
+                pa.field(
+                    "item",
+                    pa.struct(
+                        [
+                            pa.field("hash", pa.uint64(), nullable=False),  # of the line's form
+                            pa.field("begin", pa.uint32(), nullable=False),  # bytes [begin, end) of the text
+                            pa.field("end", pa.uint32(), nullable=False),
+                            pa.field(
+                                "before", pa.uint32(), nullable=False
+                            ),  # bytes from the line before, blank ones aside
+                            pa.field("after", pa.uint32(), nullable=False),  # bytes to the next line
+                            pa.field("characters", pa.uint32(), nullable=False),
+                        ]
+                    ),
+                    nullable=False,
+                )
+            ),
+            nullable=False,
+        ),
+    ]
+)
+
 #: `edges/`: verified pairs of near-duplicates by ascending loser, the most similar winner first, then the preferred.
 EDGES = pa.schema(
     [
@@ -334,6 +364,7 @@ DECISIONS = pa.schema(
             "repeats", pa.uint8(), nullable=False
         ),  # kept: how often it is seen while others are seen once; else 0
         pa.field("cuts", EDITS, nullable=False),  # kept: passages of evaluation items that its tokens do without
+        pa.field("line_cuts", EDITS, nullable=False),  # kept: lines shared with others that its tokens do without
         pa.field("replacements", EDITS, nullable=False),  # kept: personal data in whose place its tokens have others
     ]
 )

@@ -85,13 +85,20 @@ def plan_rounds(
     extract: str,
     decontaminate: str | None,
     score: str | None,
+    lines: str | None = None,
 ) -> list[Round]:
     """The rounds of `select`, in their order, from the fingerprints of the stages before it."""
     rounds: list[Round] = []
     for each in planned[-1:] if recipe.run.decide_again else planned:
         before = rounds[-1].stage.fingerprint if rounds else None
         mark = select_fingerprint(
-            recipe, plan=each.fingerprint, extract=extract, decontaminate=decontaminate, score=score, before=before
+            recipe,
+            plan=each.fingerprint,
+            extract=extract,
+            decontaminate=decontaminate,
+            score=score,
+            lines=lines,
+            before=before,
         )
         rounds.append(Round(run.stage("select", mark), each.items))
     return rounds

@@ -1,6 +1,6 @@
 """A build: the stages in their order, each skipped where its work is done. What a reader opens first.
 
-    plan → extract → [decontaminate → exams] → [score] → select → train-tokenizer → tokenize → pack → phases
+    plan → extract → [decontaminate → exams] → [score] → [lines] → select → train-tokenizer → tokenize → pack → phases
 
 Each stage has a fingerprint of everything that can change its bytes, the fingerprint of the stage before included. Its
 work items write files named by item and fingerprint, and last a record; an item with a record is never run again. So a
@@ -37,12 +37,22 @@ from corpus.text.url_lists import read_url_lists
 from filters import duplicates
 from filters.exams.items import Item
 from filters.rules import load_profiles
-from pipelines import decontamination, exams_met, extraction, packing, prerequisites, scoring, tokenization, tokenizer
+from pipelines import (
+    decontamination,
+    exams_met,
+    extraction,
+    lines,
+    packing,
+    prerequisites,
+    scoring,
+    tokenization,
+    tokenizer,
+)
 from pipelines.additions import Planned, Round, decided_counts, plan_additions, plan_rounds
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection.settings import KINDS as SELECT_KINDS
-from pipelines.selection.settings import SelectSettings, Settled, SourceRanges, divide
+from pipelines.selection.settings import LineInputs, SelectSettings, Settled, SourceRanges, divide
 from pipelines.selection.steps import Select, forget_steps, steps_stage, units_of
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import RunItems, Work, write_pending
@@ -102,7 +112,10 @@ class Build:
         scored = self._score(extracted, scorers)
         if self._stop_after("score"):
             return
-        rounds = self._select(planned, extracted, contaminated, scored)
+        measured = self._lines(extracted)
+        if self._stop_after("lines"):
+            return
+        rounds = self._select(planned, extracted, contaminated, scored, measured)
         if self._stop_after("select"):
             return
         stages = DocumentStages(extract=extracted, select=rounds[-1].stage)
@@ -239,8 +252,27 @@ class Build:
         self._close(stage, scoring.KINDS, {"digests": dict(scorers.digests)})
         return stage
 
+    def _lines(self, extracted: Stage) -> Stage | None:
+        """Measures the lines of the documents; None where the recipe compares none."""
+        recipe = self.recipe.dedup.lines
+        if recipe is None:
+            self._forget("lines", lines.KINDS)
+            return None
+        from filters import shared_lines
+
+        stage = self._open("lines", lines.lines_fingerprint(recipe, extract=extracted.fingerprint))
+        shared_lines.warm_up()
+        self._run_items(stage, self._items(), lines.lines_item, lines.LineSettings(extracted, recipe.weight))
+        self._close(stage, lines.KINDS, {})
+        return stage
+
     def _select(
-        self, planned: list[Planned], extracted: Stage, contaminated: Stage | None, scored: Stage | None
+        self,
+        planned: list[Planned],
+        extracted: Stage,
+        contaminated: Stage | None,
+        scored: Stage | None,
+        measured: Stage | None,
     ) -> list[Round]:
         """Decides round after round; the last one's decisions are those of the run."""
         rounds = plan_rounds(
@@ -250,6 +282,7 @@ class Build:
             extract=extracted.fingerprint,
             decontaminate=contaminated.fingerprint if contaminated is not None else None,
             score=scored.fingerprint if scored is not None else None,
+            lines=measured.fingerprint if measured is not None else None,
         )
         stage = self._open("select", rounds[-1].stage.fingerprint)
         done = max((number for number, each in enumerate(rounds) if each.is_done), default=-1)
@@ -260,6 +293,7 @@ class Build:
         splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
         item_of_split = numbers(splits["item"])
         documents = [record.counts["documents"] for record in extracted.records()]
+        compared = [record.counts["lines"] for record in measured.records()] if measured is not None else []
         for number in range(done + 1, len(rounds)):
             counted = documents[: rounds[number].items]
             parts, first_ids = divide(counted, item_of_split)
@@ -273,6 +307,7 @@ class Build:
                 sources=SourceRanges.of_splits(splits["source"].to_pylist()),
                 contamination=contaminated,
                 scores=scored,
+                lines=LineInputs.divide(measured, compared, parts) if measured is not None else None,
                 settled=Settled.of(rounds[number - 1].stage, rounds[number - 1].items, item_of_split)
                 if number
                 else None,

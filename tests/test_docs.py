@@ -36,6 +36,7 @@ from pipelines.cli import main
 from pipelines.commands.documents import FIELDS
 from pipelines.decontamination import decontaminate_fingerprint
 from pipelines.extraction import extract_fingerprint
+from pipelines.lines import lines_fingerprint
 from pipelines.packing import pack_fingerprint
 from pipelines.scoring import score_fingerprint
 from pipelines.tokenizer import tokenizer_fingerprint
@@ -138,6 +139,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[normalise]`": settings.Normalise,
     "`[line_rules]`": settings.LineEdits,
     "`[dedup]`": settings.Dedup,
+    "`[dedup.lines]`": settings.SharedLines,
     "`[[classifier]]`": settings.Classifier,
     "`[[word_list]]`": settings.WordList,
     "`[privacy]`": settings.Privacy,
@@ -213,7 +215,7 @@ def test_recipe_page_has_a_table_for_every_table() -> None:
     assert set(Recipe.model_fields) == {
         re.sub(r"\W|NAME", "", heading)
         for heading in RECIPE_TABLES
-        if heading not in ("A rule", "A variant", "Exams", *OF_A_SOURCE)
+        if heading not in ("A rule", "A variant", "Exams", "`[dedup.lines]`", *OF_A_SOURCE)
     }
 
 
@@ -250,6 +252,7 @@ BASE: dict[str, Any] = {
     ],
     "addition": [{"name": "a", "inputs": {"web": ["a"]}}],
     "line_rules": {"repeated": True},
+    "dedup": {"lines": {}},
     "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
     "classifier": [{"name": "c", "model": "a"}],
     "word_list": [{"name": "w", "files": ["a"]}],
@@ -271,7 +274,7 @@ CHANGED: dict[str, dict[str, Any]] = {
         "fields": {"text": "content"}, "profile": "none", "licence": "MIT", "trust_language_hint": True,
         "block_domains": ["x"], "block_urls": ["x"], "block_words": ["x"], "respect": ["noai"],
         "respect_agents": ["a"], "opt_out_domains": ["x"], "dedup": {"near": False}, "expected": {"kept": 0.5}},
-    "Copies of a source": {"url": True, "exact": False, "near": False},
+    "Copies of a source": {"url": True, "exact": False, "near": False, "lines": False},
     "`[[addition]]`": {"name": "b", "inputs": {"web": ["b"]}},
     "Expected": {"files": 3, "bytes": 1000, "record_bytes": 9.0, "documents": 0.5, "text_bytes": 9.0, "kept": 0.5,
         "kept_text_bytes": 9.0, "languages": {"zh": 1.0}},
@@ -287,7 +290,8 @@ CHANGED: dict[str, dict[str, Any]] = {
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
     "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
     "`[dedup]`": {"url": True, "exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5,
-        "quality": "c", "rehydrate": {"2": 3}, "order": ["web"], "max_loss": 0.9},
+        "quality": "c", "rehydrate": {"2": 3}, "order": ["web"], "max_loss": 0.9, "lines": {"weight": 9}},
+    "`[dedup.lines]`": {"site": 3, "corpus": 9, "weight": 9, "keep": "preferred", "min_characters": 0},
     "`[[classifier]]`": {"name": "d", "model": "b", "label": "hq", "text": "plain", "languages": ["zh"]},
     "`[[word_list]]`": {"name": "v", "files": ["b"], "allow": ["b"], "languages": ["zh"]},
     "`[privacy]`": dict.fromkeys(settings.Privacy.model_fields, "drop"),
@@ -314,6 +318,8 @@ def place_of(table: dict[str, Any], heading: str) -> dict[str, Any]:
         return table["profiles"]["own"]["rules"][0]
     if heading == "A variant":
         return table["profiles"]["own"]["variant"][0]
+    if heading == "`[dedup.lines]`":
+        return table["dedup"]["lines"]
     if heading == "Exams":
         return table["decontaminate"]["exams"][0]
     if heading in OF_A_SOURCE:
@@ -342,6 +348,7 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
         "extract": extract_fingerprint(recipe, plan="plan", model_digest=model, url_lists=lists),
         "decontaminate": decontaminate_fingerprint(exams, extract="extract", items_digest=items),
         "score": score_fingerprint(recipe, extract="extract", digests=digests),
+        "lines": lines_fingerprint(recipe.dedup.lines, extract="extract") if recipe.dedup.lines is not None else "",
         "select": rounds[-1].stage.fingerprint,
         "train-tokenizer": tokenizer_fingerprint(recipe, select="select", model_digest=given),
         "pack": pack_fingerprint(recipe, tokenize="tokenize", plan="plan"),
@@ -488,6 +495,7 @@ TYPES = {
     str(
         schema.CONTAMINATION.field("matches").type
     ): "list of exam, item, part (string), coverage (float32), begin, end (uint32)",
+    str(schema.LINES.field("lines").type): "list of hash (uint64), begin, end, before, after, characters (uint32)",
     str(schema.DECISIONS.field("cuts").type): "list of begin, end (uint32), replacement (string)",
 }
 SIGNALS = schema.signals_schema(permutations=2, bands=1)
@@ -500,6 +508,7 @@ SCHEMAS = {
     "`contamination/`": schema.CONTAMINATION,
     "`exams/`": schema.EXAMS,
     "`stages/decontaminate/FP/items.arrow`": schema.EXAM_ITEMS,
+    "`lines/`": schema.LINES,
     "`decisions/`": schema.DECISIONS,
     "`tokens/`": schema.tokens_schema(1000),
     "`manifest.arrow`": schema.MANIFEST,

@@ -172,9 +172,9 @@ def test_verify_finds_a_replacement_that_is_not_made(finished: tuple[Path, Path]
 
 def test_edits_of_every_column_are_edits_of_the_text() -> None:
     cut, replaced = {"begin": 0, "end": 4, "replacement": ""}, {"begin": 6, "end": 9, "replacement": "<IP>"}
-    table = pa.table({"cuts": [[cut], [], []], "replacements": [[replaced], [], [replaced]]})
+    edits = {"cuts": [[cut], [], []], "line_cuts": [[], [cut], []], "replacements": [[replaced], [], [replaced]]}
     ip = Edit(6, 9, "<IP>")
-    assert edits_of(table) == {0: [Edit(0, 4), ip], 2: [ip]}
+    assert edits_of(pa.table(edits)) == {0: [Edit(0, 4), ip], 1: [Edit(0, 4)], 2: [ip]}
 
 
 def test_an_action_that_there_is_not_is_one_line_and_2(finished: tuple[Path, Path], tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ class Check(enum.StrEnum):
     REPRESENTATIVE = "representative"
     CONTAMINATION = "contamination"
     SCORES = "scores"
+    LINES = "lines"
     PERSONAL_DATA = "personal_data"
     TOKENS = "tokens"
     MANIFEST = "manifest"

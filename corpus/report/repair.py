@@ -18,6 +18,7 @@ STAGE_OF = {
     "contamination": "decontaminate",
     "exams": "exams",
     "scores": "score",
+    "lines": "lines",
     "decisions": "select",
     "edges": "select",
     "sample": "train-tokenizer",

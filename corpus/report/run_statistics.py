@@ -26,6 +26,7 @@ _CHAIN = {
     "extract": ("records_in", "documents"),
     "decontaminate": ("documents", "documents"),
     "score": ("documents", "documents"),
+    "lines": ("documents", "documents"),
     "select": ("documents", "kept"),
     "tokenize": ("documents", "documents"),
     "pack": ("documents", "documents"),
@@ -126,6 +127,7 @@ class Statistics:
     word_lists: tuple[WordListReport, ...]
     personal_data: tuple[PersonalReport, ...]
     removed_lines: Counts  # by line rule
+    shared_lines: Counts  # what lines that many documents share took: documents, bytes, lines, characters; {} where none are compared
     copies: tuple[SourceCopies, ...]  # by source
     warnings: tuple[str, ...]  # a line each; nothing is wrong, but it may not be what is wanted
     broken: tuple[str, ...]
@@ -151,6 +153,8 @@ def read_statistics(run: RunDirectory) -> Statistics:
     without = {"decontaminate", "exams"} if given.get("decontaminate") is None else set()
     if not (given.get("classifier") or given.get("word_list")):
         without.add("score")
+    if not given.get("dedup", {}).get("lines"):
+        without.add("lines")
     manifests = {stage: run.stage_manifest(stage) for stage in STAGES if run.has_stage(stage)}
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
     shards = _shards(run) if "pack" in manifests else []
@@ -172,6 +176,11 @@ def read_statistics(run: RunDirectory) -> Statistics:
         personal_data=personal_reports(settings_in_force(run).privacy, counts["extract"], counts.get("select", {}))
         if "extract" in counts
         else (),
+        shared_lines={
+            name.removeprefix("line_cut_"): number
+            for name, number in sorted(counts.get("select", {}).items())
+            if name.startswith("line_cut_")
+        },
         removed_lines=by_suffix(counts.get("extract", {}), "removed_lines"),
         copies=copies,
         warnings=tuple(loss_warnings(copies, settings_in_force(run).dedup.max_loss)) if copies else (),

@@ -60,8 +60,8 @@ def cell(value: Any) -> str:
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
-    """The funnel, lost bytes, additions, evaluation items, scores, word lists, line rules, copies, personal data, domains,
-    phases; what is not there yet is left out.
+    """The funnel, lost bytes, additions, evaluation items, scores, word lists, line rules, shared lines, copies, personal data,
+    domains, phases; what is not there yet is left out.
     """
     tables = [funnel_table(statistics.funnels)]
     losses = statistics.losses
@@ -82,6 +82,10 @@ def statistics_tables(statistics: Statistics) -> list[Table]:
         tables.append(table_of(columns, rows, title="word lists"))
     if statistics.removed_lines:
         tables.append(table_of(("line rule", "lines removed"), statistics.removed_lines.items(), title="line rules"))
+    if statistics.shared_lines:
+        tables.append(
+            table_of(("of documents that stay", "cut"), statistics.shared_lines.items(), title="shared lines")
+        )
     if any(each.copies for each in statistics.copies):
         tables.append(copies_table(statistics.copies))
     if any(each.found for each in statistics.personal_data):

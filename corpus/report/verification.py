@@ -4,6 +4,7 @@
     documents  documents/, signals/ and decisions/ hold the same documents row for row; a text is the one that was measured
     exams      see corpus.report.contamination_checks
     scores     see corpus.report.scores
+    lines      see corpus.report.line_checks
     personal   what was found lies in the texts and is what is counted; what is replaced is what the recipe replaces of it
     decisions  kept or a reason; the counts of the records; a representative is a kept document, its cluster as large as
                those that name it; a near-duplicate's similarity reaches the threshold
@@ -35,6 +36,7 @@ from corpus.recipe import Recipe, fingerprint
 from corpus.report.contamination_checks import check_contamination, check_decided, check_exams
 from corpus.report.documents import RunDocuments
 from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows, file_digest
+from corpus.report.line_checks import check_line_cuts, check_lines
 from corpus.report.personal_data import check_found, check_replaced, found_counts
 from corpus.report.run_statistics import by_suffix, read_statistics
 from corpus.report.scores import check_scores
@@ -44,8 +46,8 @@ from corpus.seeds import content_digest
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 
-_OF_INPUT = ("extract", "decontaminate", "score", "select", "tokenize")
-_WITH_RECORDS = ("extract", "decontaminate", "exams", "score", "select", "train-tokenizer", "tokenize", "pack")
+_OF_INPUT = ("extract", "decontaminate", "score", "lines", "select", "tokenize")
+_WITH_RECORDS = ("extract", "decontaminate", "exams", "score", "lines", "select", "train-tokenizer", "tokenize", "pack")
 
 #: Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]
@@ -134,6 +136,7 @@ def _schemas(recipe: Recipe, metadata: Mapping[str, str], groups: Sequence[str])
         "contamination": schema.CONTAMINATION,
         "exams": schema.EXAMS,
         "scores": schema.scores_schema(recipe.scored_signals),
+        "lines": schema.LINES,
         "decisions": schema.DECISIONS,
         "edges": schema.EDGES,
     }
@@ -207,6 +210,8 @@ def _check_contents(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[F
                 yield from check_exams(stage, record, _name(stage.run, stage.output("exams", record.item)))
         elif stage.name == "score":
             yield from check_scores(stage, record, _name(stage.run, stage.output("scores", record.item)))
+        elif stage.name == "lines":
+            yield from check_lines(stage, record, _name(stage.run, stage.output("lines", record.item)))
         elif stage.name == "select":
             yield from _check_decided(stage, record, seen)
         elif stage.name == "tokenize":
@@ -302,6 +307,8 @@ def _check_decided(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[Fi
     yield from check_counts(name, "in the file", recorded, dict(found))
     if "extract" not in seen.damaged:
         yield from check_replaced(stage.run, record.item, decisions, seen.recipe.privacy, record.counts, name)
+    if not seen.damaged & {"extract", "lines"}:
+        yield from check_line_cuts(stage.run, record.item, decisions, record.counts, name)
     if (exams := seen.recipe.decontaminate) is not None and not seen.damaged & {"extract", "decontaminate"}:
         yield from check_decided(stage.run, record.item, decisions, exams, record.counts, name)
 

@@ -48,13 +48,19 @@ def write_rows(url: str, rows: Mapping[str, NDArray[Any]], receiver: NDArray[Any
 
 def read_rows(urls: Iterable[str], receiver: int) -> Rows:
     """What all producers sent to one receiver, in the order of the URLs. {} where there is no producer."""
+    return read_sent(urls, receiver)[0]
+
+
+def read_sent(urls: Iterable[str], receiver: int) -> tuple[Rows, NDArray[np.int64]]:
+    """(what all producers sent to one receiver, (rows,) which of the URLs each row is from), for an answer to the sender."""
     parts: list[Rows] = []
+    lengths: list[int] = []
     for url in urls:
         batch = ipc.open_reader(url).get_batch(receiver)
         parts.append({name: _values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)})
-    if not parts:
-        return {}
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        lengths.append(batch.num_rows)
+    sender = np.repeat(np.arange(len(lengths)), lengths)
+    return ({name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}), sender
 
 
 def _by_receiver(receiver: NDArray[Any], receivers: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:

@@ -1,7 +1,7 @@
 """A run directory: plain files, local or behind any fsspec URL, and the records by which a build resumes.
 
     RUN/recipe.{toml,json}  splits.arrow  manifest.arrow  phases/plan.json  tokenizer/FINGERPRINT/tokenizer.model
-    RUN/{documents,signals,failed,contamination,scores,decisions,tokens}/FINGERPRINT/00003.arrow    one file per work item
+    RUN/{documents,signals,failed,contamination,scores,lines,decisions,tokens}/FINGERPRINT/00003.arrow    one file per work item
     RUN/shards/FINGERPRINT/DOMAIN/00000.arrow
     RUN/stages/STAGE.json                      the stage's manifest: fingerprint, settings, versions, number of items
     RUN/stages/STAGE/FINGERPRINT/00003.json    written last: this work item is done; counts and digests of its outputs
@@ -21,7 +21,7 @@ from corpus.storage import files
 from corpus.storage.ipc import Written
 
 STAGES = (
-    *("plan", "extract", "decontaminate", "exams", "score"),
+    *("plan", "extract", "decontaminate", "exams", "score", "lines"),
     *("select", "train-tokenizer", "tokenize", "pack", "phases"),
 )
 

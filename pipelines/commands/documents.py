@@ -57,6 +57,7 @@ FIELDS = (
     "repeats",
     "coverage",
     "exam_items",
+    "line_cuts",
     "personal_data",
     "detail",
 )

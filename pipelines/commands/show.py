@@ -206,11 +206,17 @@ def _lines(document: Document) -> Iterator[tuple[str, Any]]:
     if row["cuts"]:
         places = ", ".join(f"{cut['begin']} to {cut['end']}" for cut in row["cuts"][:EXAM_ITEMS])
         yield "cut out", f"bytes {places}" + (" …" if len(row["cuts"]) > EXAM_ITEMS else "")
+    data = row["text"].encode()
+    for cut in (row["line_cuts"] or [])[:EXAM_ITEMS]:
+        yield "lines cut", one_line(data[cut["begin"] : cut["end"]].decode())
+    if (more := len(row["line_cuts"] or []) - EXAM_ITEMS) > 0:
+        yield "", f"… {more:,} more"
     for each in document.personal[:PERSONAL_DATA]:
         done = {"replace": f"becomes {each.replacement}", "drop": "drops the document", "keep": "stays"}[each.action]
         yield "personal data", f"{each.kind} {one_line(each.found)} at byte {each.begin}: {done}"
     if (more := len(document.personal) - PERSONAL_DATA) > 0:
         yield "", f"… {more:,} more"
     if row["representative"] is not None:
-        yield "copy of", f"{row['representative_url'] or row['representative']} (similarity {row['similarity']:.3f})"
+        alike = f"similarity {row['similarity']:.3f}" if row["similarity"] is not None else "the same URL"
+        yield "copy of", f"{row['representative_url'] or row['representative']} ({alike})"
         yield "", f"doc_id {row['representative_doc_id']}, id {row['representative']}"

@@ -75,7 +75,7 @@ def send_urls(desk: Desk, part: int) -> None:
     """The URLs of documents that pass the rules, of sources whose copies by URL are removed."""
     judged = judged_part(desk, part)
     takes_part = dict.fromkeys(desk.settings.recipe.deduplicated("url"), 1)
-    signals = [_signals(desk, item, "url_hash", "source") for item in desk.items(part)]
+    signals = [signals_of(desk, item, "url_hash", "source") for item in desk.items(part)]
     hashes = np.concatenate([numbers(table["url_hash"]) for table in signals])
     compared = np.concatenate([of_source(table["source"], takes_part) for table in signals]) != 0
     rows = np.flatnonzero((judged.reason == 0) & (hashes != 0) & compared)
@@ -89,9 +89,9 @@ def send_texts(desk: Desk, part: int) -> None:
     """
     judged = judged_part(desk, part)
     halves = [
-        duplicates.halves(fixed_bytes(_signals(desk, item, "text_hash")["text_hash"])) for item in desk.items(part)
+        duplicates.halves(fixed_bytes(signals_of(desk, item, "text_hash")["text_hash"])) for item in desk.items(part)
     ]
-    rows = _standing(desk, part, judged, URL)
+    rows = standing(desk, part, judged, URL)
     rows = rows[judged.is_spared(NEAR)[rows] | ~judged.is_spared(TEXT)[rows]]
     hi, lo = (np.concatenate(each)[rows] for each in zip(*halves, strict=True))
     _send_keys(desk, TEXT, part, hi, lo, judged.candidates(TEXT).take(rows))
@@ -102,7 +102,7 @@ def find_exact(kind: str) -> RunUnit:
 
     def find(desk: Desk, unit: int) -> None:
         rows = desk.receive(f"{kind}-keys", unit)
-        removals = duplicates.exact_removals(rows["hash_hi"], rows["hash_lo"], _documents(rows))
+        removals = duplicates.exact_removals(rows["hash_hi"], rows["hash_lo"], documents_of(rows))
         if kind == URL:  # says nothing about the texts
             removals = Removals(removals.doc_id, removals.representative, np.full_like(removals.similarity, np.nan))
         send_removals(desk, kind, unit, removals)
@@ -112,7 +112,7 @@ def find_exact(kind: str) -> RunUnit:
 
 def _send_keys(desk: Desk, kind: str, part: int, hi: UInt64s, lo: UInt64s, documents: Documents) -> None:
     ranges = desk.settings.ranges
-    rows = {"hash_hi": hi, "hash_lo": lo, **_identity(documents)}
+    rows = {"hash_hi": hi, "hash_lo": lo, **identity_of(documents)}
     desk.send(f"{kind}-keys", part, rows, duplicates.partition_of(hi, ranges), ranges)
 
 
@@ -122,14 +122,14 @@ def _send_keys(desk: Desk, kind: str, part: int, hi: UInt64s, lo: UInt64s, docum
 def send_bands(desk: Desk, part: int) -> None:
     """A row for every band of every document that stands and has shingles."""
     judged = judged_part(desk, part)
-    standing = np.zeros(len(judged.reason), np.bool_)
-    standing[_standing(desk, part, judged, URL, TEXT)] = True
+    stands = np.zeros(len(judged.reason), np.bool_)
+    stands[standing(desk, part, judged, URL, TEXT)] = True
     hashes, ids = [], []
     begin = 0
     for item in desk.items(part):
-        signals = _signals(desk, item, "bands", "shingles")
+        signals = signals_of(desk, item, "bands", "shingles")
         end = begin + signals.num_rows
-        rows = np.flatnonzero(standing[begin:end] & (numbers(signals["shingles"]) > 0))
+        rows = np.flatnonzero(stands[begin:end] & (numbers(signals["shingles"]) > 0))
         bands = numbers(signals["bands"])[rows]  # (rows, bands)
         hashes.append(bands.ravel())
         ids.append(np.repeat(judged.documents.doc_id[begin + rows], bands.shape[1]))
@@ -164,11 +164,11 @@ def send_codes(desk: Desk, part: int) -> None:
         else np.empty((0, desk.settings.recipe.dedup.permutations), np.uint8)
     )
     documents = judged.candidates(NEAR)
-    one = {"second": second, **_identity(documents.take(rows)), "codes": codes[rows]}
+    one = {"second": second, **identity_of(documents.take(rows)), "codes": codes[rows]}
     desk.send_to_parts("candidates", part, one, second)
     members = {
         "band_hash": crowded["band_hash"],
-        **_identity(documents.take(crowd)),
+        **identity_of(documents.take(crowd)),
         "codes": codes[crowd],
     }
     ranges = desk.settings.ranges
@@ -180,7 +180,7 @@ def verify(desk: Desk, unit: int) -> None:
     parts = len(desk.settings.parts)
     threshold = desk.settings.recipe.dedup.threshold
     edges = _of_pairs(desk, unit, threshold) if unit < parts else _of_crowds(desk, unit - parts, threshold)
-    winner = {f"winner_{name}": values for name, values in _identity(edges.winner).items()}
+    winner = {f"winner_{name}": values for name, values in identity_of(edges.winner).items()}
     rows = {"loser": edges.loser.doc_id, **winner, "similarity": edges.similarity}
     desk.send_to_parts("edges", unit, rows, edges.loser.doc_id)
 
@@ -210,7 +210,7 @@ def _of_pairs(desk: Desk, part: int, threshold: float) -> Edges:
     found = []
     for begin in range(0, max(1, len(others)), _PAIRS):
         chunk = slice(begin, begin + _PAIRS)
-        one = _documents({name: values[chunk] for name, values in rows.items()})
+        one = documents_of({name: values[chunk] for name, values in rows.items()})
         other = documents.take(others[chunk])
         found.append(duplicates.compare_pairs(one, other, (rows["codes"][chunk], codes[others[chunk]]), threshold))
     return duplicates.concatenate_edges(found)
@@ -218,7 +218,7 @@ def _of_pairs(desk: Desk, part: int, threshold: float) -> Edges:
 
 def _of_crowds(desk: Desk, unit: int, threshold: float) -> Edges:
     rows = desk.receive("crowds", unit)
-    return duplicates.candidate_edges(Block(rows["band_hash"], _documents(rows), rows["codes"]), threshold)
+    return duplicates.candidate_edges(Block(rows["band_hash"], documents_of(rows), rows["codes"]), threshold)
 
 
 # ------------------------------------------------------------------------------------------------ representatives
@@ -246,7 +246,8 @@ def follow(desk: Desk, part: int) -> None:
 # ------------------------------------------------------------------------------------------------ rows and columns
 
 
-def _signals(desk: Desk, item: int, *columns: str) -> pa.Table:
+def signals_of(desk: Desk, item: int, *columns: str) -> pa.Table:
+    """Columns of a work item's signals."""
     settings = desk.settings
     url = settings.signals.output("signals", item)
     return ipc.open_table(url, settings.signals_schema, columns=list(columns)).combine_chunks()
@@ -254,10 +255,10 @@ def _signals(desk: Desk, item: int, *columns: str) -> pa.Table:
 
 def _codes(desk: Desk, part: int) -> NDArray[np.uint8]:
     """(documents of the part, permutations)."""
-    return np.concatenate([byte_rows(_signals(desk, item, "codes")["codes"]) for item in desk.items(part)])
+    return np.concatenate([byte_rows(signals_of(desk, item, "codes")["codes"]) for item in desk.items(part)])
 
 
-def _standing(desk: Desk, part: int, judged: Judged, *kinds: str) -> NDArray[np.int64]:
+def standing(desk: Desk, part: int, judged: Judged, *kinds: str) -> NDArray[np.int64]:
     """Rows of documents that pass the rules and are no copies of these kinds."""
     stands = judged.reason == 0
     for kind in kinds:
@@ -265,7 +266,8 @@ def _standing(desk: Desk, part: int, judged: Judged, *kinds: str) -> NDArray[np.
     return np.flatnonzero(stands)
 
 
-def _identity(documents: Documents) -> Rows:
+def identity_of(documents: Documents) -> Rows:
+    """What is sent of documents that are compared."""
     return {
         "doc_id": documents.doc_id,
         "preference": documents.preference,
@@ -274,5 +276,6 @@ def _identity(documents: Documents) -> Rows:
     }
 
 
-def _documents(rows: Rows) -> Documents:
+def documents_of(rows: Rows) -> Documents:
+    """The documents whose identities were sent."""
     return Documents(rows["doc_id"], rows["preference"], rows["key_hi"], rows["key_lo"])

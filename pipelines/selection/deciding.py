@@ -29,13 +29,18 @@ from filters.duplicates import Removals
 from pipelines.selection.copies import removed, represented
 from pipelines.selection.judging import CODE_OF, REASONS, Judged, contamination_of, judged_part, of_source
 from pipelines.selection.settings import NEAR, Desk, SelectSettings, SourceRanges
+from pipelines.selection.shared import LineCuts, line_cuts
 from pipelines.transforms.metrics import count
+from pipelines.transforms.partitions import EDITS_OF_TEXTS
 
 _REASON_OF = {
     "final-url": Reason.URL_DUPLICATE,
     "final-text": Reason.EXACT_DUPLICATE,
     NEAR: Reason.NEAR_DUPLICATE,
 }
+
+
+_NOBODY = np.empty(0, np.int64)
 
 
 def decide_part(desk: Desk, part: int) -> None:
@@ -45,12 +50,14 @@ def decide_part(desk: Desk, part: int) -> None:
     for kind in _REASON_OF:
         rows = judged.rows_of(represented(desk, kind, part, judged).representative)
         stands_for += np.bincount(rows, minlength=len(stands_for))
-    decided = decide(judged, copies, stands_for, desk.settings.recipe.dedup.rehydration)
+    cuts = line_cuts(desk, part, judged, stands_for)
+    decided = decide(judged, copies, stands_for, desk.settings.recipe.dedup.rehydration, cuts.gone)
+    decided = decided.append_column(schema.DECISIONS.field("line_cuts"), cuts.column(decided.num_rows))
     begin = 0
-    near = desk.settings.recipe.dedup.near
+    near = bool(desk.settings.recipe.deduplicated("near"))
     for item in desk.items(part):
         beside = {"edges": ipc.written(desk.edges(part))} if near and item == desk.items(part).start else {}
-        begin = _write_item(desk, item, decided, begin, beside)
+        begin = _write_item(desk, item, decided, begin, beside, cuts)
 
 
 def decide(
@@ -58,12 +65,15 @@ def decide(
     copies: Mapping[Reason, Removals],
     stands_for: NDArray[np.int64],
     rehydration: Sequence[tuple[int, int]] = (),
+    gone: NDArray[np.int64] = _NOBODY,
 ) -> pa.Table:
     """schema.DECISIONS without edits: the rules' verdicts and the copies among a part's documents.
 
-    `stands_for` (rows,): how many removed documents each one represents; `rehydration`: see `repeats_of_clusters`.
+    `stands_for` (rows,): how many removed documents each one represents; `rehydration`: see `repeats_of_clusters`;
+    `gone`: rows of documents of which hardly anything is left without shared lines.
     """
     reason = judged.reason.copy()
+    reason[gone] = CODE_OF[Reason.SHARED_LINES]
     representative = np.zeros(len(reason), np.uint64)
     similarity = np.full(len(reason), np.nan, np.float32)
     for why, removals in copies.items():
@@ -83,7 +93,7 @@ def decide(
         pa.array(sizes),
         pa.array(repeats_of_clusters(sizes, rehydration)),
     ]
-    of = [field for field in schema.DECISIONS if field.name not in ("cuts", "replacements")]
+    of = [field for field in schema.DECISIONS if field.name not in EDITS_OF_TEXTS]
     return pa.table(columns, schema=pa.schema(of))
 
 
@@ -134,9 +144,9 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
         for exam in (name for names in verdicts.exams.values() for name in names):
             counts[f"contaminated.{exam}"] = counts.get(f"contaminated.{exam}", 0) + 1
     counts |= {"replaced_documents": 0} | {f"replaced.{kind}": 0 for kind in Kind}
-    sizes = numbers(signals["bytes"]).astype(np.int64)
-    for row, cuts, replaced in _edited(decisions):
-        sizes[row] = edited_bytes(int(sizes[row]), [*cuts, *replaced])
+    sizes = _without_lines(numbers(signals["bytes"]), decisions)
+    for row, cuts, replaced, lines in _edited(decisions):
+        sizes[row] = edited_bytes(signals["bytes"][row].as_py(), [*cuts, *lines, *replaced])
         if cuts:
             counts["cut_documents"] += 1
             counts["cut_bytes"] += sum(cut.end - cut.begin for cut in cuts)
@@ -164,7 +174,8 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
 def copy_counts(decisions: pa.Table, sources: pa.ChunkedArray, ranges: SourceRanges) -> dict[str, int]:
     """Per source the documents that passed its rules, and those of them that are copies, by the representative's source."""
     is_copy = pc.is_in(decisions["reason"], pa.array(DUPLICATES, pa.string()))
-    passed = sources.filter(pc.or_(decisions["kept"], is_copy)).value_counts().to_pylist()
+    passes = pc.is_in(decisions["reason"], pa.array(["", *DUPLICATES, Reason.SHARED_LINES], pa.string()))
+    passed = sources.filter(passes).value_counts().to_pylist()
     counts = {f"passed.{each['values']}": each["counts"] for each in passed}
     mine = of_source(sources.filter(is_copy), {name: number for number, name in enumerate(ranges.names)})
     theirs = ranges.numbers_of(numbers(decisions["representative"].filter(is_copy)))
@@ -175,7 +186,9 @@ def copy_counts(decisions: pa.Table, sources: pa.ChunkedArray, ranges: SourceRan
     return dict(sorted(counts.items()))
 
 
-def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int, beside: Mapping[str, Written]) -> int:
+def _write_item(
+    desk: Desk, item: int, decided: pa.Table, begin: int, beside: Mapping[str, Written], lines: LineCuts
+) -> int:
     """Writes one work item's decisions, which begin at a row of its part's; returns where they end.
 
     `beside` are files of the part that the item's record names too.
@@ -192,6 +205,10 @@ def _write_item(desk: Desk, item: int, decided: pa.Table, begin: int, beside: Ma
     written = ipc.write_table(desk.stage.output("decisions", item), decisions, schema.DECISIONS)
     counts = decision_counts(signals, decisions, verdicts)
     counts |= copy_counts(decisions, signals["source"], settings.sources)
+    if settings.lines is not None:
+        mine = lines.counts(begin, begin + signals.num_rows)
+        carried_counts = settings.settled.decisions.record(item).counts if settings.settled and before else mine
+        counts |= {name: carried_counts[name] for name in mine}
     record = ItemRecord(item, {"decisions": written, **beside}, counts)
     desk.stage.finish(record)
     count(desk.stage.name, record)
@@ -205,13 +222,23 @@ def _with_edits(decisions: pa.Table, settings: SelectSettings, signals_url: str,
     personal = replacements(ipc.open_table(signals_url, columns=["personal_data"])["personal_data"], kinds)
     for name, edits in (("cuts", verdicts.cuts if verdicts is not None else {}), ("replacements", personal)):
         decisions = decisions.append_column(schema.DECISIONS.field(name), edits_column(edits, kept))
-    return decisions
+    return decisions.select(schema.DECISIONS.names)
 
 
-def _edited(decisions: pa.Table) -> Iterator[tuple[int, list[Edit], list[Edit]]]:
-    """(row, cuts, replacements) of documents whose texts are edited."""
-    both = [decisions[name].combine_chunks() for name in ("cuts", "replacements")]
-    some = np.add(*(numbers(column.value_lengths()) for column in both)) if len(both[0]) else np.empty(0, np.int32)
+def _edited(decisions: pa.Table) -> Iterator[tuple[int, list[Edit], list[Edit], list[Edit]]]:
+    """(row, cuts, replacements, cuts of lines) of documents whose texts are edited otherwise than by cuts of lines alone."""
+    columns = [decisions[name].combine_chunks() for name in ("cuts", "replacements", "line_cuts")]
+    lengths = [numbers(column.value_lengths()) for column in columns[:2]]
+    some = np.add(*lengths) if decisions.num_rows else np.empty(0, np.int32)
     for row in np.flatnonzero(some).tolist():
-        cuts, replaced = ([Edit(**edit) for edit in column[row].as_py()] for column in both)
-        yield row, cuts, replaced
+        cuts, replaced, lines = ([Edit(**edit) for edit in column[row].as_py()] for column in columns)
+        yield row, cuts, replaced, lines
+
+
+def _without_lines(sizes: NDArray[np.uint32], decisions: pa.Table) -> NDArray[np.int64]:
+    """(rows,) bytes of the texts without shared lines."""
+    column = decisions["line_cuts"].combine_chunks()
+    flat = column.flatten()
+    lost = numbers(flat.field("end")).astype(np.int64) - numbers(flat.field("begin"))
+    row = np.repeat(np.arange(len(column)), numbers(column.value_lengths()))
+    return sizes.astype(np.int64) - np.bincount(row, weights=lost, minlength=len(column)).astype(np.int64)

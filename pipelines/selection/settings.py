@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from corpus import schema
 from corpus.recipe import Recipe, fingerprint
 from corpus.storage import files
-from corpus.storage.exchange import Rows, read_rows, write_rows
+from corpus.storage.exchange import Rows, read_rows, read_sent, write_rows
 from corpus.storage.run_directory import Stage
 from corpus.text.personal_data import kinds_that_are
 from filters.duplicates import UInt64s
 from filters.rules import Profiles, load_profiles
 
-VERSION = 6
+VERSION = 7
 
 #: What a document is found to be a copy by, in the order in which it is looked for; each is a kind of rows that are sent.
 URL, TEXT, NEAR = "url", "text", "near"
@@ -30,6 +30,9 @@ URL, TEXT, NEAR = "url", "text", "near"
 PART_DOCUMENTS = 1 << 19
 #: Rows (band hash, document) of a range of hashes: 16 bytes each, and as much again while they are sorted.
 RANGE_ROWS = 1 << 23
+
+#: Lines of a stretch of work items: 100 bytes each in the one worker that holds them.
+STRETCH_LINES = 1 << 22
 
 #: Folders of the run directory; `exchange` is deleted when the stage is finished.
 KINDS = ("decisions", "edges", "exchange")
@@ -70,6 +73,39 @@ class Settled:
 
 
 @dataclasses.dataclass(frozen=True)
+class LineInputs:
+    """Where the lines of documents lie, and how the work items are divided to compare them."""
+
+    stage: Stage
+    stretches: tuple[range, ...]  # work items, all of one part
+    lines: int  # in all
+
+    @classmethod
+    def divide(cls, stage: Stage, lines: Sequence[int], parts: Sequence[range]) -> "LineInputs":
+        """Stretches of at most STRETCH_LINES lines, or of one work item; `lines` are those of each."""
+        stretches: list[range] = []
+        for part in parts:
+            begin = part.start
+            held = 0
+            for item in part:
+                if item > begin and held + lines[item] > STRETCH_LINES:
+                    stretches.append(range(begin, item))
+                    begin, held = item, 0
+                held += lines[item]
+            stretches.append(range(begin, part.stop))
+        return cls(stage, tuple(stretches), sum(lines))
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges keys are divided into."""
+        return max(1, math.ceil(self.lines / RANGE_ROWS))
+
+    def stretches_of(self, items: range) -> list[int]:
+        """The stretches of a part's work items."""
+        return [number for number, stretch in enumerate(self.stretches) if stretch.start in items]
+
+
+@dataclasses.dataclass(frozen=True)
 class SelectSettings:
     """The recipe and where the signals lie, and how documents are divided."""
 
@@ -83,6 +119,7 @@ class SelectSettings:
     contamination: Stage | None = None  # where the recipe has exams
     scores: Stage | None = None  # where the recipe has classifiers or word lists
     settled: Settled | None = None  # where inputs were added
+    lines: LineInputs | None = None  # where the recipe compares lines
 
     @property
     def signals_schema(self) -> Any:
@@ -115,6 +152,10 @@ class SelectSettings:
         """(rows,) the part that holds each document."""
         return np.searchsorted(self.first_ids, doc_id, side="right") - 1
 
+    def part_of_item(self, item: int) -> int:
+        """The part that holds a work item."""
+        return next(number for number, items in enumerate(self.parts) if item in items)
+
 
 def divide(documents: Sequence[int], item_of_split: NDArray[Any]) -> tuple[tuple[range, ...], UInt64s]:
     """(parts, the least id of each) of work items of so many documents; `item_of_split` ascends."""
@@ -141,6 +182,7 @@ def select_fingerprint(
     extract: str,
     decontaminate: str | None = None,
     score: str | None = None,
+    lines: str | None = None,
     before: str | None = None,
 ) -> str:
     """Everything that can change a decision, the rules as they are after merging; `before`: the round before."""
@@ -154,7 +196,7 @@ def select_fingerprint(
     contaminated = [decontaminate, exams.coverage, exams.action] if exams is not None else []
     replaced = sorted(kinds_that_are("replace", recipe.privacy))
     dedup = recipe.dedup.model_dump(exclude={"max_loss"})
-    removed = [sorted(recipe.deduplicated(kind)) for kind in ("url", "exact", "near")]
+    removed = [sorted(recipe.deduplicated(kind)) for kind in ("url", "exact", "near", "lines")]
     return fingerprint(
         "select",
         VERSION,
@@ -166,6 +208,7 @@ def select_fingerprint(
         removed,
         contaminated,
         score,
+        lines,
         replaced,
         before,
     )
@@ -188,9 +231,11 @@ class Desk:
 
     def receive(self, kind: str, receiver: int) -> Rows:
         """What was sent; {} where no unit sends the kind, as when a kind of duplicate is switched off."""
-        folder = self._folder(kind)
-        urls = (files.join(folder, name) for name in files.names(folder) if name.endswith(".arrow"))
-        return read_rows(urls, receiver)
+        return read_rows(self._sent(kind), receiver)
+
+    def receive_with_sender(self, kind: str, receiver: int) -> tuple[Rows, NDArray[np.int64]]:
+        """(what was sent, (rows,) the unit that sent each row), of a kind that every unit of a step sends."""
+        return read_sent(self._sent(kind), receiver)
 
     def note(self, kind: str, part: int, rows: Rows) -> None:
         """Keeps rows for the later steps of the same part."""
@@ -210,6 +255,10 @@ class Desk:
     def items(self, part: int) -> range:
         """The work items of a part."""
         return self.settings.parts[part]
+
+    def _sent(self, kind: str) -> list[str]:
+        folder = self._folder(kind)
+        return [files.join(folder, name) for name in files.names(folder) if name.endswith(".arrow")]
 
     def _file(self, kind: str, unit: int) -> str:
         return files.join(self._folder(kind), f"{unit:05d}.arrow")

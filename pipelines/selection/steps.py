@@ -1,7 +1,8 @@
-"""select: signals → decisions. Rules and evaluation items first, then copies by URL, by text, by signature among what is left.
+"""select: signals → decisions. Rules and evaluation items first, then copies by URL, by text, by signature among what is left, then
+lines that many of the documents share that stay.
 
 Reads   signals/FP/ITEM.arrow; contamination/FP/ITEM.arrow where the recipe has exams; scores/FP/ITEM.arrow where it has
-        classifiers or word lists
+        classifiers or word lists; lines/FP/ITEM.arrow where it compares lines
 Writes  decisions/FP/ITEM.arrow (schema.DECISIONS), row for row beside it; edges/FP/PART.arrow, what near copies were decided by
 Steps   below, in order; the units of one are done before the next begins, and a unit that is done never runs again.
         They send each other hashes, ids and codes through files (corpus.storage.exchange), never text.
@@ -17,9 +18,10 @@ from collections.abc import Callable, Iterator
 
 import apache_beam as beam
 
+from corpus.recipe import SharedLines
 from corpus.storage import files
 from corpus.storage.run_directory import ItemRecord, Stage
-from pipelines.selection import copies
+from pipelines.selection import copies, shared
 from pipelines.selection.deciding import decide_part
 from pipelines.selection.judging import judge_part
 from pipelines.selection.settings import TEXT, URL, Desk, SelectSettings
@@ -41,6 +43,14 @@ def _parts(settings: SelectSettings) -> int:
 
 def _ranges(settings: SelectSettings) -> int:
     return settings.ranges
+
+
+def _stretches(settings: SelectSettings) -> int:
+    return len(settings.lines.stretches) if settings.lines is not None else 0
+
+
+def _line_ranges(settings: SelectSettings) -> int:
+    return settings.lines.ranges if settings.lines is not None else 0
 
 
 def steps_of(settings: SelectSettings) -> tuple[Step, ...]:
@@ -75,8 +85,23 @@ def steps_of(settings: SelectSettings) -> tuple[Step, ...]:
         *found,
         Step("follow-urls", copies.follow_urls, _parts),
         Step("follow", copies.follow, _parts),
+        *(_line_steps(settings.recipe.dedup.lines) if settings.lines is not None else ()),
         Step("decide", decide_part, _parts),
     )
+
+
+def _line_steps(recipe: SharedLines | None) -> Iterator[Step]:
+    """Those that find shared lines among what is left, and their documents that keep them."""
+    yield Step("send-lines", shared.send_lines, _stretches)
+    yield Step("find-shared", shared.find_shared, _line_ranges, frees=_scoped("lines"))
+    if recipe is not None and recipe.keep == "preferred":
+        yield Step("send-keepers", shared.send_keepers, _stretches)
+        yield Step("find-keepers", shared.find_keepers, _line_ranges, frees=_scoped("keepers"))
+    yield Step("cut-lines", shared.cut_lines, _stretches, frees=(*_scoped("shared"), *_scoped("kept")))
+
+
+def _scoped(kind: str) -> tuple[str, ...]:
+    return tuple(f"{kind}-{scope}" for scope in (shared.SITE, shared.CORPUS))
 
 
 def steps_stage(stage: Stage) -> Stage:

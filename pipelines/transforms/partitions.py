@@ -16,7 +16,7 @@ from corpus.storage.run_directory import Stage
 from corpus.text.edits import Edit, apply_edits
 
 #: Columns of decisions/ that say what of a kept document's text is used otherwise.
-EDITS_OF_TEXTS = ("cuts", "replacements")
+EDITS_OF_TEXTS = ("cuts", "line_cuts", "replacements")
 
 
 @dataclasses.dataclass(frozen=True)

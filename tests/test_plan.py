@@ -2,6 +2,9 @@
 
 import collections
 import dataclasses
+import gzip
+import hashlib
+import itertools
 import json
 import math
 import shutil
@@ -10,15 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from command_line import corpus
+from corpus import schema
 from corpus.errors import RecipeError
 from corpus.recipe import Recipe, load_recipe, parse_recipe
-from corpus.sources.records import Fields
-from corpus.sources.splits import InputFile, make_splits
+from corpus.sources.read import read_split
+from corpus.sources.records import Fields, Limits
+from corpus.sources.splits import InputFile, list_inputs, make_splits, read_splits
+from corpus.storage import ipc
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, RunDirectory
 from filters.rules import load_profiles
@@ -28,7 +36,7 @@ from pipelines.planning.coefficients import UNITS, Coefficients, InputCoefficien
 from pipelines.planning.estimate import Estimate, estimate
 from pipelines.planning.exchange import kinds_of_copies, sent_files
 from pipelines.planning.inputs import SourceInputs, even_layout, inputs_of
-from pipelines.planning.measure import Measured, MeasuredSource
+from pipelines.planning.measure import PIECES, Measured, MeasuredSource, sample_of
 from pipelines.planning.tables import shown_bytes, shown_number
 from pipelines.selection import settings as selection
 from pipelines.selection.steps import run_everything
@@ -132,6 +140,9 @@ def test_stages_are_those_that_the_recipe_has() -> None:
 def test_languages_that_are_not_wanted_give_no_tokens() -> None:
     recipe = recipe_of(ROWS, run={"name": "x", "languages": ["zh"]})
     assert set(planned(recipe, [(1, 1_000_000)]).domains) == {"rows.zh"}
+    # Nothing is known of Thai: all text is taken for it.
+    thai = planned(recipe_of(ROWS, run={"name": "x", "languages": ["th"]}), [(1, 1_000_000)])
+    assert thai.domains == {"rows.th": thai.sources[0].kept_text_bytes * shipped_coefficients().tokens("th")}
 
 
 @pytest.mark.parametrize(
@@ -237,6 +248,57 @@ def test_every_shipped_coefficient_has_a_unit_and_says_where_it_comes_from() -> 
     numbers = [getattr(known, name) for name in UNITS if isinstance(getattr(known, name, None), Number)]
     assert all(number.value > 0 and number.source for number in numbers)
     assert all(each.source for each in known.inputs)
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60), st.integers(64, 5000))
+def test_a_sample_comes_from_all_over_the_files_and_is_not_larger(sizes: list[int], sample: int) -> None:
+    inputs = [
+        dataclasses.replace(file, file_bytes=size)
+        for file, size in zip(equal_files(len(sizes), 1, divisible=True), sizes, strict=True)
+    ]
+    recipe = recipe_of({"name": "s"})
+    rows = sample_of(recipe, inputs, sample, Path()).to_pylist()
+    assert [row["split"] for row in rows] == list(range(len(rows)))
+    assert {row["item"] for row in rows} == {0}
+    assert sum(row["end"] - row["begin"] for row in rows) <= sample + len(rows)
+    ranges = sorted((row["file"], row["begin"], row["end"]) for row in rows)
+    assert all(0 <= row["begin"] <= row["end"] <= row["file_bytes"] for row in rows)
+    assert all(a[0] != b[0] or a[2] <= b[1] for a, b in itertools.pairwise(ranges))
+    if len(sizes) >= 2 * PIECES:
+        firsts = {int(row["file"]) * 2 // len(sizes) for row in rows}
+        assert firsts == {0, 1}, "both halves of the files"
+
+
+def test_of_a_compressed_file_of_rows_the_beginning_is_read(tmp_path: Path) -> None:
+    lines = "".join(json.dumps({"text": f"row {number} {hash_of(number)}"}) + "\n" for number in range(20_000))
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    recipe = recipe_of({"name": "rows", "format": "jsonl", "inputs": ["*.gz"]})
+    table = sample_of(recipe, list_inputs(recipe, tmp_path, where="x"), 50_000, tmp_path)
+    ipc.write_table(str(tmp_path / "splits.arrow"), table, schema.SPLITS)
+    (split,) = read_splits(str(tmp_path / "splits.arrow"), 0)
+    assert split.file_bytes == split.end == 50_000
+    found = collections.Counter(type(each).__name__ for each in read_split(split, Limits(1 << 20, 1 << 20)))
+    assert 500 < found["Text"] < 20_000
+    assert found["Loss"] <= 1
+
+
+def test_of_a_parquet_file_whole_row_groups_are_read(tmp_path: Path) -> None:
+    table = pa.table({"text": [f"row {number} {hash_of(number)}" for number in range(10_000)]})
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=1000)
+    recipe = recipe_of({"name": "rows", "format": "parquet", "inputs": ["*.parquet"]})
+    inputs = list_inputs(recipe, tmp_path, where="x")
+    ipc.write_table(
+        str(tmp_path / "splits.arrow"), sample_of(recipe, inputs, inputs[0].file_bytes // 3, tmp_path), schema.SPLITS
+    )
+    splits = read_splits(str(tmp_path / "splits.arrow"), 0)
+    records = sum(len(list(read_split(split, Limits(1 << 20, 1 << 20)))) for split in splits)
+    assert records == 3000
+    stored = sum(split.end - split.begin for split in splits)
+    assert stored / records == pytest.approx(inputs[0].file_bytes / 10_000, rel=0.05)
+
+
+def hash_of(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
 
 
 def test_a_source_is_planned_by_itself_else_by_its_format_else_by_its_like() -> None:
@@ -361,7 +423,7 @@ def test_a_file_that_holds_no_coefficients_is_one_line(tmp_path: Path) -> None:
 def test_calibrated_on_the_demo_the_plan_says_what_its_build_gives(
     demo_run: Path, repository: Path, tmp_path: Path
 ) -> None:
-    """By a third of it, so that the test is quick: within 1.3. benchmarks/bench_plan.py takes all, and is within 1.05."""
+    """By a third of it, so that the test is quick: within a quarter. benchmarks/bench_plan.py takes all, and is within 5 %."""
     recipe, file = repository / "examples" / "demo" / "recipe.toml", tmp_path / "here.json"
     done = corpus("plan", recipe, "--calibrate", file, "--sample-bytes", "1200000", "--json")
     plan = json.loads(done.stdout)
@@ -384,10 +446,10 @@ def test_calibrated_on_the_demo_the_plan_says_what_its_build_gives(
         "kept_text_bytes": sum(record.counts["bytes"] for record in tokens.records()),
     }
     assert {name: docs[name] / number for name, number in actual.items()} == pytest.approx(
-        dict.fromkeys(actual, 1.0), rel=0.3
+        dict.fromkeys(actual, 1.0), rel=0.25
     )
     all_tokens = sum(domain_totals(tokens.records(), "tokens").values())
-    assert sum(domain["tokens"] for domain in plan["estimates"]["domains"]) == pytest.approx(all_tokens, rel=0.3)
+    assert sum(domain["tokens"] for domain in plan["estimates"]["domains"]) == pytest.approx(all_tokens, rel=0.25)
     again = corpus("plan", recipe, "--coefficients", file)
     assert "no cost: the recipe has no [prices]" in again.stdout
     assert "not stated, nor measured on it" not in again.stdout
@@ -436,6 +498,13 @@ def test_what_a_recipe_has_besides_is_measured_too_and_what_is_not_there_is_left
     assert {"contamination_seconds", "contamination_bytes", "word_list_seconds", "score_bytes"} <= measured
     assert {"classifier_seconds", "select_seconds", "worker_bytes"}.isdisjoint(measured)
     assert all("--calibrate" in getattr(known, name).source for name in measured - {"tokens_per_byte"})
+
+
+def test_empty_inputs_are_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "")
+    (tmp_path / "a.warc.gz").touch()
+    line = corpus("plan", path, expect=2).stderr.strip()
+    assert line == f"corpus: {path}: all inputs are empty, so there is nothing to plan"
 
 
 def test_nothing_to_calibrate_on_is_one_line(tmp_path: Path) -> None:

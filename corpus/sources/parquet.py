@@ -7,6 +7,7 @@ Memory: a column's buffer and BATCH_ROWS rows; a page of the column, whatever `L
 """
 
 import datetime
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,10 @@ def read_parquet(split: Split, limits: Limits) -> Iterator[Item]:
         try:
             file = pa.parquet.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
             names = [name for name in split.fields if name in file.schema_arrow.names]
-            begins = [_begin(file.metadata.row_group(number), split) for number in range(file.metadata.num_row_groups)]
+            begins = [
+                _begin(file.metadata.row_group(number), split.file_bytes)
+                for number in range(file.metadata.num_row_groups)
+            ]
         except (pa.ArrowException, OSError, ValueError) as error:
             if split.begin == 0:
                 yield Loss(0, split.file_bytes, Reason.NOT_AN_ARCHIVE, f"no Parquet footer: {_line(error)}")
@@ -50,7 +54,19 @@ def read_parquet(split: Split, limits: Limits) -> Iterator[Item]:
             row += rows
 
 
-def _begin(group: Any, split: Split) -> int:
+def row_groups(url: str, file_bytes: int) -> list[tuple[int, int]]:
+    """The ranges that own a file's row groups, one each and together the file; [(0, file_bytes)] of a file without a footer."""
+    try:
+        with files.open_read(url) as stream:
+            metadata = pa.parquet.ParquetFile(stream).metadata
+            begins = [_begin(metadata.row_group(number), file_bytes) for number in range(metadata.num_row_groups)]
+    except (pa.ArrowException, OSError, ValueError):
+        begins = []
+    edges = [0, *sorted(begins)[1:], file_bytes]
+    return list(itertools.pairwise(edges))
+
+
+def _begin(group: Any, file_bytes: int) -> int:
     """The group's first byte, inside the file whatever a damaged footer says."""
     offsets = []
     for number in range(group.num_columns):
@@ -58,7 +74,7 @@ def _begin(group: Any, split: Split) -> int:
         offsets.append(column.data_page_offset)
         if column.has_dictionary_page and column.dictionary_page_offset:
             offsets.append(column.dictionary_page_offset)
-    return max(0, min(min(offsets, default=0), split.file_bytes - 1))
+    return max(0, min(min(offsets, default=0), file_bytes - 1))
 
 
 def _row_group(

@@ -61,8 +61,7 @@ def plan(
     estimate: inputs × coefficients, by the formulas of docs/plan.md. The cost is by the recipe's [prices].
 
     The coefficients that come with the package were measured for its documentation, on few pages and another machine.
-    --calibrate runs the stages over the beginning of each source's inputs that are there, with one worker, and measures
-    them here.
+    --calibrate runs the stages over a sample of the inputs that are there, with one worker, and measures them here.
 
     \b
     Examples

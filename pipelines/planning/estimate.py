@@ -77,8 +77,10 @@ def estimate(
     item_bytes: int,
     token_bytes: int,
 ) -> Estimate:
-    """Reckons the plan. Raises RecipeError for a source that no measured one stands for."""
+    """Reckons the plan. Raises RecipeError for a source that no measured one stands for, and for inputs without a byte."""
     sources = tuple(source_plan(recipe, each, coefficients) for each in inputs)
+    if not any(each.documents for each in sources):
+        raise RecipeError("all inputs are empty, so there is nothing to plan")
     exchange = exchange_of(recipe, profiles, sources, coefficients)
     shards = shards_of(domain_tokens(sources), target_bytes=recipe.shards.target_bytes, token_bytes=token_bytes)
     whole = Stages(recipe, sources, exchange, coefficients, shards, token_bytes)

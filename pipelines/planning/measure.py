@@ -1,6 +1,6 @@
-"""Runs the stages over the beginning of each source's inputs, one worker, and says what each wrote, counted and took.
+"""Runs the stages over a sample of each source's inputs, one worker, and says what each wrote, counted and took.
 
-Reads   the recipe's inputs, of each source about `sample_bytes`, and what a build of it reads besides
+Reads   of the recipe's inputs about `sample_bytes` of each source, and what a build of it reads besides
 Writes  a run directory: a source is a work item, in the order of names
 Measures  processor time of this process and of the extractor, never the clock. Each stage is its own function
         (stage, item, settings) → ItemRecord, called without Beam. The extractor's start, once a worker, is taken off.
@@ -18,7 +18,8 @@ from corpus import schema
 from corpus.errors import InputError
 from corpus.recipe import Recipe, Source
 from corpus.seeds import content_digest
-from corpus.sources.splits import InputFile, list_inputs, make_splits
+from corpus.sources.parquet import row_groups
+from corpus.sources.splits import WHOLE_FILES, InputFile, list_inputs, make_splits
 from corpus.storage import files, ipc
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
@@ -37,6 +38,9 @@ from tokenizer_training.encode import load_encoder
 from tokenizer_training.sample import sampling_thresholds
 
 Say = Callable[[str], None]
+
+#: A source's sample is taken from so many places at least, where its files allow.
+PIECES = 16
 
 #: A language that the model knows and hardly a page is in: with it alone wanted, screens drop what they can.
 NOBODYS = "vo"
@@ -104,7 +108,7 @@ def measure(recipe: Recipe, recipe_path: Path, run: RunDirectory, *, sample_byte
     given = prerequisites.given_tokenizer(recipe, recipe_path)
     inputs = list_inputs(recipe, recipe_path.parent, where=str(recipe_path))
     splits = run.path("splits.arrow")
-    ipc.write_table(splits, sample_of(recipe, inputs, sample_bytes), schema.SPLITS)
+    ipc.write_table(splits, sample_of(recipe, inputs, sample_bytes, files.local_path(run.url)), schema.SPLITS)
     # Without lists of domains and words, which cost nothing that is seen beside the parsing of a page.
     settings = extraction.ExtractSettings.of(recipe, splits=splits, model=model)
     compile_kernels(model)
@@ -140,17 +144,56 @@ def measure(recipe: Recipe, recipe_path: Path, run: RunDirectory, *, sample_byte
     )
 
 
-def sample_of(recipe: Recipe, inputs: Sequence[InputFile], sample_bytes: int) -> pa.Table:
-    """schema.SPLITS: of each source, in the order of names, one work item of the beginning of its inputs."""
+def sample_of(recipe: Recipe, inputs: Sequence[InputFile], sample_bytes: int, folder: Path) -> pa.Table:
+    """schema.SPLITS: of each source, in the order of names, one work item of pieces from all over its inputs.
+
+    Of a compressed file of rows the beginning is copied to `folder`, since it cannot be divided: readers give what is whole in
+    it. A Parquet file gives whole row groups, a file that is a document itself.
+    """
     rows: list[dict[str, object]] = []
     for item, name in enumerate(sorted(source.name for source in recipe.source)):
+        chosen = spread([file for file in inputs if file.source == name], sample_bytes)
         taken = 0
-        of_source = [file for file in inputs if file.source == name]
-        for row in make_splits(of_source, {file.addition: sample_bytes for file in of_source}).to_pylist():
-            if taken < sample_bytes:
-                rows.append({**row, "split": len(rows), "item": item})
-                taken += row["end"] - row["begin"]
+        for file in chosen:
+            part, ranges = _part_of(file, sample_bytes // len(chosen), max(1, PIECES // len(chosen)), folder)
+            (row,) = make_splits([part], {part.addition: max(1, part.file_bytes)}).to_pylist()
+            for begin, end in ranges:
+                if taken < sample_bytes:
+                    rows.append({**row, "split": len(rows), "item": item, "begin": begin, "end": end})
+                    taken += end - begin
     return pa.Table.from_pylist(rows, schema=schema.SPLITS)
+
+
+def _part_of(file: InputFile, wanted: int, pieces: int, folder: Path) -> tuple[InputFile, list[tuple[int, int]]]:
+    """The file, or a copy of its beginning, and ranges of it with about so many bytes."""
+    if file.format in WHOLE_FILES:
+        return file, [(0, file.file_bytes)]
+    if file.format == "parquet":  # its ranges own whole row groups
+        groups = row_groups(file.file, file.file_bytes)
+        number = max(1, min(len(groups), wanted * len(groups) // max(1, file.file_bytes)))
+        return file, [groups[index * len(groups) // number] for index in range(number)]
+    if file.divisible or file.file_bytes <= wanted:
+        return file, pieces_of(file.file_bytes, wanted, pieces)
+    path = folder / f"{file.source}-{file.digest.hex()}"
+    with files.open_read(file.file) as stream:
+        path.write_bytes(stream.read(wanted))
+    return dataclasses.replace(file, file=str(path), file_bytes=wanted), [(0, wanted)]
+
+
+def spread(inputs: Sequence[InputFile], sample_bytes: int) -> list[InputFile]:
+    """Files at even distances in the order of a plan: PIECES of them, more where they are small."""
+    small = sample_bytes * len(inputs) // max(1, sum(file.file_bytes for file in inputs))
+    number = min(len(inputs), max(PIECES, small))
+    return [inputs[index * len(inputs) // number] for index in range(number)]
+
+
+def pieces_of(file_bytes: int, wanted_bytes: int, pieces: int) -> list[tuple[int, int]]:
+    """Ranges of a file, at even distances, of so many bytes together; the whole of a smaller one."""
+    if file_bytes <= wanted_bytes:
+        return [(0, file_bytes)]
+    size = max(1, wanted_bytes // pieces)
+    begins = (file_bytes * piece // pieces for piece in range(pieces))
+    return [(begin, begin + size) for begin in begins]
 
 
 class _Bench:

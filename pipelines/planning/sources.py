@@ -52,7 +52,8 @@ def source_plan(recipe: Recipe, inputs: SourceInputs, coefficients: Coefficients
     kept = documents * content.kept
     kept_text = kept * content.kept_text_bytes
     shares = {language: share for language, share in content.languages.items() if recipe.run.wants(language)}
-    shares = shares or dict(content.languages)
+    # Where nothing is known of the wanted ones: equally much of each.
+    shares = shares or dict.fromkeys(recipe.run.languages, 1.0)
     whole = sum(shares.values())
     tokens = {
         language: kept_text * share / whole * coefficients.tokens(language)

@@ -137,6 +137,21 @@ def test_stages_are_those_that_the_recipe_has() -> None:
     assert plan.cost is None
 
 
+def test_shared_lines_add_a_stage_and_to_select() -> None:
+    without, compared = (planned(recipe_of(WEB, dedup=dedup), [(3, 9_000_000)]) for dedup in ({}, {"lines": {}}))
+    seconds = [{stage.name: stage.seconds for stage in plan.stages} for plan in (without, compared)]
+    known, (web,) = shipped_coefficients(), compared.sources
+    assert seconds[1].pop("lines") == web.text_bytes * known.line_seconds.value
+    assert seconds[1].pop("select") - seconds[0].pop("select") == pytest.approx(
+        web.documents * known.line_select_seconds.value
+    )
+    assert seconds[0] == seconds[1]
+    assert compared.stored_bytes > without.stored_bytes
+    assert compared.exchange.sent_bytes - without.exchange.sent_bytes == pytest.approx(
+        web.documents * known.line_sent_bytes.value
+    )
+
+
 def test_languages_that_are_not_wanted_give_no_tokens() -> None:
     recipe = recipe_of(ROWS, run={"name": "x", "languages": ["zh"]})
     assert set(planned(recipe, [(1, 1_000_000)]).domains) == {"rows.zh"}

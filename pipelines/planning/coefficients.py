@@ -96,8 +96,12 @@ class Coefficients(_Frozen):
     classifier_seconds: Number
     word_list_seconds: Number
     score_bytes: Number
+    line_seconds: Number
+    line_bytes: Number
     select_seconds: Number
     sent_bytes: Number
+    line_select_seconds: Number
+    line_sent_bytes: Number
     exchange_bytes: Number
     decision_bytes: Number
     edges: Number
@@ -151,7 +155,11 @@ UNITS = {
     "classifier_seconds": ("s", "a byte of text and classifier"),
     "word_list_seconds": ("s", "a byte of text and word list"),
     "score_bytes": ("bytes", "`scores/`, a document and signal"),
+    "line_seconds": ("s", "a byte of text: the lines of a document"),
+    "line_bytes": ("bytes", "`lines/`, a byte of text"),
     "select_seconds": ("s", "a document"),
+    "line_select_seconds": ("s", "a document, where lines are compared: beside `select_seconds`"),
+    "line_sent_bytes": ("bytes", "sent through files, a document, where lines are compared: beside `sent_bytes`"),
     "sent_bytes": ("bytes", "sent through files, a document"),
     "exchange_bytes": ("bytes", "of what is sent, most on disk at once, a document"),
     "decision_bytes": ("bytes", "`decisions/` and `edges/`, a document"),

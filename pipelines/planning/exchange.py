@@ -41,13 +41,14 @@ def exchange_of(
     settings = SelectSettings(recipe, profiles, signals, math.ceil(documents), parts, first_ids, ranges)
     sent = sent_files(kinds_of_copies(recipe), parts=len(parts), ranges=settings.ranges)
     rows = documents * recipe.dedup.bands if "near" in kinds_of_copies(recipe) else 0.0
+    of_lines = coefficients.line_sent_bytes.value if recipe.deduplicated("lines") else 0.0
     return Exchange(
         parts=len(parts),
         ranges=settings.ranges,
         units=sum(step.units(settings) for step in steps_of(settings)),
         files=sum(files for files, _ in sent.values()),
         reads=sum(reads for _, reads in sent.values()),
-        sent_bytes=documents * coefficients.sent_bytes.value,
+        sent_bytes=documents * (coefficients.sent_bytes.value + of_lines),
         most_bytes=documents * coefficients.exchange_bytes.value,
         band_batch_bytes=16 * rows / len(parts) / settings.ranges,
     )

@@ -78,6 +78,7 @@ class Stages:
             Stored("failed", self._items, self._sum("failed_bytes")),
             Stored("contamination, exams", self._items + 1, self._contamination),
             Stored("scores", self._items, self._scores),
+            Stored("lines", self._items, self._lines),
             Stored("decisions, edges", self._items + self.exchange.parts, self._decisions),
             Stored("sample, tokenizer", self._items + 1, self._stored_sample),
             Stored("tokens", self._items, self._token_bytes(self.sources)),
@@ -88,6 +89,7 @@ class Stages:
         absent = {
             "contamination, exams": self.recipe.decontaminate is None,
             "scores": not self._scored,
+            "lines": self.recipe.dedup.lines is None,
             "sample, tokenizer": not self._trains,
         }
         return tuple(each for each in found if not absent.get(each.kind, False))
@@ -103,6 +105,8 @@ class Stages:
             found += [self._decontaminate(), self._exams()]
         if self._scored:
             found.append(self._score())
+        if self.recipe.dedup.lines is not None:
+            found.append(self._measure_lines())
         found.append(self._select())
         if self._trains:
             found.append(self._train())
@@ -179,14 +183,30 @@ class Stages:
             memory="and the models",
         )
 
+    def _measure_lines(self) -> StagePlan:
+        return StagePlan(
+            name="lines",
+            units=self._items,
+            seconds=self._sum("text_bytes") * self.coefficients.line_seconds.value,
+            read_bytes=self._stored_text,
+            written_bytes=self._lines,
+            opened=self._items,
+            written=2 * self._items,
+            worker_bytes=self._process,
+            memory="and a batch of documents",
+        )
+
     def _select(self) -> StagePlan:
         sent, held = self.exchange, self._held_by_select()
         most = max(held, key=lambda what: held[what])
+        each = self.coefficients.select_seconds.value
+        if self.recipe.deduplicated("lines"):
+            each += self.coefficients.line_select_seconds.value
         return StagePlan(
             name="select",
             units=sent.units,
-            seconds=self._sum("documents") * self.coefficients.select_seconds.value,
-            read_bytes=self._signals + sent.sent_bytes,
+            seconds=self._sum("documents") * each,
+            read_bytes=self._signals + self._lines + sent.sent_bytes,
             written_bytes=self._decisions + sent.sent_bytes,
             opened=SELECT_OPENS * self._items + sent.reads,
             written=2 * self._items + sent.parts + sent.files + sent.units,
@@ -296,6 +316,11 @@ class Stages:
     @property
     def _scores(self) -> float:
         return self._sum("documents") * self.coefficients.score_bytes.value * self._scored
+
+    @property
+    def _lines(self) -> float:
+        compared = self.recipe.dedup.lines is not None
+        return self._sum("text_bytes") * self.coefficients.line_bytes.value * compared
 
     @property
     def _decisions(self) -> float:

@@ -235,6 +235,36 @@ def test_what_was_decided_before_an_addition_stays(
     )
 
 
+def test_near_duplicates_decided_in_rounds_are_those_decided_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chains that wind through all parts, the longer text preferred; also where too few rounds leave most of it open."""
+    texts = [(number, text_of(number * 2 % 90, 0) + " more" * (number % 11)) for number in range(90)]
+    parts = [texts[piece::6] for piece in range(6)]
+    expected = run_select(tmp_path / "once", parts, documents_a_part=15, rows_a_range=300)
+    assert sum(row["reason"] == "near_duplicate" for row in expected) > 20
+    monkeypatch.setattr(selection, "RESOLVED_AT_ONCE", 0)
+    for count in (1, 4):
+        monkeypatch.setattr(selection, "ROUNDS", count)
+        assert run_select(tmp_path / str(count), parts, documents_a_part=15, rows_a_range=300) == expected
+
+
+def test_of_very_many_documents_parts_and_ranges_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sends to each: their product must not grow with the square of the documents."""
+    monkeypatch.setattr(selection, "MOST", 8)
+    monkeypatch.setattr(selection, "PART_DOCUMENTS", 10)
+    monkeypatch.setattr(selection, "RANGE_ROWS", 10)
+    for items in (4, 40, 400):
+        parts, first_ids = divide([10] * items, np.arange(items))
+        assert (len(parts), len(first_ids)) == (min(8, items), min(8, items))
+        assert [item for part in parts for item in part] == list(range(items))
+        settings_of = SelectSettings(
+            RECIPE, load_profiles(RECIPE), RunDirectory("x").stage("extract", "e"), 10 * items, parts, first_ids,
+            SourceRanges.of_splits(["web"] * items),
+        )  # fmt: skip
+        assert settings_of.ranges == 8
+
+
 def test_an_exact_copy_follows_its_representative(tmp_path: Path) -> None:
     """A's copy is removed for A; A then loses to the longer B: both must name B, which is kept."""
     longer, shorter = text_of(0, 0) + " and then some more", text_of(0, 0)

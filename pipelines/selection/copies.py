@@ -22,7 +22,7 @@ from corpus.columns import byte_rows, fixed_bytes, numbers
 from corpus.storage import ipc
 from corpus.storage.exchange import Rows
 from filters import duplicates
-from filters.duplicates import Block, Documents, Edges, RankedEdges, Removals, UInt64s
+from filters.duplicates import Block, Documents, Edges, Removals, UInt64s
 from pipelines.selection.judging import Judged, judged_part, of_source
 from pipelines.selection.settings import NEAR, TEXT, URL, Desk
 
@@ -192,14 +192,6 @@ def rank(desk: Desk, part: int) -> None:
     edges = duplicates.rank_edges(rows["loser"], winner, rows["similarity"])
     table = pa.table([edges.loser, edges.winner, edges.similarity], schema=schema.EDGES)
     ipc.write_table(desk.edges(part), table, schema.EDGES)
-
-
-def resolve(desk: Desk, unit: int) -> None:
-    """Decides all near-duplicates, from the edges of all parts: 20 bytes an edge, and 40 while it decides."""
-    tables = [ipc.open_table(desk.edges(part), schema.EDGES) for part in range(len(desk.settings.parts))]
-    edges = pa.concat_tables(tables).combine_chunks()
-    ranked = RankedEdges(*(numbers(edges[name]) for name in schema.EDGES.names))
-    send_removals(desk, NEAR, unit, duplicates.resolve(ranked))
 
 
 def _of_pairs(desk: Desk, part: int, threshold: float) -> Edges:

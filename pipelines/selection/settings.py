@@ -30,6 +30,12 @@ URL, TEXT, NEAR = "url", "text", "near"
 PART_DOCUMENTS = 1 << 19
 #: Rows (band hash, document) of a range of hashes: 16 bytes each, and as much again while they are sorted.
 RANGE_ROWS = 1 << 23
+#: Parts, and ranges, at most, as each sends to each: beyond 2 × 10^9 documents they grow instead, and a worker's memory with them.
+MOST = 1 << 12
+
+#: Up to so many documents their edges, some 30 % of them at 60 bytes, are resolved in one unit; of more, rounds decide most before.
+RESOLVED_AT_ONCE = 1 << 29
+ROUNDS = 8
 
 #: Lines of a stretch of work items: 100 bytes each in the one worker that holds them.
 STRETCH_LINES = 1 << 22
@@ -98,7 +104,7 @@ class LineInputs:
     @property
     def ranges(self) -> int:
         """How many ranges keys are divided into."""
-        return max(1, math.ceil(self.lines / RANGE_ROWS))
+        return min(MOST, max(1, math.ceil(self.lines / RANGE_ROWS)))
 
     def stretches_of(self, items: range) -> list[int]:
         """The stretches of a part's work items."""
@@ -136,7 +142,12 @@ class SelectSettings:
     @property
     def ranges(self) -> int:
         """How many ranges hashes are divided into."""
-        return max(1, math.ceil(self.documents * self.recipe.dedup.bands / RANGE_ROWS))
+        return min(MOST, max(1, math.ceil(self.documents * self.recipe.dedup.bands / RANGE_ROWS)))
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds decide near-duplicates before what is open still is resolved at once."""
+        return ROUNDS if self.documents > RESOLVED_AT_ONCE else 0
 
     def is_settled(self, doc_id: UInt64s) -> NDArray[np.bool_]:
         """(rows,) whether an earlier round decided about each document."""
@@ -161,8 +172,9 @@ def divide(documents: Sequence[int], item_of_split: NDArray[Any]) -> tuple[tuple
     """(parts, the least id of each) of work items of so many documents; `item_of_split` ascends."""
     parts: list[range] = []
     begin = held = 0
+    most = max(PART_DOCUMENTS, math.ceil(sum(documents) / MOST))
     for item, number in enumerate(documents):
-        if item > begin and held + number > PART_DOCUMENTS:
+        if item > begin and held + number > most:
             parts.append(range(begin, item))
             begin, held = item, 0
         held += number

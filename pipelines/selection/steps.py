@@ -21,7 +21,7 @@ import apache_beam as beam
 from corpus.recipe import SharedLines
 from corpus.storage import files
 from corpus.storage.run_directory import ItemRecord, Stage
-from pipelines.selection import copies, shared
+from pipelines.selection import copies, rounds, shared
 from pipelines.selection.deciding import decide_part
 from pipelines.selection.judging import judge_part
 from pipelines.selection.settings import TEXT, URL, Desk, SelectSettings
@@ -79,7 +79,7 @@ def steps_of(settings: SelectSettings) -> tuple[Step, ...]:
                 frees=("candidates", "crowds"),
             ),
             Step("rank", copies.rank, _parts, frees=("edges",)),
-            Step("resolve", copies.resolve, lambda settings: 1),
+            *_resolving_steps(settings.rounds),
         ]
     return (
         *found,
@@ -88,6 +88,17 @@ def steps_of(settings: SelectSettings) -> tuple[Step, ...]:
         *(_line_steps(settings.recipe.dedup.lines) if settings.lines is not None else ()),
         Step("decide", decide_part, _parts),
     )
+
+
+def _resolving_steps(count: int) -> Iterator[Step]:
+    """Those that decide near-duplicates, with so many rounds before what is left is decided at once."""
+    if count:
+        yield Step("watch", rounds.watch, _parts)
+    for number in range(1, count + 1):
+        yield Step(f"round-{number}", rounds.play_round(number), _parts, frees=rounds.kinds_of(number - 1))
+    kept_until_then = (rounds.WATCHED, *rounds.kinds_of(count), *map(rounds.gone_in, range(1, count + 1)))
+    yield Step("leave", rounds.leave, _parts, frees=kept_until_then)
+    yield Step("resolve", rounds.resolve, lambda settings: 1, frees=(rounds.LEFT,))
 
 
 def _line_steps(recipe: SharedLines | None) -> Iterator[Step]:

@@ -1,0 +1,116 @@
+"""The steps of `select` that decide near-duplicates, round by round where there are more edges than one unit can hold.
+
+    part: watched: (winner, part of the loser) ─→ part of the winner
+    round: part: what it decides ─→ parts that watch its documents     (SelectSettings.rounds times)
+    part: removals ─→ parts of copy and representative; edges that are open still ─→ one unit: the rest
+
+A run of usual size has no rounds, and resolves all edges in that unit. The arithmetic is filters.resolution; the result is
+the same (G3).
+"""
+
+import numpy as np
+
+from corpus import schema
+from corpus.columns import numbers
+from corpus.storage import ipc
+from corpus.storage.exchange import Rows
+from filters import duplicates
+from filters.duplicates import RankedEdges, Removals
+from filters.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
+from pipelines.selection.copies import RunUnit, removal_rows, send_removals
+from pipelines.selection.settings import NEAR, Desk
+
+#: Kinds of rows, of a round where they end in a dash.
+WATCHED, LEFT = "watched", "left"
+_NEWS, _OPEN, _GONE = "news-", "open-", "gone-"
+
+
+def kinds_of(number: int) -> tuple[str, ...]:
+    """What round `number` sends and keeps for the next one alone."""
+    return (f"{_NEWS}{number}", f"{_OPEN}{number}")
+
+
+def gone_in(number: int) -> str:
+    """What is known to go since round `number`, kept until the last."""
+    return f"{_GONE}{number}"
+
+
+def watch(desk: Desk, part: int) -> None:
+    """Says to the parts of winners that this part wants to know what becomes of them."""
+    winners = np.unique(_ranked(desk, part).winner)
+    rows: Rows = {"doc_id": winners, "part": np.full(len(winners), part, np.uint32)}
+    desk.send_to_parts(WATCHED, part, rows, winners)
+
+
+def play_round(number: int) -> RunUnit:
+    """Round `number`, from 1: what a part decides by what it heard."""
+
+    def play(desk: Desk, part: int) -> None:
+        watched = desk.receive(WATCHED, part)
+        heard = never_losing(watched["doc_id"], _ranked(desk, part)) if number == 1 else _heard(desk, part, number)
+        edges, gone, told = settle(_open_edges(desk, part, number), heard)
+        if number == 1:  # that these stay is news to others
+            told = News.of((heard.doc_id, heard.stays), (told.doc_id, told.stays))
+        columns = ("loser", "winner", "similarity", "stays", "told")
+        desk.note(f"{_OPEN}{number}", part, {name: _plain(getattr(edges, name)) for name in columns})
+        desk.note(gone_in(number), part, removal_rows(gone))
+        _tell(desk, part, number, told, watched["doc_id"], watched["part"])
+
+    return play
+
+
+def leave(desk: Desk, part: int) -> None:
+    """Sends what the rounds decided, and the rest to one unit."""
+    rounds = desk.settings.rounds
+    edges = without_gone(_open_edges(desk, part, rounds + 1), _heard(desk, part, rounds + 1)).ranked
+    gone = [Removals(*desk.noted(gone_in(number), part).values()) for number in range(1, rounds + 1)]
+    send_removals(desk, NEAR, part, concatenate_removals(gone))
+    rows: Rows = {"loser": edges.loser, "winner": edges.winner, "similarity": edges.similarity}
+    desk.send(LEFT, part, rows, np.zeros(len(edges.loser), np.uint8), 1)
+
+
+def resolve(desk: Desk, unit: int) -> None:
+    """Decides the rest: 20 bytes an edge, and 40 while it decides."""
+    rows = desk.receive(LEFT, 0)  # of one part after the other, so by ascending loser
+    ranked = RankedEdges(rows["loser"], rows["winner"], rows["similarity"])
+    send_removals(desk, NEAR, len(desk.settings.parts) + unit, duplicates.resolve(ranked))
+
+
+def _ranked(desk: Desk, part: int) -> RankedEdges:
+    edges = ipc.open_table(desk.edges(part), schema.EDGES).combine_chunks()
+    return RankedEdges(*(numbers(edges[name]) for name in schema.EDGES.names))
+
+
+def _open_edges(desk: Desk, part: int, number: int) -> OpenEdges:
+    """What is open when round `number` begins."""
+    if number == 1:
+        return OpenEdges.of(_ranked(desk, part))
+    rows = desk.noted(f"{_OPEN}{number - 1}", part)
+    stays, told = (rows[name].astype(np.bool_) for name in ("stays", "told"))
+    return OpenEdges(rows["loser"], rows["winner"], rows["similarity"], stays, told)
+
+
+def _heard(desk: Desk, part: int, number: int) -> News:
+    """What a part hears when round `number` begins."""
+    rows = desk.receive(f"{_NEWS}{number - 1}", part) or {
+        "doc_id": np.empty(0, np.uint64),
+        "stays": np.empty(0, np.uint8),
+    }
+    return News.of((rows["doc_id"], rows["stays"].astype(np.bool_)))
+
+
+def _tell(desk: Desk, part: int, number: int, news: News, watched: np.ndarray, watchers: np.ndarray) -> None:
+    """Sends news of this part's documents to the parts that watch them; not to itself, which knows."""
+    at = np.searchsorted(news.doc_id, watched)
+    known = (
+        np.flatnonzero((watchers != part) & (news.doc_id[np.minimum(at, len(news.doc_id) - 1)] == watched))
+        if len(news.doc_id)
+        else np.empty(0, np.int64)
+    )
+    rows = {"doc_id": watched[known], "stays": _plain(news.stays[at[known]])}
+    desk.send(f"{_NEWS}{number}", part, rows, watchers[known], len(desk.settings.parts))
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Truth values as numbers, which is what is sent."""
+    return values.astype(np.uint8) if values.dtype == np.bool_ else values

@@ -1,13 +1,13 @@
 """Additions: inputs that came to a run later, as a new crawl, and what stays of it when they come.
 
 A recipe lists them in their order ([[addition]]); what no addition names, the run began with (number 0). Each has splits and
-work items of its own after those before it, so what was extracted stays. `select` decides in *rounds*, one for each:
-what an earlier round decided stays, and the documents of a later one are looked at beside those that were kept. So
+work items of its own after those before it, so what was extracted stays. `select` makes a *selection* for each:
+what an earlier selection decided stays, and the documents of a later one are looked at beside those that were kept. So
 
     decisions(n) = select(documents of addition n, decisions(n − 1)),
 
-whether a run was built in one call or grew over years; tokenizer and tokens are those of the first round. With
-`run.decide_again` there is one round over all.
+whether a run was built in one call or grew over years; tokenizer and tokens are those of the first selection. With
+`run.decide_again` there is one selection over all.
 """
 
 import dataclasses
@@ -40,8 +40,8 @@ class Planned:
 
 
 @dataclasses.dataclass(frozen=True)
-class Round:
-    """One run of `select`: decides about the work items before `items` that the round before did not."""
+class Selection:
+    """One run of `select`: decides about the work items before `items` that the selection before did not."""
 
     stage: Stage
     items: int
@@ -77,7 +77,7 @@ def decided_counts(stage: Stage, planned: Sequence[Planned]) -> list[dict[str, i
     return found
 
 
-def plan_rounds(
+def plan_selections(
     run: RunDirectory,
     recipe: Recipe,
     planned: Sequence[Planned],
@@ -86,11 +86,11 @@ def plan_rounds(
     decontaminate: str | None,
     score: str | None,
     lines: str | None = None,
-) -> list[Round]:
-    """The rounds of `select`, in their order, from the fingerprints of the stages before it."""
-    rounds: list[Round] = []
+) -> list[Selection]:
+    """The selections of `select`, in their order, from the fingerprints of the stages before it."""
+    selections: list[Selection] = []
     for each in planned[-1:] if recipe.run.decide_again else planned:
-        before = rounds[-1].stage.fingerprint if rounds else None
+        before = selections[-1].stage.fingerprint if selections else None
         mark = select_fingerprint(
             recipe,
             plan=each.fingerprint,
@@ -100,5 +100,5 @@ def plan_rounds(
             lines=lines,
             before=before,
         )
-        rounds.append(Round(run.stage("select", mark), each.items))
-    return rounds
+        selections.append(Selection(run.stage("select", mark), each.items))
+    return selections

@@ -48,7 +48,7 @@ from pipelines import (
     tokenization,
     tokenizer,
 )
-from pipelines.additions import Planned, Round, decided_counts, plan_additions, plan_rounds
+from pipelines.additions import Planned, Selection, decided_counts, plan_additions, plan_selections
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection.settings import KINDS as SELECT_KINDS
@@ -115,14 +115,14 @@ class Build:
         measured = self._lines(extracted)
         if self._stop_after("lines"):
             return
-        rounds = self._select(planned, extracted, contaminated, scored, measured)
+        selections = self._select(planned, extracted, contaminated, scored, measured)
         if self._stop_after("select"):
             return
-        stages = DocumentStages(extract=extracted, select=rounds[-1].stage)
-        model_url, tokenizer_stage = self._tokenizer(stages, rounds[0], given)
+        stages = DocumentStages(extract=extracted, select=selections[-1].stage)
+        model_url, tokenizer_stage = self._tokenizer(stages, selections[0], given)
         if self._stop_after("train-tokenizer"):
             return
-        tokenized = self._tokenize(stages, rounds[0], model_url)
+        tokenized = self._tokenize(stages, selections[0], model_url)
         if self._stop_after("tokenize"):
             return
         packed = self._pack(planned[-1], tokenized, model_url, tokenizer_stage)
@@ -273,9 +273,9 @@ class Build:
         contaminated: Stage | None,
         scored: Stage | None,
         measured: Stage | None,
-    ) -> list[Round]:
-        """Decides round after round; the last one's decisions are those of the run."""
-        rounds = plan_rounds(
+    ) -> list[Selection]:
+        """Decides one selection after the other; the last one's decisions are those of the run."""
+        selections = plan_selections(
             self.run,
             self.recipe,
             planned,
@@ -284,18 +284,18 @@ class Build:
             score=scored.fingerprint if scored is not None else None,
             lines=measured.fingerprint if measured is not None else None,
         )
-        stage = self._open("select", rounds[-1].stage.fingerprint)
-        done = max((number for number, each in enumerate(rounds) if each.is_done), default=-1)
-        if done == len(rounds) - 1:
-            self._say(stage.name, f"{rounds[-1].items} items were done before")
+        stage = self._open("select", selections[-1].stage.fingerprint)
+        done = max((number for number, each in enumerate(selections) if each.is_done), default=-1)
+        if done == len(selections) - 1:
+            self._say(stage.name, f"{selections[-1].items} items were done before")
         else:
             duplicates.warm_up()
         splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
         item_of_split = numbers(splits["item"])
         documents = [record.counts["documents"] for record in extracted.records()]
         compared = [record.counts["lines"] for record in measured.records()] if measured is not None else []
-        for number in range(done + 1, len(rounds)):
-            counted = documents[: rounds[number].items]
+        for number in range(done + 1, len(selections)):
+            counted = documents[: selections[number].items]
             parts, first_ids = divide(counted, item_of_split)
             settings = SelectSettings(
                 recipe=self.recipe,
@@ -308,19 +308,19 @@ class Build:
                 contamination=contaminated,
                 scores=scored,
                 lines=LineInputs.divide(measured, compared, parts) if measured is not None else None,
-                settled=Settled.of(rounds[number - 1].stage, rounds[number - 1].items, item_of_split)
+                settled=Settled.of(selections[number - 1].stage, selections[number - 1].items, item_of_split)
                 if number
                 else None,
             )
-            self._run_select(rounds[number], settings)
+            self._run_select(selections[number], settings)
         more = {"additions": decided_counts(stage, planned)} if len(planned) > 1 else {}
         totals = self._close(stage, SELECT_KINDS, more)
         forget_steps(stage)
         for line in loss_warnings(source_copies(totals), self.recipe.dedup.max_loss):
             self._say(stage.name, f"warning: {line}")
-        return rounds
+        return selections
 
-    def _run_select(self, decided: Round, settings: SelectSettings) -> None:
+    def _run_select(self, decided: Selection, settings: SelectSettings) -> None:
         stage = decided.stage
         units, steps = units_of(settings), steps_stage(stage)
         options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(settings.parts))
@@ -331,8 +331,8 @@ class Build:
         again = f" ({before} of {units} units were done before)" if before else ""
         self._say(stage.name, f"{settings.documents:,} documents in {time.monotonic() - started:.1f} s{again}")
 
-    def _tokenizer(self, stages: DocumentStages, first: Round, given: str | None) -> tuple[str, str]:
-        """URL of the tokenizer's model, and its fingerprint. A trained one saw the documents of the first round."""
+    def _tokenizer(self, stages: DocumentStages, first: Selection, given: str | None) -> tuple[str, str]:
+        """URL of the tokenizer's model, and its fingerprint. A trained one saw the documents of the first selection."""
         digest = content_digest(files.read_bytes(given)).hex() if given is not None else None
         mark = tokenizer.tokenizer_fingerprint(self.recipe, select=first.stage.fingerprint, model_digest=digest)
         stage = self._open("train-tokenizer", mark)
@@ -366,8 +366,8 @@ class Build:
         self._close(stage, tokenizer.KINDS, {})
         return url, mark
 
-    def _tokenize(self, stages: DocumentStages, first: Round, model: str) -> Stage:
-        """A later round changes no document of an earlier one, so that the first says under which settings all are."""
+    def _tokenize(self, stages: DocumentStages, first: Selection, model: str) -> Stage:
+        """A later selection changes no document of an earlier one, so that the first says under which settings all are."""
         digest = content_digest(files.read_bytes(model)).hex()
         mark = tokenization.tokenize_fingerprint(select=first.stage.fingerprint, model_digest=digest)
         stage = self._open("tokenize", mark)

@@ -31,7 +31,7 @@ from corpus.recipe import GIB, MIB, Phase, Recipe, load_recipe, parse_recipe
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule
 from filters.rules import load_profiles
-from pipelines.additions import Planned, plan_rounds
+from pipelines.additions import Planned, plan_selections
 from pipelines.cli import main
 from pipelines.commands.documents import FIELDS
 from pipelines.decontamination import decontaminate_fingerprint
@@ -341,7 +341,7 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     items = str([exam.model_dump() for exam in exams.exams])  # as above
     digests = {str(each.name): str(each.model_dump()) for each in (*recipe.classifier, *recipe.word_list)}  # as above
     planned = [Planned(name, str(name), 1, 1, 1, items) for items, name in ((1, None), (2, "addition"))]
-    rounds = plan_rounds(
+    selections = plan_selections(
         RunDirectory("run"), recipe, planned, extract="extract", decontaminate="decontaminate", score=None
     )
     return {
@@ -349,7 +349,7 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
         "decontaminate": decontaminate_fingerprint(exams, extract="extract", items_digest=items),
         "score": score_fingerprint(recipe, extract="extract", digests=digests),
         "lines": lines_fingerprint(recipe.dedup.lines, extract="extract") if recipe.dedup.lines is not None else "",
-        "select": rounds[-1].stage.fingerprint,
+        "select": selections[-1].stage.fingerprint,
         "train-tokenizer": tokenizer_fingerprint(recipe, select="select", model_digest=given),
         "pack": pack_fingerprint(recipe, tokenize="tokenize", plan="plan"),
         "phases": str(recipe.phase),

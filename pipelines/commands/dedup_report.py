@@ -137,7 +137,7 @@ class _Partners:
     """
 
     sample: Documents
-    addition: Int64s  # in which round of `select` it was decided about
+    addition: Int64s  # in which selection of `select` it was decided about
     best: NDArray[np.float64]
     best_id: UInt64s
     preferred: NDArray[np.float64]
@@ -312,7 +312,7 @@ def _find_partners(
 
 
 def additions_of(documents: RunDocuments, doc_ids: UInt64s, recipe: Recipe) -> Int64s:
-    """(documents,) the addition in whose round each was decided about: what was kept before stays, whatever comes later."""
+    """(documents,) the addition in whose selection each was decided about: what was kept before stays, whatever comes later."""
     found = documents.additions_of(doc_ids)
     return np.zeros_like(found) if recipe.run.decide_again else found
 

@@ -117,13 +117,13 @@ def edits_column(edits: Mapping[int, Sequence[Edit]], kept: NDArray[np.bool_]) -
 
 
 def carried(before: pa.Table, decided: pa.Table) -> pa.Table:
-    """What an earlier round decided about a work item, clusters enlarged by the copies that came since. (Not how often a
+    """What an earlier selection decided about a work item, clusters enlarged by the copies that came since. (Not how often a
     document is repeated: it is tokenized already.)
 
     `decided` is what `decide` says of the same documents: it keeps those that were kept.
     """
     if not before["doc_id"].equals(decided["doc_id"]) or not before["kept"].equals(decided["kept"]):
-        raise DamageError("an earlier round's decisions are not row for row beside signals/; build again")
+        raise DamageError("an earlier selection's decisions are not row for row beside signals/; build again")
     kept = booleans(before["kept"])
     sizes = numbers(before["cluster_size"]) + numbers(decided["cluster_size"]) - kept
     place = before.schema.get_field_index("cluster_size")

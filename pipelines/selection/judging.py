@@ -181,7 +181,7 @@ def _judged(settings: SelectSettings, item: int) -> dict[str, NDArray[np.generic
 
 
 def settled_reasons(url: str) -> NDArray[np.uint8]:
-    """(rows,) number of each document's reason as an earlier round decided, copies too."""
+    """(rows,) number of each document's reason as an earlier selection decided, copies too."""
     return _codes_of(ipc.open_table(url, schema.DECISIONS, columns=["reason"])["reason"].combine_chunks())
 
 

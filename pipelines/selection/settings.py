@@ -67,7 +67,7 @@ class SourceRanges:
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
-    """The work items that an earlier round decided about: their decisions stay."""
+    """The work items that an earlier selection decided about: their decisions stay."""
 
     decisions: Stage
     items: int
@@ -150,11 +150,11 @@ class SelectSettings:
         return ROUNDS if self.documents > RESOLVED_AT_ONCE else 0
 
     def is_settled(self, doc_id: UInt64s) -> NDArray[np.bool_]:
-        """(rows,) whether an earlier round decided about each document."""
+        """(rows,) whether an earlier selection decided about each document."""
         return doc_id < np.uint64(self.settled.below if self.settled is not None else 0)
 
     def settled_decisions(self, item: int) -> str | None:
-        """URL of what an earlier round decided about a work item; None where none did."""
+        """URL of what an earlier selection decided about a work item; None where none did."""
         if self.settled is None or item >= self.settled.items:
             return None
         return self.settled.decisions.output("decisions", item)
@@ -197,7 +197,7 @@ def select_fingerprint(
     lines: str | None = None,
     before: str | None = None,
 ) -> str:
-    """Everything that can change a decision, the rules as they are after merging; `before`: the round before."""
+    """Everything that can change a decision, the rules as they are after merging; `before`: the selection before."""
     profiles = load_profiles(recipe)
     rules = {
         f"{source.name} {language}": [dataclasses.astuple(limit) for limit in rule_set.limits]

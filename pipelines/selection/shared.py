@@ -144,7 +144,7 @@ def find_keepers(desk: Desk, unit: int) -> None:
 
 
 def cut_lines(desk: Desk, unit: int) -> None:
-    """What is cut of each document of a stretch about which no earlier round decided."""
+    """What is cut of each document of a stretch about which no earlier selection decided."""
     recipe = desk.settings.recipe.dedup.lines
     stretch = _stretch(desk, unit)
     settled = desk.settings.is_settled(stretch.documents.doc_id)
@@ -208,7 +208,7 @@ def _stretch(desk: Desk, unit: int) -> _Stretch:
     rows = judged.rows_of(numbers(signals["doc_id"]))
     compared = stays[rows] & (of_source(signals["source"], takes_part) != 0)
     documents = judged.documents.take(rows)
-    # What an earlier round decided stays, so of the documents that have a line theirs keep it first.
+    # What an earlier selection decided stays, so of the documents that have a line theirs keep it first.
     first = settings.is_settled(documents.doc_id).astype(np.uint8) * SPARED
     documents = replace(documents, preference=with_claim(documents.preference, first))
     lines = shared_lines.lines_of(table["lines"])

@@ -38,9 +38,12 @@ from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.text.segmentation import mix64
 from filters import duplicates, minhash, shared_lines
+from filters.duplicates import RankedEdges
+from filters.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
 from filters.rules import judge, load_profiles
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
-from pipelines.selection.settings import LineInputs, SelectSettings, SourceRanges, divide
+from pipelines.selection import settings as selection
+from pipelines.selection.settings import Desk, LineInputs, SelectSettings, SourceRanges, divide
 from pipelines.selection.steps import Select, steps_of, steps_stage
 
 ITEM_DOCUMENTS = 250_000
@@ -243,6 +246,32 @@ def main() -> None:
         measure(extracted, stage, items, total, arguments.workers, compared)
 
 
+def left_by_rounds(edges: RankedEdges, *, parts: int = 64) -> int:
+    """Edges that are open after the rounds of a very large run, were documents divided at random; all are there, as a check."""
+    winners = np.unique(edges.winner)
+    rows = [np.flatnonzero(mix64(edges.loser) % np.uint64(parts) == part) for part in range(parts)]
+    mine = [RankedEdges(edges.loser[each], edges.winner[each], edges.similarity[each]) for each in rows]
+    of_winner = mix64(winners) % np.uint64(parts)
+    open_edges = [OpenEdges.of(each) for each in mine]
+    heard = [never_losing(winners[of_winner == part], mine[part]) for part in range(parts)]
+    gone = []
+    told = News.of(*((each.doc_id, each.stays) for each in heard))
+    for _ in range(selection.ROUNDS):
+        settled = [settle(*each) for each in zip(open_edges, heard, strict=True)]
+        open_edges = [each for each, _, _ in settled]
+        gone += [removals for _, removals, _ in settled]
+        told = News.of((told.doc_id, told.stays), *((news.doc_id, news.stays) for _, _, news in settled))
+        heard = [told] * parts  # what was heard before says nothing new
+    left = [without_gone(*each).ranked for each in zip(open_edges, heard, strict=True)]
+    columns = [np.concatenate([getattr(each, name) for each in left]) for name in ("loser", "winner", "similarity")]
+    order = np.argsort(columns[0], kind="stable")
+    rest = RankedEdges(*(column[order] for column in columns))
+    found, expected = concatenate_removals([*gone, duplicates.resolve(rest)]), duplicates.resolve(edges)
+    if not all(np.array_equal(getattr(found, name), getattr(expected, name)) for name in ("doc_id", "representative")):
+        raise SystemExit("rounds decide otherwise than one pass")
+    return len(rest.loser)
+
+
 def write_lines(stage: Stage, item: int, total: int, each: int) -> None:
     """The lines of a work item's documents: of 20 characters, with a line feed between them."""
     first = item * ITEM_DOCUMENTS
@@ -289,9 +318,12 @@ def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int
     seconds = time.monotonic() - started
     watch.done.set()
     totals = check(stage, settings, items)
+    tables = pa.concat_tables(ipc.open_table(Desk(settings, stage).edges(part)) for part in range(len(parts)))
+    edges = RankedEdges(*(numbers(tables.combine_chunks()[name]) for name in schema.EDGES.names))
     spent = os.times()
     cpu = spent.user + spent.system + spent.children_user + spent.children_system
     print(f"{total:,} documents, {len(parts)} parts, {settings.ranges} ranges, {workers} workers")
+    print(f"  {len(edges.loser):,} edges, of which {selection.ROUNDS} rounds would leave {left_by_rounds(edges):,}")
     print(
         f"  kept {totals['kept']:,}",
         *(f"{name} {totals[name]:,}" for name in sorted(totals) if name.startswith(("dropped.", "line_cut"))),

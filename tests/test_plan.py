@@ -242,15 +242,19 @@ def test_select_sends_and_reads_as_many_files_as_the_plan_says(
     run_everything(selection.Desk(settings, run.stage("select", "counted")))
     assert len(parts) > 1
     assert settings.ranges > 1
-    expected = sent_files(kinds_of_copies(recipe), parts=len(parts), ranges=settings.ranges)
+    expected = sent_files(kinds_of_copies(recipe), parts=len(parts), ranges=settings.ranges, rounds=settings.rounds)
     assert {kind: (sent[kind], read[kind]) for kind in sent} == expected
 
 
 def test_the_formula_of_the_documentation_for_batches() -> None:
     p, r = 40_000, 30_000
-    sent = sent_files({"exact", "near"}, parts=p, ranges=r)
-    assert sum(reads for _, reads in sent.values()) == 9 * p * r + 7 * p * p + 10 * p
-    assert sum(files for files, _ in sent.values()) == 9 * p + 4 * r + 1
+    sent = sent_files({"exact", "near"}, parts=p, ranges=r, rounds=0)
+    assert sum(reads for _, reads in sent.values()) == 9 * p * r + 10 * p * p + 11 * p
+    assert sum(files for files, _ in sent.values()) == 11 * p + 4 * r + 1
+    rounds = 8
+    more = sent_files({"exact", "near"}, parts=p, ranges=r, rounds=rounds)
+    assert sum(reads for _, reads in more.values()) == 9 * p * r + (10 + 2 * rounds) * p * p + (11 + 2 * rounds) * p
+    assert sum(files for files, _ in more.values()) == (12 + 3 * rounds) * p + 4 * r + 1
 
 
 # ------------------------------------------------------------------------------------------------ coefficients

@@ -116,6 +116,7 @@ class Coefficients(_Frozen):
     part_bytes: Number
     range_bytes: Number
     resolve_bytes: Number
+    left_edges: Number
     train_bytes: Number
 
     def of(self, source: Source) -> InputCoefficients | None:
@@ -175,6 +176,7 @@ UNITS = {
     "part_bytes": ("bytes", "memory of `select`, a document of a part"),
     "range_bytes": ("bytes", "memory of `select`, a row of a range"),
     "resolve_bytes": ("bytes", "memory of `select`'s step `resolve`, an edge"),
+    "left_edges": ("", "edges that the rounds of `select` leave to `resolve`, a document"),
     "train_bytes": ("bytes", "memory of the training, a byte of the sample"),
 }
 

@@ -21,6 +21,7 @@ class Exchange:
 
     parts: int
     ranges: int
+    rounds: int  # of resolving, before what is left is decided at once
     units: int  # of all steps
     files: int
     reads: int  # batches that are read
@@ -39,12 +40,13 @@ def exchange_of(
     signals = RunDirectory("").stage("extract", "")
     ranges = SourceRanges.of_splits([each.name for each in sources])
     settings = SelectSettings(recipe, profiles, signals, math.ceil(documents), parts, first_ids, ranges)
-    sent = sent_files(kinds_of_copies(recipe), parts=len(parts), ranges=settings.ranges)
+    sent = sent_files(kinds_of_copies(recipe), parts=len(parts), ranges=settings.ranges, rounds=settings.rounds)
     rows = documents * recipe.dedup.bands if "near" in kinds_of_copies(recipe) else 0.0
     of_lines = coefficients.line_sent_bytes.value if recipe.deduplicated("lines") else 0.0
     return Exchange(
         parts=len(parts),
         ranges=settings.ranges,
+        rounds=settings.rounds,
         units=sum(step.units(settings) for step in steps_of(settings)),
         files=sum(files for files, _ in sent.values()),
         reads=sum(reads for _, reads in sent.values()),
@@ -59,7 +61,7 @@ def kinds_of_copies(recipe: Recipe) -> Set[str]:
     return {kind for kind in ("url", "exact", "near") if recipe.deduplicated(kind)}
 
 
-def sent_files(kinds: Set[str], *, parts: int, ranges: int) -> dict[str, tuple[int, int]]:
+def sent_files(kinds: Set[str], *, parts: int, ranges: int, rounds: int) -> dict[str, tuple[int, int]]:
     """Kind of rows that select's steps send → (files, batches that are read of them); `kinds`: url, exact, near.
 
     A receiver reads one batch of every file, in as many steps as want the kind: docs/dedup.md has the steps.
@@ -74,6 +76,10 @@ def sent_files(kinds: Set[str], *, parts: int, ranges: int) -> dict[str, tuple[i
         sent |= {"text-keys": there, "text": copies}
     if near:
         sent |= {"bands": there, "pairs": back, "crowded": back, "candidates": across, "crowds": there}
-        sent |= {"edges": (parts + ranges, (parts + ranges) * parts), "near": (1, 3 * parts)}
+        sent |= {"edges": (parts + ranges, (parts + ranges) * parts)}
+        sent |= {"left": (parts, parts), "near": (parts + 1, 3 * (parts + 1) * parts)}
+    if near and rounds:
+        sent |= {"watched": (parts, rounds * parts * parts), "open": (rounds * parts, rounds * parts)}
+        sent |= {"news": (rounds * parts, rounds * parts * parts), "gone": (rounds * parts, rounds * parts)}
     twice = (parts, 2 * parts * parts)
     return sent | {"url-followed": across, "final-url": twice, "final-text": twice}

@@ -221,7 +221,10 @@ class Stages:
         if self._near:
             rows = min(float(RANGE_ROWS), documents * self.recipe.dedup.bands / self.exchange.ranges)
             held["the rows of a range"] = rows * c.range_bytes.value
-            held["resolve: all edges, in one unit"] = documents * c.edges.value * c.resolve_bytes.value
+            if self.exchange.rounds:
+                held["resolve: what the rounds leave"] = documents * c.left_edges.value * c.resolve_bytes.value
+            else:
+                held["resolve: all edges"] = documents * c.edges.value * c.resolve_bytes.value
         return held
 
     def _train(self) -> StagePlan:

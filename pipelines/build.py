@@ -13,9 +13,9 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from rich.console import Console
@@ -67,6 +67,13 @@ class Options:
     until: str = STAGES[-1]
 
 
+Made = TypeVar("Made")
+
+
+class _Stop(Exception):  # noqa: N818  # no error: the build was asked to go no further
+    pass
+
+
 class Build:
     """One call of `corpus build`: a recipe, a run directory, a way of running."""
 
@@ -86,7 +93,7 @@ class Build:
         scorers = prerequisites.named_scorers(self.recipe, self.recipe_path)
         with naming(self.recipe_path):
             load_profiles(self.recipe)
-        with only_build(self.run):
+        with only_build(self.run), suppress(_Stop):
             self._build(inputs, model, given, exams, scorers)
 
     def _build(
@@ -97,41 +104,24 @@ class Build:
         exams: list[Item] | None,
         scorers: prerequisites.NamedScorers | None,
     ) -> None:
-        planned = self._plan(inputs)
-        if self._stop_after("plan"):
-            return
-        extracted = self._extract(planned[0], model)
-        if self._stop_after("extract"):
-            return
-        contaminated = self._decontaminate(extracted, exams)
-        if self._stop_after("decontaminate"):
-            return
-        self._exams_met(planned[-1], contaminated)
-        if self._stop_after("exams"):
-            return
-        scored = self._score(extracted, scorers)
-        if self._stop_after("score"):
-            return
-        measured = self._lines(extracted)
-        if self._stop_after("lines"):
-            return
-        selections = self._select(planned, extracted, contaminated, scored, measured)
-        if self._stop_after("select"):
-            return
+        planned = self._reached("plan", self._plan(inputs))
+        extracted = self._reached("extract", self._extract(planned[0], model))
+        contaminated = self._reached("decontaminate", self._decontaminate(extracted, exams))
+        self._reached("exams", self._exams_met(planned[-1], contaminated))
+        scored = self._reached("score", self._score(extracted, scorers))
+        measured = self._reached("lines", self._lines(extracted))
+        selections = self._reached("select", self._select(planned, extracted, contaminated, scored, measured))
         stages = DocumentStages(extract=extracted, select=selections[-1].stage)
-        model_url, tokenizer_stage = self._tokenizer(stages, selections[0], given)
-        if self._stop_after("train-tokenizer"):
-            return
-        tokenized = self._tokenize(stages, selections[0], model_url)
-        if self._stop_after("tokenize"):
-            return
-        packed = self._pack(planned[-1], tokenized, model_url, tokenizer_stage)
-        if self._stop_after("pack"):
-            return
+        trained = self._reached("train-tokenizer", self._tokenizer(stages, selections[0], given))
+        tokenized = self._reached("tokenize", self._tokenize(stages, selections[0], trained))
+        packed = self._reached("pack", self._pack(planned[-1], tokenized, trained))
         self._phases(packed)
 
-    def _stop_after(self, stage: str) -> bool:
-        return self.options.until == stage
+    def _reached(self, stage: str, made: Made) -> Made:
+        """What a stage made. Raises _Stop after the last stage that is asked for."""
+        if self.options.until == stage:
+            raise _Stop
+        return made
 
     # -------------------------------------------------------------------------------------------- stages
 
@@ -225,16 +215,17 @@ class Build:
         self._close(stage, decontamination.KINDS, {})
         return stage
 
-    def _exams_met(self, last: Planned, contaminated: Stage | None) -> None:
+    def _exams_met(self, last: Planned, contaminated: Stage | None) -> Stage | None:
         """Adds up what was found of each evaluation item, over all additions."""
         if contaminated is None:
             self._forget("exams", exams_met.KINDS)
-            return
+            return None
         mark = exams_met.exams_fingerprint(decontaminate=contaminated.fingerprint, plan=last.fingerprint)
         stage = self._open("exams", mark)
         settings = exams_met.ExamsSettings(contaminated, contaminated.file("items.arrow"), len(self._items()))
         self._run_items(stage, [0], exams_met.exams_item, settings)
         self._close(stage, exams_met.KINDS, {})
+        return stage
 
     def _score(self, extracted: Stage, scorers: prerequisites.NamedScorers | None) -> Stage | None:
         """Asks classifiers and word lists about the documents; None where the recipe names none."""
@@ -331,17 +322,17 @@ class Build:
         again = f" ({before} of {units} units were done before)" if before else ""
         self._say(stage.name, f"{settings.documents:,} documents in {time.monotonic() - started:.1f} s{again}")
 
-    def _tokenizer(self, stages: DocumentStages, first: Selection, given: str | None) -> tuple[str, str]:
-        """URL of the tokenizer's model, and its fingerprint. A trained one saw the documents of the first selection."""
+    def _tokenizer(self, stages: DocumentStages, first: Selection, given: str | None) -> Stage:
+        """Has the tokenizer's model. A trained one saw the documents of the first selection."""
         digest = content_digest(files.read_bytes(given)).hex() if given is not None else None
         mark = tokenizer.tokenizer_fingerprint(self.recipe, select=first.stage.fingerprint, model_digest=digest)
         stage = self._open("train-tokenizer", mark)
-        url = tokenizer.model_url(stage)
         if given is not None:
+            url = tokenizer.model_url(stage)
             if not files.exists(url):
                 files.write_bytes(url, files.read_bytes(given))
             self._close(stage, tokenizer.KINDS, {"model": self.recipe.tokenizer.model})
-            return url, mark
+            return stage
         items = list(range(first.items))
         kept = packing.domain_totals(map(stages.select.record, items), "kept_bytes")
         by_language: dict[str, int] = {}
@@ -364,26 +355,26 @@ class Build:
             self._run_items(stage, items, tokenizer.sample_item, sampling)
             self._run_items(stage, [training], tokenizer.train_item, self.recipe.tokenizer)
         self._close(stage, tokenizer.KINDS, {})
-        return url, mark
+        return stage
 
-    def _tokenize(self, stages: DocumentStages, first: Selection, model: str) -> Stage:
+    def _tokenize(self, stages: DocumentStages, first: Selection, trained: Stage) -> Stage:
         """A later selection changes no document of an earlier one, so that the first says under which settings all are."""
-        digest = content_digest(files.read_bytes(model)).hex()
-        mark = tokenization.tokenize_fingerprint(select=first.stage.fingerprint, model_digest=digest)
+        model = PinnedFile.of(tokenizer.model_url(trained))
+        mark = tokenization.tokenize_fingerprint(select=first.stage.fingerprint, model_digest=model.digest)
         stage = self._open("tokenize", mark)
         self._run_items(
             stage,
             self._items(),
             tokenization.tokenize_item,
-            tokenization.TokenizeSettings(stages, PinnedFile(model, digest)),
+            tokenization.TokenizeSettings(stages, model),
         )
         self._close(stage, tokenization.KINDS, {})
         return stage
 
-    def _pack(self, last: Planned, tokenized: Stage, model: str, tokenizer_fingerprint: str) -> Stage:
+    def _pack(self, last: Planned, tokenized: Stage, trained: Stage) -> Stage:
         from tokenizer_training.encode import load_encoder
 
-        encoder = load_encoder(model)
+        encoder = load_encoder(tokenizer.model_url(trained))
         mark = packing.pack_fingerprint(self.recipe, tokenize=tokenized.fingerprint, plan=last.fingerprint)
         stage = self._open("pack", mark)
         rows = packing.plan_shards(
@@ -403,7 +394,7 @@ class Build:
             seed=self.recipe.run.seed,
             vocabulary_size=encoder.vocabulary_size,
             end_of_document=encoder.end_of_document,
-            tokenizer=tokenizer_fingerprint,
+            tokenizer=trained.fingerprint,
         )
         shards = sorted({row[0] for row in rows})
         self._run_items(stage, shards, packing.pack_item, settings)

@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
+# Files of tests at once; each process makes the runs that its tests share for itself.
+TESTS_AT_ONCE ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --durations 15
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
 .PHONY: help demo test check bench spark spark-local flink prism dataflow faults clean
@@ -38,14 +41,14 @@ demo: $(VENV)/runtime.stamp
 	@echo "  docs/one-page.md                                      one page through every stage"
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # Those without a file need nothing but this repository. DATA is a folder of test data that is no part of it (README of each
 # benchmark), DATATROVE and TEXT_DEDUP the Pythons of benchmarks/peers/install.sh; without them what needs them is left out.

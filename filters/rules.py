@@ -44,7 +44,8 @@ SIGNALS = (
 RULE_REASONS = tuple(
     reason
     for reason in Reason
-    if reason.outcome is Outcome.DROPPED and reason not in (*SCREENS, Reason.CONTAMINATED, *DUPLICATES)
+    if reason.outcome is Outcome.DROPPED
+    and reason not in (*SCREENS, Reason.CONTAMINATED, *DUPLICATES, Reason.SHARED_LINES)
 )
 
 

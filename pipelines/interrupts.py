@@ -9,18 +9,24 @@ A worker process that dies is a third: Beam's DirectRunner would wait for its an
 
 import os
 import signal
+import threading
 from types import FrameType
 
 from corpus.errors import CorpusError
 
 _received: list[int] = []
 _failures: list[CorpusError] = []
+_heard = threading.Event()
+
+#: Long enough to end what was begun, where the first signal was heard.
+AGAIN_SECONDS = 10.0
 
 
 def listen() -> None:
     """From here on both signals raise KeyboardInterrupt, and `fail` what it is given. Only in the main thread."""
     _received.clear()
     _failures.clear()
+    _heard.set()
     signal.signal(signal.SIGUSR1, _fail)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _raise)
@@ -35,10 +41,25 @@ def check() -> None:
 
 
 def fail(error: CorpusError) -> None:
-    """Raises an error in the main thread, wherever it waits; from another thread. Not after a signal, whose end it may be."""
+    """Raises an error in the main thread, wherever it waits; from another thread. Not after a signal, whose end it may be.
+
+    Again and again until `heard` is called: what it waits in may catch everything and wait on.
+    """
     if not _received and not _failures:  # the first one tells; others may follow from what it ends
         _failures.append(error)
+        _heard.clear()
+        threading.Thread(target=_insist, daemon=True).start()
+
+
+def heard() -> None:
+    """The main thread is out of what it waited in."""
+    _heard.set()
+
+
+def _insist() -> None:
+    while not _heard.is_set():
         os.kill(os.getpid(), signal.SIGUSR1)
+        _heard.wait(AGAIN_SECONDS)
 
 
 def exit_code() -> int:
@@ -47,7 +68,7 @@ def exit_code() -> int:
 
 
 def _fail(number: int, frame: FrameType | None) -> None:
-    if not _received:
+    if not _received and not _heard.is_set():
         raise _failures[0]
 
 

@@ -8,11 +8,13 @@ runner it is on.
 import argparse
 import os
 import re
+import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TextIO
 
 import apache_beam as beam
@@ -81,11 +83,17 @@ _WORKER_THREAD = "run_worker"
 
 @contextmanager
 def _watched_workers(stage: str) -> Iterator[None]:
-    """A worker process that is killed fails the pipeline. Beam's thread says so by an exception that nobody awaits."""
+    """A worker process that is killed fails the pipeline. Beam's thread says so by an exception that nobody awaits.
+
+    The others are killed too: Beam waits for their end, which they may await from it.
+    """
     before = threading.excepthook
 
     def ended(raised: threading.ExceptHookArgs) -> None:
         if raised.thread is not None and raised.thread.name == _WORKER_THREAD:
+            for worker in _worker_processes():
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
             interrupts.fail(
                 BuildError(
                     f"stage {stage} failed: a worker process was killed ({raised.exc_value}), perhaps for want of memory; "
@@ -100,6 +108,16 @@ def _watched_workers(stage: str) -> Iterator[None]:
         yield
     finally:
         threading.excepthook = before
+        interrupts.heard()
+
+
+def _worker_processes() -> Iterator[int]:
+    """The processes that Beam started as workers: children of this one. None where there is no /proc."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
+            if parent == os.getpid() and b"sdk_worker_main" in (entry / "cmdline").read_bytes():
+                yield int(entry.name)
 
 
 _RAISED = re.compile(r"^(?:corpus\.errors\.)?(\w+(?:Error|Exception)): ([^\n]*)", re.MULTILINE)

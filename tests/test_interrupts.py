@@ -53,6 +53,16 @@ def test_another_thread_fails_the_main_one_once() -> None:
         interrupts.check()
 
 
+def test_a_failure_that_is_swallowed_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "AGAIN_SECONDS", 1.0)
+    with contextlib.suppress(BuildError):
+        interrupts.fail(BuildError("a worker was killed"))
+        signal.pause()
+    with pytest.raises(BuildError, match="a worker was killed"):
+        signal.pause()
+    interrupts.heard()
+
+
 def test_what_fails_after_a_signal_is_its_end() -> None:
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGTERM)

@@ -31,6 +31,7 @@ def place(repository: Path, demo_run: Path, tmp_path_factory: pytest.TempPathFac
     """A folder as a user has it after `make demo`: examples/, runs/demo, and a crawl and a recipe of his own."""
     folder = tmp_path_factory.mktemp("place")
     (folder / "examples").symlink_to(repository / "examples")
+    (folder / "recipes").symlink_to(repository / "recipes")
     (folder / "runs").mkdir()
     (folder / "runs" / "demo").symlink_to(demo_run)
     (folder / "crawl").mkdir()

@@ -69,6 +69,12 @@ class Result:
     elapsed_seconds: float
 
 
+def adopt_orphans() -> None:
+    """What a command leaves behind becomes a child of this process, so that `timed` counts it."""
+    if sys.platform != "linux" or ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise SystemExit("times of orphaned processes are counted on Linux alone")
+
+
 def timed(command: list[str]) -> tuple[float, float]:
     """Processor and elapsed seconds of a command and of all that it started."""
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -213,8 +219,7 @@ def main() -> None:
     parser.add_argument("--datatrove", type=Path, required=True, help="Python of the peer's environment")
     parser.add_argument("--languages", nargs="+", default=["*", "en"], help="Wanted, one run each; * is every one.")
     arguments = parser.parse_args()
-    if sys.platform != "linux" or ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise SystemExit("times of orphaned processes are counted on Linux alone")
+    adopt_orphans()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "inputs").mkdir()

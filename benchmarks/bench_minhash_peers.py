@@ -21,7 +21,6 @@ times the processor time of `kernels`, start of Python included.
 """
 
 import argparse
-import ctypes
 import gzip
 import json
 import sys
@@ -32,7 +31,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from bench_datatrove import timed
+from bench_datatrove import adopt_orphans, timed
 from near_duplicates import AT_ONCE, BANDS, ROWS, THRESHOLD
 from numpy.typing import NDArray
 
@@ -44,7 +43,6 @@ PEER = Path(__file__).parent / "peers" / "datatrove_minhash.py"
 ORIGINALS, EXACT, NEAR = 0.6, 0.1, 0.3
 LEAST = 0.3  # who is less alike is not looked for
 KERNELS = Path(__file__).parent / "near_duplicates.py"
-_PR_SET_CHILD_SUBREAPER = 36
 
 # ------------------------------------------------------------------------------------------------ documents
 
@@ -199,8 +197,7 @@ def main() -> None:
     parser.add_argument("--datatrove", type=Path, metavar="PYTHON")
     parser.add_argument("--text-dedup", type=Path, metavar="PYTHON")
     arguments = parser.parse_args()
-    if sys.platform != "linux" or ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise SystemExit("times of orphaned processes are counted on Linux alone")
+    adopt_orphans()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "inputs").mkdir()

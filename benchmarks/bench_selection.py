@@ -43,7 +43,7 @@ from filters.resolution import News, OpenEdges, concatenate_removals, never_losi
 from filters.rules import judge, load_profiles
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection import settings as selection
-from pipelines.selection.settings import Desk, LineInputs, SelectSettings, SourceRanges, divide
+from pipelines.selection.settings import Desk, LineInputs, SelectSettings
 from pipelines.selection.steps import Select, steps_of, steps_stage
 
 ITEM_DOCUMENTS = 250_000
@@ -301,9 +301,9 @@ def write_lines(stage: Stage, item: int, total: int, each: int) -> None:
 def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int, compared: Stage | None) -> None:
     recipe = recipe_of({"lines": {}} if compared is not None else {})
     documents = [min(ITEM_DOCUMENTS, total - item * ITEM_DOCUMENTS) for item in range(items)]
-    parts, first_ids = divide(documents, np.arange(items))
-    sources = SourceRanges.of_splits(["web"])
-    settings = SelectSettings(recipe, load_profiles(recipe), extracted, total, parts, first_ids, sources)
+    of_items = {"item_of_split": np.arange(items), "source_of_split": ["web"]}
+    settings = SelectSettings.over(recipe, extracted, documents, **of_items)
+    parts = settings.parts
     if compared is not None:
         lines = LineInputs.divide(compared, [record.counts["lines"] for record in compared.records()], parts)
         settings = dataclasses.replace(settings, lines=lines)

@@ -154,7 +154,7 @@ def partition_of(band_hash: UInt64s, partitions: int) -> NDArray[np.uint32]:
 def exact_removals(hash_hi: UInt64s, hash_lo: UInt64s, documents: Documents) -> Removals:
     """Of documents with one 128-bit hash (of text, or URL) the preferred one stays and stands for those that are not spared."""
     order = documents.order(hash_hi, hash_lo)
-    begins = _run_starts(hash_hi[order], hash_lo[order])
+    begins = run_starts(hash_hi[order], hash_lo[order])
     first = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
     goes = ~begins & ~spared(documents.preference[order])
     lost = order[goes]
@@ -167,7 +167,7 @@ def candidate_edges(block: Block, threshold: float, *, all_pairs: int = ALL_PAIR
     rows = _shared(block.band_hash)  # most documents share no bucket: what follows sorts the few that do
     rows = rows[block.documents.take(rows).order(block.band_hash[rows])]
     bands, documents = block.band_hash[rows], block.documents.take(rows)
-    buckets = np.append(np.flatnonzero(_run_starts(bands)), len(bands))  # (buckets + 1,) first rows
+    buckets = np.append(np.flatnonzero(run_starts(bands)), len(bands))  # (buckets + 1,) first rows
     loser, winner, matches = _compare(
         buckets, documents.doc_id, np.ascontiguousarray(block.codes[rows]), least, all_pairs, leaders
     )
@@ -195,7 +195,7 @@ def buckets(band_hash: UInt64s, doc_id: UInt64s, *, paired: int = PAIRED) -> Buc
     """
     rows = _shared(band_hash)
     hashes, ids = band_hash[rows], doc_id[rows]
-    begins = np.append(np.flatnonzero(_run_starts(hashes)), len(hashes))
+    begins = np.append(np.flatnonzero(run_starts(hashes)), len(hashes))
     sizes = np.diff(begins)
     small = sizes <= paired
     first, second = _pairs(begins[:-1][small], sizes[small], ids)
@@ -208,7 +208,7 @@ def unique_pairs(first: UInt64s, second: UInt64s) -> tuple[UInt64s, UInt64s]:
     mixed = _mixed(first, second)
     order = np.argsort(mixed)
     first, second = first[order], second[order]
-    starts = _run_starts(first, second)
+    starts = run_starts(first, second)
     return first[starts], second[starts]
 
 
@@ -244,7 +244,7 @@ def concatenate_edges(parts: Sequence[Edges]) -> Edges:
 def rank_edges(loser: UInt64s, winner: Documents, similarity: NDArray[np.float32]) -> RankedEdges:
     """All edges of some losers in the order in which they count; pairs that were found several times stand once."""
     order = winner.order(loser, -similarity)
-    order = order[_run_starts(loser[order], winner.doc_id[order])]
+    order = order[run_starts(loser[order], winner.doc_id[order])]
     return RankedEdges(loser[order], winner.doc_id[order], similarity[order])
 
 
@@ -253,7 +253,7 @@ def resolve(edges: RankedEdges) -> Removals:
 
     `edges` are all there are. Raises ValueError where they run in a circle, which preference does not allow.
     """
-    begins = np.append(np.flatnonzero(_run_starts(edges.loser)), len(edges.loser))
+    begins = np.append(np.flatnonzero(run_starts(edges.loser)), len(edges.loser))
     losers = edges.loser[begins[:-1]]
     # Where a winner is a loser itself, and of whom: most are none.
     at = np.minimum(np.searchsorted(losers, edges.winner), max(len(losers) - 1, 0))
@@ -296,7 +296,7 @@ def _removals(doc_id: UInt64s, representative: UInt64s, similarity: NDArray[np.f
     return Removals(doc_id[order], representative[order], similarity[order])
 
 
-def _run_starts(*columns: UInt64s) -> NDArray[np.bool_]:
+def run_starts(*columns: UInt64s) -> NDArray[np.bool_]:
     """(rows,) True where a sorted row differs from the one before it."""
     starts = np.zeros(len(columns[0]), np.bool_)
     starts[:1] = True
@@ -309,7 +309,7 @@ def _shared(band_hash: UInt64s) -> Int64s:
     """Rows whose band hash another row has too, by band hash, without those of documents that have no shingles."""
     order = np.argsort(band_hash)
     order = order[np.searchsorted(band_hash, EMPTY_BAND, "right", sorter=order) :]
-    starts = np.append(_run_starts(band_hash[order]), True)
+    starts = np.append(run_starts(band_hash[order]), True)
     shared: Int64s = order[~(starts[1:] & starts[:-1])]
     return shared
 
@@ -322,7 +322,7 @@ def _of_removable(edges: Edges) -> Edges:
 
 def _unique(edges: Edges) -> Edges:
     order = np.lexsort((edges.winner.doc_id, edges.loser.doc_id))
-    order = order[_run_starts(edges.loser.doc_id[order], edges.winner.doc_id[order])]
+    order = order[run_starts(edges.loser.doc_id[order], edges.winner.doc_id[order])]
     return Edges(edges.loser.take(order), edges.winner.take(order), edges.similarity[order])
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.duplicates import RankedEdges, Removals, UInt64s
+from filters.duplicates import RankedEdges, Removals, UInt64s, run_starts
 
 Bools = NDArray[np.bool_]
 
@@ -58,6 +58,15 @@ class News:
         order = np.argsort(doc_id)
         return News(doc_id[order], stays[order])
 
+    def about(self, documents: UInt64s) -> tuple[Bools, Bools]:
+        """(documents,) whether there is news of each, and whether it is that it stays."""
+        if not len(self.doc_id):
+            nothing = np.zeros(len(documents), np.bool_)
+            return nothing, nothing
+        at = np.minimum(np.searchsorted(self.doc_id, documents), len(self.doc_id) - 1)
+        known = self.doc_id[at] == documents
+        return known, known & self.stays[at]
+
 
 def never_losing(winners: UInt64s, edges: RankedEdges) -> News:
     """Of the winners that are documents of a part those that stay, since they lose to none. `edges` are all of the part."""
@@ -82,7 +91,7 @@ def settle(edges: OpenEdges, news: News) -> tuple[OpenEdges, Removals, News]:
 
 def without_gone(edges: OpenEdges, news: News) -> OpenEdges:
     """The edges whose winners may stay. What is left can be resolved at once: a winner without edges of its own stays."""
-    known, stays = _looked_up(edges.winner, news)
+    known, stays = news.about(edges.winner)
     return edges.take(np.flatnonzero(~known | stays))
 
 
@@ -99,10 +108,10 @@ def concatenate_removals(parts: Sequence[Removals]) -> Removals:
 
 def _follow(edges: OpenEdges, news: News) -> tuple[OpenEdges, Removals, News]:
     """`settle`, one link of a chain."""
-    known, stays = _looked_up(edges.winner, news)
+    known, stays = news.about(edges.winner)
     losers = np.unique(edges.loser)
     left = replace(edges, stays=edges.stays | stays).take(np.flatnonzero(~known | stays))
-    begins = np.flatnonzero(np.diff(left.loser, prepend=~left.loser[:1]) != 0)
+    begins = np.flatnonzero(run_starts(left.loser))
     still = left.loser[begins]
     kept = np.setdiff1d(losers, still, assume_unique=True)
     goes = np.logical_or.reduceat(left.stays, begins) if len(begins) else np.empty(0, np.bool_)
@@ -113,13 +122,3 @@ def _follow(edges: OpenEdges, news: News) -> tuple[OpenEdges, Removals, News]:
     edges_of = np.diff(begins, append=len(left.loser))
     left = replace(left, told=np.repeat(goes, edges_of)).take(np.repeat(~closed, edges_of))
     return left, removals, News.of((kept, np.ones(len(kept), np.bool_)), (beaten, np.zeros(len(beaten), np.bool_)))
-
-
-def _looked_up(documents: UInt64s, news: News) -> tuple[Bools, Bools]:
-    """(documents,) whether there is news of each, and whether it is that it stays."""
-    if not len(news.doc_id):
-        nothing = np.zeros(len(documents), np.bool_)
-        return nothing, nothing
-    at = np.minimum(np.searchsorted(news.doc_id, documents), len(news.doc_id) - 1)
-    known = news.doc_id[at] == documents
-    return known, known & news.stays[at]

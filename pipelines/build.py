@@ -27,7 +27,6 @@ from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint, parse_recipe
 from corpus.report.copies import loss_warnings, source_copies
-from corpus.seeds import content_digest
 from corpus.sources.splits import InputFile, list_inputs
 from corpus.storage import files, ipc
 from corpus.storage.pinned import PinnedFile
@@ -52,7 +51,7 @@ from pipelines.additions import Planned, Selection, decided_counts, plan_additio
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection.settings import KINDS as SELECT_KINDS
-from pipelines.selection.settings import LineInputs, SelectSettings, Settled, SourceRanges, divide
+from pipelines.selection.settings import LineInputs, SelectSettings, Settled
 from pipelines.selection.steps import Select, forget_steps, steps_stage, units_of
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import RunItems, Work, write_pending
@@ -161,17 +160,15 @@ class Build:
             self._unfinish("extract")
 
     def _extract(self, begun: Planned, model: Path) -> Stage:
-        digest = content_digest(model.read_bytes()).hex()
+        given = PinnedFile.of(str(model))
         lists = read_url_lists(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
         digests = {source: found.digest for source, found in lists.items()}
         mark = extraction.extract_fingerprint(
-            self.recipe, plan=begun.fingerprint, model_digest=digest, url_lists=digests
+            self.recipe, plan=begun.fingerprint, model_digest=given.digest, url_lists=digests
         )
         stage = self._open("extract", mark)
         urls = {source: found.write(stage.file(f"url_lists.{source}.arrow")) for source, found in lists.items()}
-        pinned = PinnedFile(stage.file("language.model"), digest)
-        if not files.exists(pinned.url):
-            files.write_bytes(pinned.url, model.read_bytes())
+        pinned = given.copied_to(stage.file("language.model"))
         settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=pinned, url_lists=urls)
         compile_kernels(model)
         self._run_items(stage, self._items(), extraction.extract_item, settings)
@@ -280,36 +277,44 @@ class Build:
         if done == len(selections) - 1:
             self._say(stage.name, f"{selections[-1].items} items were done before")
         else:
-            duplicates.warm_up()
-        splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
-        item_of_split = numbers(splits["item"])
-        documents = [record.counts["documents"] for record in extracted.records()]
-        compared = [record.counts["lines"] for record in measured.records()] if measured is not None else []
-        for number in range(done + 1, len(selections)):
-            counted = documents[: selections[number].items]
-            parts, first_ids = divide(counted, item_of_split)
-            settings = SelectSettings(
-                recipe=self.recipe,
-                profiles=load_profiles(self.recipe),
-                signals=extracted,
-                documents=sum(counted),
-                parts=parts,
-                first_ids=first_ids,
-                sources=SourceRanges.of_splits(splits["source"].to_pylist()),
-                contamination=contaminated,
-                scores=scored,
-                lines=LineInputs.divide(measured, compared, parts) if measured is not None else None,
-                settled=Settled.of(selections[number - 1].stage, selections[number - 1].items, item_of_split)
-                if number
-                else None,
-            )
-            self._run_select(selections[number], settings)
+            self._run_selections(selections, done + 1, extracted, contaminated, scored, measured)
         more = {"additions": decided_counts(stage, planned)} if len(planned) > 1 else {}
         totals = self._close(stage, SELECT_KINDS, more)
         forget_steps(stage)
         for line in loss_warnings(source_copies(totals), self.recipe.dedup.max_loss):
             self._say(stage.name, f"warning: {line}")
         return selections
+
+    def _run_selections(
+        self,
+        selections: list[Selection],
+        first: int,
+        extracted: Stage,
+        contaminated: Stage | None,
+        scored: Stage | None,
+        measured: Stage | None,
+    ) -> None:
+        """Those from `first` on, each beside what the one before decided."""
+        duplicates.warm_up()
+        splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
+        item_of_split, source_of_split = numbers(splits["item"]), splits["source"].to_pylist()
+        documents = [record.counts["documents"] for record in extracted.records()]
+        compared = [record.counts["lines"] for record in measured.records()] if measured is not None else []
+        for number in range(first, len(selections)):
+            before = selections[number - 1] if number else None
+            settings = SelectSettings.over(
+                self.recipe,
+                extracted,
+                documents[: selections[number].items],
+                item_of_split=item_of_split,
+                source_of_split=source_of_split,
+                contamination=contaminated,
+                scores=scored,
+                settled=Settled.of(before.stage, before.items, item_of_split) if before is not None else None,
+            )
+            if measured is not None:
+                settings = dataclasses.replace(settings, lines=LineInputs.divide(measured, compared, settings.parts))
+            self._run_select(selections[number], settings)
 
     def _run_select(self, decided: Selection, settings: SelectSettings) -> None:
         stage = decided.stage
@@ -324,13 +329,12 @@ class Build:
 
     def _tokenizer(self, stages: DocumentStages, first: Selection, given: str | None) -> Stage:
         """Has the tokenizer's model. A trained one saw the documents of the first selection."""
-        digest = content_digest(files.read_bytes(given)).hex() if given is not None else None
+        named = PinnedFile.of(given) if given is not None else None
+        digest = named.digest if named is not None else None
         mark = tokenizer.tokenizer_fingerprint(self.recipe, select=first.stage.fingerprint, model_digest=digest)
         stage = self._open("train-tokenizer", mark)
-        if given is not None:
-            url = tokenizer.model_url(stage)
-            if not files.exists(url):
-                files.write_bytes(url, files.read_bytes(given))
+        if named is not None:
+            named.copied_to(tokenizer.model_url(stage))
             self._close(stage, tokenizer.KINDS, {"model": self.recipe.tokenizer.model})
             return stage
         items = list(range(first.items))

@@ -18,8 +18,7 @@ from corpus.columns import numbers
 from corpus.errors import DamageError
 from corpus.recipe import Recipe, fingerprint
 from corpus.report.scores import score_counts
-from corpus.storage import files, ipc
-from corpus.storage.pinned import PinnedFile
+from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
 from filters.scoring import Scorers, WordListSettings, score_columns
 from pipelines.prerequisites import NamedScorers
@@ -62,12 +61,10 @@ def score_fingerprint(recipe: Recipe, *, extract: str, digests: Mapping[str, str
 
 def store_scorers(stage: Stage, recipe: Recipe, named: NamedScorers) -> Scorers:
     """Stores models and word lists where workers find them."""
-    classifiers = []
-    for each in named.classifiers:
-        stored = PinnedFile(stage.file(f"{each.name}.model"), each.model.digest)
-        if not files.exists(stored.url):
-            files.write_bytes(stored.url, each.model.check())
-        classifiers.append(dataclasses.replace(each, model=stored))
+    classifiers = [
+        dataclasses.replace(each, model=each.model.copied_to(stage.file(f"{each.name}.model")))
+        for each in named.classifiers
+    ]
     lists = tuple(
         WordListSettings(
             each.name, named.entries[each.name].write(stage.file(f"{each.name}.arrow")), frozenset(each.languages)

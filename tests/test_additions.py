@@ -41,7 +41,6 @@ sequence_length = 256
 """
 SECOND = '[[addition]]\nname = "second"\ninputs = { docs = ["part-1.warc.gz"] }\n'
 THIRD = '[[addition]]\nname = "third"\ninputs = { docs = ["part-*.warc.gz", "recrawl.warc.gz"] }\n'
-FIRST_NAMES, SECOND_NAMES = ["docs-0.warc.gz"], ["part-1.warc.gz"]
 
 
 def write(folder: Path, *additions: str, run: str = "") -> Path:
@@ -86,14 +85,6 @@ def files_of(run: Path, *kinds: str) -> dict[str, tuple[int, int]]:
 def test_a_run_that_grew_is_the_run_built_at_once(crawls: Path, at_once: Path, tmp_path: Path) -> None:
     """Also where a build of an addition ends early; and what was done before is not done again."""
     run = tmp_path / "run"
-    corpus(
-        "build",
-        write(crawls, SECOND, THIRD).with_name("recipe.toml"),
-        "--run-dir",
-        tmp_path / "plan",
-        "--until",
-        "plan",
-    )
     begun = RECIPE.format(additions="", run="").replace("*.warc.gz", "docs-0.warc.gz")
     (crawls / "begin.toml").write_text(begun, encoding="utf-8")
     corpus("build", crawls / "begin.toml", "--run-dir", run, "--workers", "1")

@@ -116,15 +116,12 @@ def _run_select(
     ]
     for number, table in enumerate(tables):
         ipc.write_table(extracted.output("signals", number), table, table.schema)
-    divided, first_ids = divide([len(part) for part in parts], np.arange(len(parts), dtype=np.uint32))
-    context = SelectSettings(
-        recipe=recipe,
-        profiles=load_profiles(recipe),
-        signals=extracted,
-        documents=sum(map(len, parts)),
-        parts=divided,
-        first_ids=first_ids,
-        sources=SourceRanges.of_splits(sources),
+    context = SelectSettings.over(
+        recipe,
+        extracted,
+        [len(part) for part in parts],
+        item_of_split=np.arange(len(parts), dtype=np.uint32),
+        source_of_split=sources,
         settled=Settled.of(run.stage("select", "s0"), settled, np.arange(len(parts))) if settled else None,
     )
     with beam.Pipeline(runner="DirectRunner") as pipeline:
@@ -140,7 +137,7 @@ def _run_select(
             for row in decisions
         ]
     edges = [record.item for record in stage.records() if "edges" in record.outputs]
-    assert edges == [part.start for part in divided]
+    assert edges == [part.start for part in context.parts]
     for item in edges:
         assert stage.record(item).outputs["edges"] == ipc.written(stage.output("edges", item))
     record_counts = [record.counts for record in stage.records()]

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,10 +22,9 @@ from corpus.report.verification import verify
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.edits import Edit, apply_edits
-from filters.rules import load_profiles
 from pipelines.lines import line_counts, lines_batch
 from pipelines.selection import settings as selection
-from pipelines.selection.settings import LineInputs, SelectSettings, SourceRanges, divide
+from pipelines.selection.settings import LineInputs, SelectSettings
 from pipelines.selection.steps import Select
 from test_selection import signals_of
 from test_shared_lines import without
@@ -152,17 +152,14 @@ def run_select(
         )
         lengths.append(line_counts(table)["lines"])
         ipc.write_table(measured.output("lines", split), table, schema.LINES)
-    divided, first_ids = divide([len(part) for part in parts], np.arange(len(parts), dtype=np.uint32))
-    context = SelectSettings(
-        recipe=recipe,
-        profiles=load_profiles(recipe),
-        signals=extracted,
-        documents=sum(map(len, parts)),
-        parts=divided,
-        first_ids=first_ids,
-        sources=SourceRanges.of_splits([part[0].source if part else "web" for part in parts]),
-        lines=LineInputs.divide(measured, lengths, divided),
+    context = SelectSettings.over(
+        recipe,
+        extracted,
+        [len(part) for part in parts],
+        item_of_split=np.arange(len(parts), dtype=np.uint32),
+        source_of_split=[part[0].source if part else "web" for part in parts],
     )
+    context = replace(context, lines=LineInputs.divide(measured, lengths, context.parts))
     with beam.Pipeline(runner="DirectRunner") as pipeline:
         pipeline | Select(stage, context)
     found = {}

@@ -28,6 +28,12 @@ class PinnedFile:
         """What lies there now. Raises OSError."""
         return PinnedFile(url, content_digest(files.read_bytes(url)).hex())
 
+    def copied_to(self, url: str) -> "PinnedFile":
+        """The same content elsewhere, written where nothing lies yet."""
+        if not files.exists(url):
+            files.write_bytes(url, self.check())
+        return PinnedFile(url, self.digest)
+
     def check(self) -> bytes:
         """The content. Raises DamageError where the file is missing or another."""
         try:

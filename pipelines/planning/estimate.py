@@ -81,7 +81,7 @@ def estimate(
     sources = tuple(source_plan(recipe, each, coefficients) for each in inputs)
     if not any(each.documents for each in sources):
         raise RecipeError("all inputs are empty, so there is nothing to plan")
-    exchange = exchange_of(recipe, profiles, sources, coefficients)
+    exchange = exchange_of(recipe, sources, coefficients)
     shards = shards_of(domain_tokens(sources), target_bytes=recipe.shards.target_bytes, token_bytes=token_bytes)
     whole = Stages(recipe, sources, exchange, coefficients, shards, token_bytes)
     stages, storage = whole.stages(), whole.storage()

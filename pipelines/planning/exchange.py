@@ -1,17 +1,15 @@
 """How select divides documents and hashes, by its own code, and how many files and batches its steps send each other."""
 
 import dataclasses
-import math
 from collections.abc import Sequence, Set
 
 import numpy as np
 
 from corpus.recipe import Recipe
 from corpus.storage.run_directory import RunDirectory
-from filters.rules import Profiles
 from pipelines.planning.coefficients import Coefficients
 from pipelines.planning.sources import SourcePlan
-from pipelines.selection.settings import SelectSettings, SourceRanges, divide
+from pipelines.selection.settings import SelectSettings
 from pipelines.selection.steps import steps_of
 
 
@@ -30,16 +28,18 @@ class Exchange:
     band_batch_bytes: float  # what one part sends one range: the commonest read
 
 
-def exchange_of(
-    recipe: Recipe, profiles: Profiles, sources: Sequence[SourcePlan], coefficients: Coefficients
-) -> Exchange:
+def exchange_of(recipe: Recipe, sources: Sequence[SourcePlan], coefficients: Coefficients) -> Exchange:
     """select's parts and ranges, by its own code, over work items that hold equally many documents of their source."""
     in_items = np.repeat([each.documents / each.items for each in sources], [each.items for each in sources])
-    parts, first_ids = divide(in_items.tolist(), np.arange(len(in_items)))
     documents = sum(each.documents for each in sources)
-    signals = RunDirectory("").stage("extract", "")
-    ranges = SourceRanges.of_splits([each.name for each in sources])
-    settings = SelectSettings(recipe, profiles, signals, math.ceil(documents), parts, first_ids, ranges)
+    settings = SelectSettings.over(
+        recipe,
+        RunDirectory("").stage("extract", ""),
+        in_items.tolist(),
+        item_of_split=np.arange(len(in_items)),
+        source_of_split=[each.name for each in sources],
+    )
+    parts = settings.parts
     sent = sent_files(kinds_of_copies(recipe), parts=len(parts), ranges=settings.ranges, rounds=settings.rounds)
     rows = documents * recipe.dedup.bands if "near" in kinds_of_copies(recipe) else 0.0
     of_lines = coefficients.line_sent_bytes.value if recipe.deduplicated("lines") else 0.0

@@ -11,13 +11,12 @@ import resource
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from corpus import schema
+from corpus.columns import numbers
 from corpus.errors import InputError
 from corpus.recipe import Recipe, Source
-from corpus.seeds import content_digest
 from corpus.sources.parquet import row_groups
 from corpus.sources.splits import WHOLE_FILES, InputFile, list_inputs, make_splits
 from corpus.storage import files, ipc
@@ -26,11 +25,10 @@ from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.text.extractor_process import ExtractorProcess
 from filters import decontamination as search
 from filters import duplicates, word_lists
-from filters.rules import load_profiles
 from pipelines import decontamination, extraction, packing, prerequisites, scoring, tokenization, tokenizer
 from pipelines.build import compile_kernels, naming, peak_memory_bytes
 from pipelines.planning.coefficients import PAGES
-from pipelines.selection.settings import Desk, SelectSettings, SourceRanges, divide
+from pipelines.selection.settings import Desk, SelectSettings
 from pipelines.selection.steps import run_everything
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import Work
@@ -241,15 +239,12 @@ class _Bench:
         """Its time is not taken: what a sample of this size takes says nothing about a run."""
         self._say("select")
         splits = ipc.open_table(self._run.path("splits.arrow"), schema.SPLITS, columns=["item", "source"])
-        parts, first_ids = divide(documents, np.asarray(splits["item"].to_pylist()))
-        settings = SelectSettings(
-            recipe=self._recipe,
-            profiles=load_profiles(self._recipe),
-            signals=self._stages.extract,
-            documents=sum(documents),
-            parts=parts,
-            first_ids=first_ids,
-            sources=SourceRanges.of_splits(splits["source"].to_pylist()),
+        settings = SelectSettings.over(
+            self._recipe,
+            self._stages.extract,
+            documents,
+            item_of_split=numbers(splits["item"]),
+            source_of_split=splits["source"].to_pylist(),
             contamination=self._stage("decontaminate") if contaminated else None,
             scores=self._stage("score") if scored else None,
         )
@@ -282,7 +277,7 @@ class _Bench:
 
     def tokenize(self, model: str) -> list[Measured]:
         load_encoder(model)
-        pinned = PinnedFile(model, content_digest(files.read_bytes(model)).hex())
+        pinned = PinnedFile.of(model)
         settings = tokenization.TokenizeSettings(self._stages, pinned)
         return self._work(self._stage("tokenize"), tokenization.tokenize_item, settings)
 

@@ -101,14 +101,10 @@ def _heard(desk: Desk, part: int, number: int) -> News:
 
 def _tell(desk: Desk, part: int, number: int, news: News, watched: np.ndarray, watchers: np.ndarray) -> None:
     """Sends news of this part's documents to the parts that watch them; not to itself, which knows."""
-    at = np.searchsorted(news.doc_id, watched)
-    known = (
-        np.flatnonzero((watchers != part) & (news.doc_id[np.minimum(at, len(news.doc_id) - 1)] == watched))
-        if len(news.doc_id)
-        else np.empty(0, np.int64)
-    )
-    rows = {"doc_id": watched[known], "stays": _plain(news.stays[at[known]])}
-    desk.send(f"{_NEWS}{number}", part, rows, watchers[known], len(desk.settings.parts))
+    known, stays = news.about(watched)
+    rows = np.flatnonzero(known & (watchers != part))
+    told: Rows = {"doc_id": watched[rows], "stays": _plain(stays[rows])}
+    desk.send(f"{_NEWS}{number}", part, told, watchers[rows], len(desk.settings.parts))
 
 
 def _plain(values: np.ndarray) -> np.ndarray:

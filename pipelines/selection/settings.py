@@ -127,6 +127,23 @@ class SelectSettings:
     settled: Settled | None = None  # where inputs were added
     lines: LineInputs | None = None  # where the recipe compares lines
 
+    @classmethod
+    def over(
+        cls,
+        recipe: Recipe,
+        signals: Stage,
+        documents: Sequence[float],
+        *,
+        item_of_split: NDArray[Any],
+        source_of_split: Sequence[str],
+        **more: Any,
+    ) -> "SelectSettings":
+        """Of work items of so many documents, divided; `more` are the fields that have defaults."""
+        parts, first_ids = divide(documents, item_of_split)
+        sources = SourceRanges.of_splits(source_of_split)
+        total = math.ceil(sum(documents))
+        return cls(recipe, load_profiles(recipe), signals, total, parts, first_ids, sources, **more)
+
     @property
     def signals_schema(self) -> Any:
         dedup = self.recipe.dedup
@@ -168,15 +185,15 @@ class SelectSettings:
         return next(number for number, items in enumerate(self.parts) if item in items)
 
 
-def divide(documents: Sequence[int], item_of_split: NDArray[Any]) -> tuple[tuple[range, ...], UInt64s]:
+def divide(documents: Sequence[float], item_of_split: NDArray[Any]) -> tuple[tuple[range, ...], UInt64s]:
     """(parts, the least id of each) of work items of so many documents; `item_of_split` ascends."""
     parts: list[range] = []
-    begin = held = 0
+    begin, held = 0, 0.0
     most = max(PART_DOCUMENTS, math.ceil(sum(documents) / MOST))
     for item, number in enumerate(documents):
         if item > begin and held + number > most:
             parts.append(range(begin, item))
-            begin, held = item, 0
+            begin, held = item, 0.0
         held += number
     parts.append(range(begin, len(documents)))
     return tuple(parts), _least_ids(item_of_split, [part.start for part in parts])

@@ -170,8 +170,7 @@ class Build:
         urls = {source: found.write(stage.file(f"url_lists.{source}.arrow")) for source, found in lists.items()}
         pinned = given.copied_to(stage.file("language.model"))
         settings = extraction.ExtractSettings.of(self.recipe, splits=self._splits_url, model=pinned, url_lists=urls)
-        compile_kernels(model)
-        self._run_items(stage, self._items(), extraction.extract_item, settings)
+        self._run_items(stage, self._items(), extraction.extract_item, settings, before=lambda: compile_kernels(model))
         totals = self._close(stage, extraction.KINDS, {"libraries": extraction.library_versions()})
         self._check_failures(totals)
         return stage
@@ -207,8 +206,7 @@ class Build:
         settings = None
         if stage.finished() != items:
             settings = decontamination.store_index(stage, recipe, exams, extract=extracted)
-            search.warm_up()
-        self._run_items(stage, items, decontamination.decontaminate_item, settings)
+        self._run_items(stage, items, decontamination.decontaminate_item, settings, before=search.warm_up)
         self._close(stage, decontamination.KINDS, {})
         return stage
 
@@ -233,10 +231,9 @@ class Build:
 
         mark = scoring.score_fingerprint(self.recipe, extract=extracted.fingerprint, digests=scorers.digests)
         stage = self._open("score", mark)
-        if self.recipe.word_list:
-            word_lists.warm_up()
         settings = scoring.ScoreSettings(extracted, scoring.store_scorers(stage, self.recipe, scorers))
-        self._run_items(stage, self._items(), scoring.score_item, settings)
+        before = word_lists.warm_up if self.recipe.word_list else None
+        self._run_items(stage, self._items(), scoring.score_item, settings, before)
         self._close(stage, scoring.KINDS, {"digests": dict(scorers.digests)})
         return stage
 
@@ -249,8 +246,8 @@ class Build:
         from filters import shared_lines
 
         stage = self._open("lines", lines.lines_fingerprint(recipe, extract=extracted.fingerprint))
-        shared_lines.warm_up()
-        self._run_items(stage, self._items(), lines.lines_item, lines.LineSettings(extracted, recipe.weight))
+        settings = lines.LineSettings(extracted, recipe.weight)
+        self._run_items(stage, self._items(), lines.lines_item, settings, before=shared_lines.warm_up)
         self._close(stage, lines.KINDS, {})
         return stage
 
@@ -295,7 +292,11 @@ class Build:
         measured: Stage | None,
     ) -> None:
         """Those from `first` on, each beside what the one before decided."""
+        from filters import shared_lines
+
         duplicates.warm_up()
+        if measured is not None:
+            shared_lines.warm_up()
         splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
         item_of_split, source_of_split = numbers(splits["item"]), splits["source"].to_pylist()
         documents = [record.counts["documents"] for record in extracted.records()]
@@ -458,11 +459,15 @@ class Build:
     def _items(self) -> list[int]:
         return list(range(self.run.stage_manifest("plan")["items"]))
 
-    def _run_items(self, stage: Stage, items: list[int], work: Work, settings: object) -> None:
-        """Runs the work items that have no record yet."""
+    def _run_items(
+        self, stage: Stage, items: list[int], work: Work, settings: object, before: Callable[[], None] | None = None
+    ) -> None:
+        """Runs the work items that have no record yet; `before` where there is one, as a kernel's compilation."""
         finished = set(stage.finished())
         pending = [item for item in items if item not in finished]
         if pending:
+            if before is not None:
+                before()
             self._run(stage, pending, items, lambda url: RunItems(stage, url, work, settings))
         else:
             self._say(stage.name, f"{len(items)} items were done before")

@@ -100,6 +100,24 @@ def items_done(run: Path, stage: str) -> int:
     return len(list((run / "stages" / stage).glob("*/[0-9]*.json")))
 
 
+def begun(
+    recipe: Path, run: Path, moment: Callable[[Path], bool], *, workers: int, start_new_session: bool = False
+) -> subprocess.Popen[str]:
+    """A build as a process of its own that has come to a moment, or to its end."""
+    command = [sys.executable, "-m", "pipelines.cli", "build", recipe, "--run-dir", run, "--workers", str(workers)]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=start_new_session,
+    )
+    deadline = time.monotonic() + 120
+    while not moment(run) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return process
+
+
 @pytest.mark.parametrize(
     ("stage", "moment"),
     [
@@ -114,11 +132,7 @@ def test_after_kill_9_a_second_call_gives_the_same_bytes(
 ) -> None:
     recipe, whole = finished
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "pipelines.cli", "build", recipe, "--run-dir", run, "--workers", "2"]
-    victim = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 120
-    while not moment(run) and victim.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    victim = begun(recipe, run, moment, workers=2, start_new_session=True)
     assert victim.poll() is None, "the build ended before it could be killed"
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
@@ -151,11 +165,7 @@ def test_a_killed_worker_ends_the_build_with_one_line(finished: tuple[Path, Path
     """Beam alone waits for it for ever."""
     recipe, whole = finished
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "pipelines.cli", "build", recipe, "--run-dir", run, "--workers", "2"]
-    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while items_done(run, "extract") < 1 and driver.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    driver = begun(recipe, run, lambda run: items_done(run, "extract") >= 1, workers=2)
     os.kill(workers_of(driver.pid)[0], signal.SIGKILL)
     _, errors = driver.communicate(timeout=60)
     assert driver.returncode == 3, errors
@@ -168,11 +178,7 @@ def test_a_killed_worker_ends_the_build_with_one_line(finished: tuple[Path, Path
 def test_ctrl_c_ends_with_130_and_one_line(finished: tuple[Path, Path], tmp_path: Path) -> None:
     recipe, whole = finished
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "pipelines.cli", "build", recipe, "--run-dir", run, "--workers", "1"]
-    victim = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while items_done(run, "extract") < 1 and victim.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    victim = begun(recipe, run, lambda run: items_done(run, "extract") >= 1, workers=1)
     victim.send_signal(signal.SIGINT)
     _, errors = victim.communicate(timeout=60)
     assert victim.returncode == 130, errors

@@ -5,6 +5,9 @@ Reads texts; returns one `Identification` a text: the columns `language`, `langu
 - *Windows.* fastText's cost grows faster than the text (30,000 characters: 2 ms), so a long text is seen through
   `windows` stretches spread evenly from its first to its last character; a text no longer than those is seen whole.
   Probabilities are averaged over windows by their letters: a window of numbers has no say.
+- *A second look.* Code, names and tables make a model unsure of the prose around them, the more the shorter the window. A
+  text that is not SURE at the first look, and in which that found no second language, is seen again through windows
+  SECOND_LOOK times as long; figures in docs/language.md.
 - *Labels.* `__label__zh`, `__label__cmn_Hani` and `__label__zho_Hans` are all "zh": ISO 639-1 codes where one exists,
   members of a macro language under the macro language's code where it means their standard form.
 - *Script.* A text in Hangul is Korean whatever a model says; Han and kana together are Japanese, Han alone Chinese.
@@ -22,8 +25,8 @@ Reads texts; returns one `Identification` a text: the columns `language`, `langu
 
 Invariant: a text's answer depends on the text, the model file and the two window settings only; not on its neighbours
 in the batch. Scores are rounded to 1/1000, so that the last digits of a float rarely show.
-Cost: 0.18 ms a document of 1,500 characters and more (one core), of which the model (filters.fasttext_model) 0.10; a
-sentence 0.04 ms.
+Cost: 75 µs a document of 1,500 characters and more (one core), of which the model (filters.fasttext_model) 45; as much
+again for a second look.
 Source: Joulin et al. 2016 (arXiv:1607.01759); lid.176.ftz: fasttext.cc/docs/en/language-identification, CC BY-SA 3.0.
 """
 
@@ -36,10 +39,12 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from corpus.errors import InputError
+from corpus.text.segmentation import Int64s
 from filters.fasttext_model import FastTextModel, OwnPredict, load_model
 from filters.scripts import (
     CANTONESE_SHARE,
@@ -47,7 +52,8 @@ from filters.scripts import (
     HAN,
     LEAST_LETTERS,
     SCRIPTS,
-    certain_script,
+    Script,
+    certain_scripts,
     chinese_form,
     count_characters,
     switches,
@@ -61,7 +67,10 @@ _CANDIDATES = 5  # labels asked of each window
 
 #: A window is in another language than the text where its own score is so high, and it has LEAST_LETTERS.
 SURE = 0.7
-VERSION = 3
+VERSION = 4
+
+#: A text that is not SURE by its windows is seen again through as many that are so many times as long.
+SECOND_LOOK = 4
 
 
 @dataclass(frozen=True)
@@ -182,68 +191,107 @@ class LanguageModel:
 
     def identify(self, texts: Sequence[str], *, windows: int = 5, window_characters: int = 300) -> list[Identification]:
         """One identification a text, in their order."""
-        # A short text whole: in pieces, the model is less sure of each.
-        samples = [
-            sample_windows(text, windows, window_characters)
-            if len(text) > windows * window_characters
-            else [text.replace("\n", " ")]
-            for text in texts
+        covered = windows * window_characters
+        found = self._see(
+            [
+                # A short text whole: in pieces, the model is less sure of each.
+                sample_windows(text, windows, window_characters) if len(text) > covered else [text.replace("\n", " ")]
+                for text in texts
+            ]
+        )
+        unsure = [
+            at
+            for at, (text, answer) in enumerate(zip(texts, found, strict=True))
+            if answer.score < SURE and not answer.second and len(text) > covered
         ]
+        again = self._see([sample_windows(texts[at], windows, SECOND_LOOK * window_characters) for at in unsure])
+        for at, answer in zip(unsure, again, strict=True):
+            found[at] = answer
+        return found
+
+    def _see(self, samples: list[list[str]]) -> list[Identification]:
+        """One identification a text, of which `samples` has the windows."""
         if not samples:
             return []
         first = np.cumsum([0] + [len(sample) for sample in samples])  # (texts + 1,) of windows
         flat = [window for sample in samples for window in sample]
         classes, forms, dialects = count_characters(flat)  # (windows, CLASSES), (windows, 2), (windows, 2)
-        letters = classes[:, 1:].sum(axis=1)
         model, labels = _load(self.path)
         found, probabilities = model.predict(flat, k=_CANDIDATES)
         numbers, shares = found.tolist(), probabilities.tolist()
-        text_classes = np.add.reduceat(classes, first[:-1])
-        text_forms, text_dialects = (np.add.reduceat(counts, first[:-1]) for counts in (forms, dialects))
-        switching = np.logical_or.reduceat(switches(classes), first[:-1])
+        of_window = _letters(classes, dialects)
+        of_text = _letters(*(np.add.reduceat(counts, first[:-1]) for counts in (classes, dialects)))
+        text_forms = np.add.reduceat(forms, first[:-1]).tolist()
+        switching = np.logical_or.reduceat(switches(classes), first[:-1]).tolist()
         answers = []
-        for index in range(len(samples)):
-            scores: dict[_Label, float] = {}  # probability × letters, summed over the text's windows
+        for index, (begin, end) in enumerate(itertools.pairwise(first.tolist())):
+            scores: dict[int, float] = {}  # by label, probability × letters, summed over the text's windows
             alone: list[tuple[str, int]] = []  # (language, letters) of the windows that are surely in one
-            several = first[index + 1] - first[index] > 1
-            for window in range(first[index], first[index + 1]):
-                if not (weight := int(letters[window])):
+            for window in range(begin, end):
+                letters = of_window[window]
+                if not letters.total:
                     continue
-                own: dict[_Label, float] = {}
-                for number, share in zip(numbers[window], shares[window], strict=True):
-                    if number >= 0:
-                        label = labels[number]
-                        own[label] = own.get(label, 0.0) + weight * share
-                for label, score in own.items():
-                    scores[label] = scores.get(label, 0.0) + score
-                if several and weight >= LEAST_LETTERS:
-                    language, score = _decide(own, classes[window].tolist(), dialects[window].tolist())
+                own = {
+                    number: letters.total * share
+                    for number, share in zip(numbers[window], shares[window], strict=True)
+                    if number >= 0
+                }
+                for number, score in own.items():
+                    scores[number] = scores.get(number, 0.0) + score
+                if end - begin > 1 and letters.total >= LEAST_LETTERS:
+                    language, score = _decide(own, labels, letters)
                     if score >= SURE:
-                        alone.append((language, weight))
-            language, score = _decide(scores, text_classes[index].tolist(), text_dialects[index].tolist())
-            form = chinese_form(*text_forms[index].tolist()) if language in CHINESE else ""
-            second, share = _second(alone, language, sum(text_classes[index].tolist()[1:]))
-            answers.append(Identification(language, score, form, second, share, bool(switching[index])))
+                        alone.append((language, letters.total))
+            language, score = _decide(scores, labels, of_text[index])
+            form = chinese_form(*text_forms[index]) if language in CHINESE else ""
+            second, share = _second(alone, language, of_text[index].total)
+            answers.append(Identification(language, score, form, second, share, switching[index]))
         return answers
 
     def look_at(self, windows: Sequence[str], wanted: frozenset[str]) -> list[Window]:
         """Each window by itself; windows hold no line feed."""
-        classes = count_characters(list(windows))[0].tolist()
-        scripts = [certain_script(counts)[0] if sum(counts[1:]) else None for counts in classes]
+        classes, _, dialects = count_characters(list(windows))
+        counted = _letters(classes, dialects)
         model, labels = _load(self.path)
-        found = model.predict([windows[at] for at, script in enumerate(scripts) if script is None], k=_CANDIDATES)
+        found = model.predict(
+            [windows[at] for at, letters in enumerate(counted) if letters.script is None], k=_CANDIDATES
+        )
         of_model = zip(*(each.tolist() for each in found), strict=True)
         answers = []
-        for counts, script in zip(classes, scripts, strict=True):
-            if script is not None:
-                language, share = script.languages[0], float(not wanted.isdisjoint(script.languages))
+        for letters in counted:
+            if letters.script is not None:
+                language, share = letters.script.languages[0], float(not wanted.isdisjoint(letters.script.languages))
             else:
                 numbers, probabilities = next(of_model)
                 language = labels[numbers[0]][0] if numbers[0] >= 0 else UNDETERMINED
                 pairs = zip(numbers, probabilities, strict=True)
                 share = sum(share for number, share in pairs if number >= 0 and labels[number][0] in wanted)
-            answers.append(Window(sum(counts[1:]), language, share))
+            answers.append(Window(letters.total, language, share))
         return answers
+
+
+class _Letters(NamedTuple):
+    """What a stretch of text is written with."""
+
+    total: int
+    script: Script | None  # where it gives its languages away
+    share: float  # of all letters, that script's
+    han: int
+    cantonese: int  # of the characters of one of the two alone
+    mandarin: int
+
+
+def _letters(classes: Int64s, dialects: Int64s) -> list[_Letters]:
+    """Of classes (texts, CLASSES) and characters of Cantonese and Mandarin (texts, 2)."""
+    scripts, shares = certain_scripts(classes)
+    totals = classes[:, 1:].sum(axis=1)
+    columns = zip(
+        totals.tolist(), scripts.tolist(), shares.tolist(), classes[:, HAN].tolist(), dialects.tolist(), strict=True
+    )
+    return [
+        _Letters(total, SCRIPTS[script] if script >= 0 else None, share, han, cantonese, mandarin)
+        for total, script, share, han, (cantonese, mandarin) in columns
+    ]
 
 
 def _second(windows: list[tuple[str, int]], language: str, letters: int) -> tuple[str, float]:
@@ -258,30 +306,28 @@ def _second(windows: list[tuple[str, int]], language: str, letters: int) -> tupl
     return second, round(weight / letters, 3)
 
 
-def _decide(scores: dict[_Label, float], counts: list[int], dialect: list[int]) -> tuple[str, float]:
-    """(language, score) from a text's summed label scores, its characters per class, and those of Cantonese and Mandarin."""
-    letters = sum(counts[1:])
-    if not letters or not scores:
+def _decide(scores: dict[int, float], labels: Sequence[_Label], letters: _Letters) -> tuple[str, float]:
+    """(language, score) from the labels' summed scores, probability × letters, and what the letters are."""
+    if not letters.total or not scores:
         return UNDETERMINED, 0.0
-    language, score = _best(scores)
-    script, share = certain_script(counts)
-    if script is not None:
+    language, score = _best(scores, labels)
+    if (script := letters.script) is not None:
         fits = language in script.languages or any(
-            code in script.codes for answer, code in scores if answer == language
+            labels[number] == (language, code) for number in scores for code in script.codes
         )
         if not fits:
             # Not the model's next best that fits: on Chinese that was "wuu" with a probability of .01.
-            language, score = script.languages[0], share * letters
-    cantonese, mandarin = dialect
-    if language in CHINESE and cantonese >= CANTONESE_SHARE * counts[HAN]:
-        language = "yue" if cantonese > mandarin else "zh"
-    return language, round(min(score / letters, 1.0), 3)
+            language, score = script.languages[0], letters.share * letters.total
+    if language in CHINESE and letters.cantonese >= CANTONESE_SHARE * letters.han:
+        language = "yue" if letters.cantonese > letters.mandarin else "zh"
+    return language, round(min(score / letters.total, 1.0), 3)
 
 
-def _best(scores: dict[_Label, float]) -> tuple[str, float]:
+def _best(scores: dict[int, float], labels: Sequence[_Label]) -> tuple[str, float]:
     """The language with the greatest sum over its labels; of equals, the first in the alphabet."""
     languages: dict[str, float] = {}
-    for (language, _), score in scores.items():
+    for number, score in scores.items():
+        language = labels[number][0]
         languages[language] = languages.get(language, 0.0) + score
     return min(languages.items(), key=lambda item: (-item[1], item[0]))
 

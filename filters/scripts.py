@@ -89,21 +89,24 @@ CANTONESE_SHARE = 0.01  # of Han: below, a name or a quotation
 CLASSES = 2 + len(SCRIPTS)
 
 
-def certain_script(counts: list[int]) -> tuple[Script | None, float]:
-    """The script that most letters belong to, if few languages share it, and its share of the letters."""
-    letters = sum(counts[1:])
-    han, kana = counts[HAN], counts[KANA]
-    if han + kana >= _SCRIPT_SHARE * letters:
-        kana_share = kana / (han + kana)
-        if kana_share >= _JAPANESE_KANA_SHARE:
-            return SCRIPTS[KANA - 2], (han + kana) / letters
-        if kana_share <= _CHINESE_KANA_SHARE:
-            return SCRIPTS[HAN - 2], han / letters
-        return None, 0.0
-    commonest = max(range(2, CLASSES), key=counts.__getitem__)
-    if counts[commonest] >= _SCRIPT_SHARE * letters:
-        return SCRIPTS[commonest - 2], counts[commonest] / letters
-    return None, 0.0
+def certain_scripts(classes: Int64s) -> tuple[Int64s, NDArray[np.float64]]:
+    """The script that most letters of each text belong to, if few languages share it, and its share of the letters.
+
+    `classes` (texts, CLASSES) counts letters; the answers (texts,) are numbers in SCRIPTS, -1 where the script says nothing.
+    """
+    letters = np.maximum(classes[:, 1:].sum(axis=1), 1)
+    han, kana = classes[:, HAN], classes[:, KANA]
+    both = han + kana
+    of_script = classes[:, 2:]
+    commonest = of_script.argmax(axis=1)
+    most = of_script.max(axis=1)
+    kana_share = kana / np.maximum(both, 1)
+    japanese, chinese = kana_share >= _JAPANESE_KANA_SHARE, kana_share <= _CHINESE_KANA_SHARE
+    east_asian = (both >= _SCRIPT_SHARE * letters) & (both > 0)
+    of_east_asian = np.where(japanese, KANA - 2, np.where(chinese, HAN - 2, -1))
+    scripts = np.where(east_asian, of_east_asian, np.where(most >= _SCRIPT_SHARE * letters, commonest, -1))
+    counted = np.where(east_asian, np.where(japanese, both, han), most)
+    return scripts.astype(np.int64), np.where(scripts >= 0, counted / letters, 0.0)
 
 
 def chinese_form(simplified: int, traditional: int) -> str:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import fasttext
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import InputError
 from filters.language import (
+    SURE,
     Identification,
     LanguageModel,
     default_model_path,
@@ -26,6 +28,7 @@ from filters.language import (
     model_digest,
     sample_windows,
 )
+from filters.scripts import CLASSES, HAN, KANA, certain_scripts
 
 LID = Path(__file__).resolve().parents[2] / "shared" / "data" / "lid" / "lid.jsonl.gz"
 
@@ -127,6 +130,49 @@ def test_the_second_language_and_its_share(model: LanguageModel) -> None:
     alone = model.identify([f"{SAMPLES['en']} " * 12])[0]
     assert (alone.second, alone.second_share) == ("", 0.0)
     assert model.identify([SAMPLES["en"] + SAMPLES["fr"]])[0].second == ""  # one window
+
+
+CODE = "ret = kmem_cache_alloc(sk->sk_prot->slab, gfp_mask & ~__GFP_ZERO); if (!ret) goto err_free_skb; "
+
+
+def test_prose_among_code_is_seen_again_through_longer_windows(model: LanguageModel) -> None:
+    page = (f"{SAMPLES['en']} " * 5 + CODE * 6) * 6
+    windows = model.identify(sample_windows(page, 5, 300))
+    assert sum(window.score for window in windows if window.language == "en") / 5 < SURE
+    answer = model.identify([page])[0]
+    assert (answer.language, answer.second, answer.score >= SURE) == ("en", "", True)
+
+
+def test_a_page_in_two_languages_is_not_made_surer(model: LanguageModel) -> None:
+    page = (f"{SAMPLES['en']} " * 8 + f"{SAMPLES['fr']} " * 8) * 4
+    answer = model.identify([page])[0]
+    assert {answer.language, answer.second} == {"en", "fr"}
+    assert answer.score < SURE
+
+
+def script_of(counts: list[int]) -> tuple[int, float]:
+    """`certain_scripts` of one text, in plain Python."""
+    letters, han, kana = sum(counts[1:]), counts[HAN], counts[KANA]
+    if not letters:
+        return -1, 0.0
+    if han + kana >= 0.5 * letters:
+        if kana >= 0.2 * (han + kana):
+            return KANA - 2, (han + kana) / letters
+        return (HAN - 2, han / letters) if kana <= 0.02 * (han + kana) else (-1, 0.0)
+    commonest = max(range(2, CLASSES), key=counts.__getitem__)
+    return (commonest - 2, counts[commonest] / letters) if counts[commonest] >= 0.5 * letters else (-1, 0.0)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0, 0, 0, 1, 2, 49, 50, 98, 100]), min_size=CLASSES, max_size=CLASSES), min_size=1
+    )
+)
+def test_scripts_of_many_texts_at_once(counts: list[list[int]]) -> None:
+    scripts, shares = certain_scripts(np.array(counts, np.int64))
+    expected = [script_of(row) for row in counts]
+    assert scripts.tolist() == [script for script, _ in expected]
+    assert shares.tolist() == pytest.approx([share for _, share in expected])
 
 
 @pytest.mark.parametrize(

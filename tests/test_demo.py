@@ -16,8 +16,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 500, 255, 13, 1
-DECISIONS_SHA256 = "040f62876089284e5587f05382010894d89a1d10243a18d7864d8dda746acfc1"
+DOCUMENTS, KEPT, EXACT, NEAR = 500, 257, 13, 1
+DECISIONS_SHA256 = "b063dbd68767bceb9ac4d8da0a745cb157a6f4db171b8fb52b2b8d249a52553a"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

@@ -48,17 +48,15 @@ from filters.repetition import (
     LONGEST_N_GRAM,
     LONGEST_TOP_N_GRAM,
     NEWLINE,
-    add,
     find_slot,
     repeated_n_grams,
     table_slots,
 )
+from filters.stop_words import SLOTS, stop_word_table, stop_words
 
 #: Part of the fingerprint of `extract` where the group is measured.
 VERSION = 1
 
-_STOP_WORDS = "the be to of and that have with"
-_STOP_WORD_SLOTS = 64
 _LONGEST_WORD_OF_A_LINE = 1000
 _FEWEST_WORDS_OF_A_LINE = 3
 _TOP_N_GRAMS = (2, 3, 4)
@@ -148,15 +146,6 @@ def _ratio(numerator: Int64s, denominator: Int64s) -> npt.NDArray[np.float32]:
     return quotient.astype(np.float32)
 
 
-def stop_word_table(words: str) -> UInt64s:
-    """A hash set of words between blanks, for `count_word_signals`."""
-    table = np.zeros(_STOP_WORD_SLOTS, dtype=np.uint64)
-    for word in words.split():
-        points = np.array([ord(c) for c in word], dtype=np.uint32)
-        add(table, _STOP_WORD_SLOTS - 1, np.uint64(hash_span(points, 0, len(points))))
-    return table
-
-
 def _measure(data: UInt8s, offsets: Int64s) -> Int64s:
     raw = np.zeros((len(RAW), len(offsets) - 1), dtype=np.int64)
     tables = datatrove_words.load()
@@ -168,7 +157,7 @@ def _measure(data: UInt8s, offsets: Int64s) -> Int64s:
         tables.classes,
         tables.keys,
         tables.values,
-        stop_word_table(_STOP_WORDS),
+        stop_word_table(stop_words()["en"]),
         np.empty((2, size), np.uint32),
         np.empty((2, size), np.uint16),
         np.empty((2, size), np.int32),
@@ -193,7 +182,7 @@ def _measure_all(
     classes: UInt16s,  # of corpus.text.datatrove_words
     keys: UInt64s,
     values: Int32s,
-    stop_words: UInt64s,
+    stop_word_slots: UInt64s,
     points: UInt32s,  # scratch from here on; of two rows the second is for a line without its citations
     flags: UInt16s,
     starts: Int32s,
@@ -214,7 +203,7 @@ def _measure_all(
         classify(points[0], characters, unicode_classes, flags[0])
         words = cut_english(points[0], flags[0], 0, characters, classes, keys, values, starts[0], ends[0], kinds[0])
         count_word_signals(
-            points[0], characters, starts[0], ends[0], kinds[0], words, stop_words,
+            points[0], characters, starts[0], ends[0], kinds[0], words, stop_word_slots,
             hashes, grams, alive, slots, counts, table, row,
         )  # fmt: skip
         _count_split_lines(points[0], flags[0], characters, row)
@@ -231,7 +220,7 @@ def count_word_signals(
     ends: Int32s,
     kinds: UInt8s,
     words: int,
-    stop_words: UInt64s,  # of stop_word_table
+    stop_word_slots: UInt64s,  # of stop_word_table
     hashes: UInt64s,  # scratch from here on, as in repeated_n_grams
     grams: UInt64s,
     alive: Int32s,
@@ -242,7 +231,7 @@ def count_word_signals(
 ) -> None:
     """Everything that depends on words and marks, but not on lines."""
     row[_CHARACTERS] = characters
-    _count_words(points, starts, ends, kinds, words, stop_words, hashes, row)
+    _count_words(points, starts, ends, kinds, words, stop_word_slots, hashes, row)
     _count_marks(points, characters, row)
     out = row[_REPEATED_N_GRAMS : _REPEATED_N_GRAMS + LONGEST_N_GRAM + 1]
     distinct = np.zeros(LONGEST_TOP_N_GRAM + 1, np.int64)
@@ -261,19 +250,19 @@ def _count_words(
     ends: Int32s,
     kinds: UInt8s,
     words: int,
-    stop_words: UInt64s,
+    stop_word_slots: UInt64s,
     hashes: UInt64s,  # out, (words,)
     row: Int64s,
 ) -> None:
-    met = np.zeros(_STOP_WORD_SLOTS, np.bool_)
+    met = np.zeros(SLOTS, np.bool_)
     for word in range(words):
         hashes[word] = hash_span(points, starts[word], ends[word])
         row[_ALPHABETIC_WORDS] += (kinds[word] & ALPHABETIC_WORD) != 0
         if kinds[word] & SYMBOL_WORD == 0:
             row[_WORDS] += 1
             row[_WORD_CHARACTERS] += ends[word] - starts[word]
-        slot = find_slot(stop_words, _STOP_WORD_SLOTS - 1, hashes[word])
-        met[slot] = stop_words[slot] != _NONE
+        slot = find_slot(stop_word_slots, SLOTS - 1, hashes[word])
+        met[slot] = stop_word_slots[slot] != _NONE
     row[_ALL_WORDS] = words
     row[_MET_STOP_WORDS] = met.sum()
 

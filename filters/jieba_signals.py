@@ -31,9 +31,9 @@ from corpus.text.segmentation import (
     longest,
     utf8_buffers,
 )
-from filters.datatrove_signals import RAW, columns_of, count_word_signals, stop_word_table
+from filters.datatrove_signals import RAW, columns_of, count_word_signals
 from filters.repetition import table_slots
-from filters.signals import STOP_WORDS
+from filters.stop_words import stop_word_table, stop_words
 
 #: Part of the fingerprint of `extract` where the group is measured.
 VERSION = 1
@@ -70,7 +70,7 @@ def _measure(data: UInt8s, offsets: Int64s, rows: Int64s, raw: Int64s) -> None:
         tables.start,
         tables.transitions,
         tables.emissions,
-        stop_word_table(STOP_WORDS["zh"]),
+        stop_word_table(stop_words()["zh"]),
         np.empty(size, np.uint32),
         np.empty(size, np.uint16),
         np.empty(size, np.float64),
@@ -101,7 +101,7 @@ def _measure_rows(
     start: Float64s,
     transitions: Float64s,
     emissions: Float64s,
-    stop_words: UInt64s,
+    stop_word_slots: UInt64s,
     points: UInt32s,  # scratch from here on
     flags: UInt16s,
     best: Float64s,
@@ -129,7 +129,7 @@ def _measure_rows(
         for word in range(words):
             kinds[word] = kind_of(points, flags, starts[word], ends[word], classes)
         count_word_signals(
-            points, characters, starts, ends, kinds, words, stop_words,
+            points, characters, starts, ends, kinds, words, stop_word_slots,
             hashes, grams, alive, slots, counts, table, row,
         )  # fmt: skip
         raw[:, document] = row

@@ -47,7 +47,6 @@ from corpus.text.segmentation import (
     decode,
     fill_powers,
     hash_prefixes,
-    hash_span,
     kernel,
     longest,
     prefix_hash,
@@ -82,19 +81,14 @@ from filters.repetition import (
     repeated_windows,
     table_slots,
 )
+from filters.stop_words import SLOTS, stop_word_table, stop_words
 
 #: Part of the fingerprint of `extract`: raise it with every change that can change a value.
-VERSION = 3
+VERSION = 4
 
 SHORT_LINE_CHARACTERS = 30
 SHORT_LINE_WORDS = 3
 FEWEST_MENU_SEPARATORS = 2
-
-_EN = "the be to of and that have with"
-_ZH = " ".join("的年在月是和日了於·為有被人中为他與後也而由")
-#: Language → stop words, case-sensitive. English: Gopher; Chinese: FineWeb-2's list for cmn_Hani, in which each is one
-#: character.
-STOP_WORDS: Mapping[str, str] = {"en": _EN, "eng": _EN, "zh": _ZH, "zho": _ZH, "cmn": _ZH}
 
 #: What the kernel counts, in the order of its columns.
 _RAW = (
@@ -228,14 +222,12 @@ _ENTROPY = _RAW.index("entropy")
 _ELLIPSIS, _BULLET, _HYPHEN, _HASH, _DOT, _BRACE = (np.uint32(ord(c)) for c in "…•-#.{")
 _NONE = np.uint64(0)
 
-_STOP_WORD_SLOTS = 256
-
 
 def measure(texts: pa.Array, languages: pa.Array | Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
     """Every signal of every text: name → (len(texts),) uint32 for counts, float32 for ratios, in the schema's order.
 
-    `languages` are ISO 639 codes, a script after an underscore is ignored; a language without stop words counts none.
-    Raises TypeError where `texts` is no string array, ValueError for a null or where the lengths differ.
+    `languages` are ISO 639 codes as filters.language gives them, a script after an underscore is ignored; a language
+    without a list of stop words counts none. Raises TypeError where `texts` is no string array, ValueError for a null or where the lengths differ.
     """
     data, offsets = utf8_buffers(texts)
     if len(languages) != len(texts):
@@ -258,20 +250,14 @@ def _ratio(numerator: Int64s, denominator: Int64s) -> npt.NDArray[np.float32]:
 
 
 def _language_numbers(languages: Sequence[str]) -> Int8s:
-    rows = {language: row for row, language in enumerate(STOP_WORDS, start=1)}
+    rows = {language: row for row, language in enumerate(stop_words(), start=1)}
     return np.array([rows.get(language.partition("_")[0], 0) for language in languages], dtype=np.int8)
 
 
 @functools.cache
-def _stop_word_table() -> UInt64s:
-    """(1 + languages, _STOP_WORD_SLOTS): a hash set of word hashes for each language; row 0 is of languages without a
-    list."""
-    table = np.zeros((1 + len(STOP_WORDS), _STOP_WORD_SLOTS), dtype=np.uint64)
-    for row, words in zip(table[1:], STOP_WORDS.values(), strict=True):
-        for word in words.split():
-            points = np.array([ord(c) for c in word], dtype=np.uint32)
-            add(row, _STOP_WORD_SLOTS - 1, np.uint64(hash_span(points, 0, len(points))))
-    return table
+def _stop_word_tables() -> UInt64s:
+    """(1 + languages, SLOTS): a hash set for each language; row 0 is of languages without a list."""
+    return np.stack([stop_word_table(words) for words in ((), *stop_words().values())])
 
 
 def _measure(data: UInt8s, offsets: Int64s, languages: Int8s) -> dict[str, Int64s]:
@@ -284,7 +270,7 @@ def _measure(data: UInt8s, offsets: Int64s, languages: Int8s) -> dict[str, Int64
         offsets,
         languages,
         unicode_table.load().classes,
-        _stop_word_table(),
+        _stop_word_tables(),
         np.empty(size, np.uint32),
         np.empty(size, np.uint16),
         np.empty(size, np.uint64),
@@ -308,9 +294,9 @@ def _measure(data: UInt8s, offsets: Int64s, languages: Int8s) -> dict[str, Int64
 def _measure_all(
     data: UInt8s,
     offsets: Int64s,  # (documents + 1,)
-    languages: Int8s,  # (documents,) row of `stop_words`
+    languages: Int8s,  # (documents,) row of `stop_word_tables`
     classes: UInt16s,
-    stop_words: UInt64s,  # (languages, _STOP_WORD_SLOTS)
+    stop_word_tables: UInt64s,  # (1 + languages, SLOTS)
     points: UInt32s,  # scratch from here on
     flags: UInt16s,
     prefixes: UInt64s,
@@ -338,7 +324,7 @@ def _measure_all(
         row[_BYTES] = end - begin
         _count_characters(points, flags, classes, characters, row)
         words = segment_words(points, flags, characters, starts, ends, kinds)
-        _count_words(prefixes, powers, starts, ends, kinds, words, stop_words[languages[document]], hashes, row)
+        _count_words(prefixes, powers, starts, ends, kinds, words, stop_word_tables[languages[document]], hashes, row)
         sentence_ends, row[_ELLIPSES] = count_ends(points, flags, characters)
         row[_SENTENCES] = max(sentence_ends, 1) if row[_WORDS] else 0
         _count_lines(points, flags, prefixes, powers, characters, starts, kinds, words, table, row)
@@ -401,11 +387,11 @@ def _count_words(
     ends: Int32s,
     kinds: UInt8s,
     words: int,
-    stop_words: UInt64s,  # (_STOP_WORD_SLOTS,) of the document's language
+    stop_word_slots: UInt64s,  # (SLOTS,) of the document's language
     hashes: UInt64s,  # out, (words,)
     row: Int64s,
 ) -> None:
-    met = np.zeros(_STOP_WORD_SLOTS, np.bool_)
+    met = np.zeros(SLOTS, np.bool_)
     symbols = symbol_characters = characters = alphabetic = 0
     for word in range(words):
         length = ends[word] - starts[word]
@@ -415,8 +401,8 @@ def _count_words(
         symbols += is_symbol
         characters += length
         symbol_characters += length if is_symbol else 0
-        slot = find_slot(stop_words, _STOP_WORD_SLOTS - 1, hashes[word])
-        met[slot] |= stop_words[slot] != _NONE
+        slot = find_slot(stop_word_slots, SLOTS - 1, hashes[word])
+        met[slot] |= stop_word_slots[slot] != _NONE
     row[_ALL_WORDS] = words
     row[_WORDS] = words - symbols
     row[_WORD_CHARACTERS] = characters - symbol_characters

@@ -6,7 +6,9 @@ taken from the code under test are the names of the code point classes, checked 
 
 import math
 import re
+import tomllib
 from collections import Counter
+from pathlib import Path
 
 from corpus.text import unicode_table as u
 
@@ -150,9 +152,9 @@ def sentence_ends(text: str) -> int:
     return len(re.findall(r"[tT]*T(?![tT])|[tT]*t(?![tT])(?=c*(?:s|\Z))", roles))
 
 
+_STOP_WORDS = Path(__file__).parents[1] / "filters" / "stop_words.toml"
 STOP_WORDS = {
-    "en": {"the", "be", "to", "of", "and", "that", "have", "with"},
-    "zh": set("的年在月是和日了於·為有被人中为他與後也而由"),
+    language: set(entry["words"].split()) for language, entry in tomllib.loads(_STOP_WORDS.read_text("utf-8")).items()
 }
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 BOILERPLATE = [

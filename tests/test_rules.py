@@ -35,7 +35,8 @@ from filters.rules import (
     load_profiles,
     shipped_rules,
 )
-from filters.signals import STOP_WORDS, measure
+from filters.signals import measure
+from filters.stop_words import stop_words
 
 # Values that every rule of every shipped profile passes.
 GOOD: dict[str, float] = {
@@ -157,10 +158,14 @@ def test_every_shipped_rule_names_its_source_and_the_language_score_comes_first(
     assert firsts == {"language_score"}
 
 
-def test_stop_words_are_asked_for_only_where_there_is_a_list() -> None:
-    asked = {rules.language for rules, limit in shipped_limits() if limit.signal == "stop_words"}
-    assert asked == {"en", "zh"}
-    assert asked <= set(STOP_WORDS)
+def test_stop_words_are_asked_for_wherever_there_is_a_list_and_nowhere_else() -> None:
+    asked = {
+        (rules.profile, rules.language): limit.value for rules, limit in shipped_limits() if limit.signal == "stop_words"
+    }
+    assert set(asked.values()) == {2}
+    assert {language for _, language in asked} <= set(stop_words())
+    assert {language for profile, language in asked if profile == "fineweb2"} == set(stop_words())
+    assert {language for profile, language in asked if profile == "web"} == {"en", "zh"}
 
 
 def test_languages_without_spaces_have_no_rule_on_words_of_a_dictionary() -> None:
@@ -464,7 +469,13 @@ def test_fineweb2_has_the_published_numbers() -> None:
         ("bullet_line_ratio", "max"): 0.9,
         ("ellipsis_line_ratio", "max"): 0.3,
         ("alphabetic_word_ratio", "min"): 0.713,
+        ("stop_words", "min"): 2,
     }
+
+
+def test_fineweb2_has_a_variant_for_the_large_languages_of_the_web() -> None:
+    large = "en zh ja ko ru de fr es pt it vi th ar hi id tr pl nl fa uk cs sv el hu ro he da fi no bg lt hr sr sk sl ms"
+    assert {*large.split()} <= set(shipped_rules()["fineweb2"])
 
 
 @pytest.mark.parametrize(("language", "ours_a_word"), [("zh", 1.7), ("ja", 1.7), ("th", 3.7), ("ko", 0.5), ("vi", 1.3)])
@@ -493,13 +504,13 @@ def test_fineweb2_converts_what_is_counted_in_other_words(language: str, ours_a_
 
 def test_a_language_without_a_file_is_dropped_by_no_number_of_another() -> None:
     profiles = load_profiles(recipe_of())
-    spaced = [variant for variant in profile_files()["fineweb2"].variant if variant.base == "others"]
-    assert len(spaced) >= 30
+    spaced = [variant for variant in profile_files()["fineweb2"].variant if variant.base in ("others", "listed")]
+    assert len(spaced) >= 50
     for limit in profiles.for_domain("fineweb2", "*").limits:
         given = [
             of_variant[limit.signal]
             for variant in spaced
-            if variant.name != "en" and limit.signal in (of_variant := getattr(variant, limit.side))
+            if variant.languages != ["en"] and limit.signal in (of_variant := getattr(variant, limit.side))
         ]
         if given and limit.signal != "language_score":
             assert limit.value == (min if limit.side == "min" else max)(given), limit

@@ -25,7 +25,7 @@ from typing import Any
 
 import trafilatura
 
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Page, Split
 from corpus.sources.splits import list_inputs, make_splits, read_splits

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from corpus.recipe import load_recipe
+from corpus.recipe_files import load_recipe
 from corpus.storage.run_directory import RunDirectory
 from filters.rules import load_profiles
 

@@ -33,7 +33,8 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import booleans, fixed_binary, numbers
-from corpus.recipe import Recipe, parse_recipe
+from corpus.recipe import Recipe
+from corpus.recipe_files import parse_recipe
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.text.segmentation import mix64

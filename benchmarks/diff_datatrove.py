@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from filters import datatrove_signals, jieba_signals, signals
 from filters.rules import Limit, Profiles, load_profiles
 

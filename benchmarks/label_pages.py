@@ -42,7 +42,8 @@ import numpy as np
 import pyarrow as pa
 from bench_extract import DEMO
 
-from corpus.recipe import Recipe, parse_recipe
+from corpus.recipe import Recipe
+from corpus.recipe_files import parse_recipe
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Page, Split
 from corpus.text.charset import decode_page

@@ -1,25 +1,20 @@
-"""The recipe: the user's one TOML file, read into frozen, validated settings.
+"""The recipe: the user's one TOML file (corpus.recipe_files) as frozen, validated settings.
 
-Unknown keys anywhere are an error that lists the known ones; every message is one line with the file, the key, what is
-wrong and what is allowed. Input globs are relative to the recipe's folder, so that a build works from any directory.
+Unknown keys anywhere are an error. Input globs are relative to the recipe's folder, so that a build works from any directory.
 """
 
-import difflib
 import hashlib
 import json
 import math
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from corpus import schema
-from corpus.errors import RecipeError
 from corpus.text.chinese_script import Script
 from corpus.text.line_rules import LineRules
 from corpus.text.normalisation import HalfWidth, Normalisation
@@ -208,6 +203,26 @@ class SharedLines(_Settings):
     min_characters: Annotated[int, Field(ge=0)] = 100  # a document of which less would be left is dropped
 
 
+class Quality(_Settings):
+    """What a document's quality is: which of copies stays, what stands in shards, and what divides domains."""
+
+    classifier: Name | None = None  # name of the classifier whose score it is
+    buckets: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(max_length=9)] = []  # least scores of q2, q3, …
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "Quality":
+        if self.buckets != sorted(set(self.buckets)):
+            raise ValueError(f"buckets = {self.buckets}: they must ascend, each once")
+        if self.buckets and self.classifier is None:
+            raise ValueError("buckets are of a classifier's scores; name one in quality.classifier")
+        return self
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the buckets."""
+        return range(1, len(self.buckets) + 2) if self.buckets else range(0)
+
+
 class Dedup(_Settings):
     """Copies by URL, by text, and near-duplicates."""
 
@@ -218,7 +233,6 @@ class Dedup(_Settings):
     rows: Annotated[int, Field(ge=1, le=32)] = 8
     shingle: Annotated[int, Field(ge=1, le=32)] = 5
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
-    quality: Name | None = None  # name of the classifier by whose score a copy is preferred
     order: Annotated[list[Name], Field(max_length=255)] = []  # sources whose copies are preferred, the first foremost
     lines: SharedLines | None = None
     max_loss: Annotated[float, Field(ge=0, le=1)] = 0.5  # share of a source that copies take without a warning
@@ -379,6 +393,7 @@ class Recipe(_Settings):
     normalise: Normalise = Normalise()
     line_rules: LineEdits = LineEdits()
     language: LanguageIdentification = LanguageIdentification()
+    quality: Quality = Quality()
     dedup: Dedup = Dedup()
     decontaminate: Decontaminate | None = None
     classifier: list[Classifier] = []
@@ -403,9 +418,9 @@ class Recipe(_Settings):
             if twice:
                 raise ValueError(f"{what} name {twice[0]!r} stands twice; names are unique")
         classifiers = [classifier.name for classifier in self.classifier]
-        if self.dedup.quality is not None and self.dedup.quality not in classifiers:
+        if self.quality.classifier is not None and self.quality.classifier not in classifiers:
             raise ValueError(
-                f"dedup.quality = {self.dedup.quality!r}: no [[classifier]] has this name; there are {classifiers}"
+                f"quality.classifier = {self.quality.classifier!r}: no [[classifier]] has this name; there are {classifiers}"
             )
         sources = {source.name for source in self.source}
         for source in self.source:
@@ -423,11 +438,22 @@ class Recipe(_Settings):
         for phase in self.phase:
             for table, keys in (("weights", phase.weights), ("max_epochs", phase.max_epochs)):
                 for domain in keys:
-                    head, _, language = domain.partition(".")
-                    if head not in sources or not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z]{4})?", language):
+                    head, _, rest = domain.partition(".")
+                    if head not in sources or not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z]{4})?(\.q[1-9][0-9]?)?", rest):
                         raise ValueError(
                             f"phase {phase.name!r}: {table} names {domain!r}; "
-                            f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}"
+                            f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}, or SOURCE.LANGUAGE.qBUCKET"
+                        )
+                    language, _, bucket = rest.partition(".q")
+                    if bucket and int(bucket) not in self.quality.numbers:
+                        raise ValueError(
+                            f"phase {phase.name!r}: {table} names {domain!r}; quality.buckets = {self.quality.buckets} makes "
+                            + (f"q1 to q{self.quality.numbers[-1]}" if self.quality.numbers else "none")
+                        )
+                    if bucket and table == "weights" and f"{head}.{language}" in keys:
+                        raise ValueError(
+                            f"phase {phase.name!r}: weights names {domain!r} and {head}.{language}, which has it in; "
+                            "give one weight to all buckets, or one to each"
                         )
             if phase.weights:
                 total = sum(phase.exact_weights().values(), start=Fraction(0))
@@ -453,107 +479,6 @@ class Recipe(_Settings):
 
     def source_named(self, name: str) -> Source:
         return next(source for source in self.source if source.name == name)
-
-
-def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
-    """Reads a recipe file; `overrides` are dotted keys to TOML values (`--set dedup.threshold=0.7`).
-
-    Raises RecipeError with one line for a missing file, bad TOML, an unknown key, a wrong type or value.
-    """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(
-            f"{path}: no such recipe; give the path of a TOML file (examples/demo/recipe.toml is one)"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}") from error
-    for key, value in (overrides or {}).items():
-        _override(table, key, value, path)
-    return parse_recipe(table, str(path))
-
-
-def overrides_of(pairs: Iterable[str]) -> dict[str, str]:
-    """`("dedup.threshold=0.7",)` by key. Raises RecipeError for what is no KEY=VALUE."""
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise RecipeError(f"--set {pair}: write it as KEY=VALUE, as in --set dedup.threshold=0.7")
-        found[key.strip()] = value.strip()
-    return found
-
-
-def parse_recipe(table: Mapping[str, Any], where: str) -> Recipe:
-    """The recipe of a parsed TOML table; `where` names it in messages."""
-    try:
-        return Recipe.model_validate(table)
-    except pydantic.ValidationError as error:
-        raise RecipeError(f"{where}: {_explain(error)}") from None
-
-
-def _override(table: dict[str, Any], key: str, value: str, path: Path) -> None:
-    """Sets one dotted key; `phase.0.tokens` counts entries of an array of tables from 0."""
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        parsed = value  # a bare word is a string: --set tokenizer.model_type=bpe
-    *parents, last = key.split(".")
-    node: Any = table
-    try:
-        for part in parents:
-            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
-        if isinstance(node, list):
-            node[int(last)] = parsed
-        else:
-            node[last] = parsed
-    except (IndexError, ValueError, TypeError, AttributeError):
-        raise RecipeError(f"{path}: --set {_shown(key)}: there is no such place in the recipe") from None
-
-
-def _explain(error: pydantic.ValidationError) -> str:
-    """One line for the first of pydantic's errors: key, what is wrong, what is allowed."""
-    first = error.errors()[0]
-    where = ".".join(_shown(str(part)) for part in first["loc"]) or "recipe"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        known = sorted(_known_keys(first["loc"][:-1]))
-        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        return f"{where}: unknown key{hint}; known here: {', '.join(known)}"
-    if first["type"] == "missing":
-        return f"{where}: missing; it has no default"
-    if first["type"] == "value_error":
-        return message
-    value = repr(first["input"])
-    return f"{where} = {value if len(value) <= 60 else value[:57] + '...'}: {message[0].lower()}{message[1:]}"
-
-
-def _shown(key: str) -> str:
-    """A key as it is written, on one line."""
-    return key if key.isprintable() else repr(key)
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """The keys allowed in the table at a place of the recipe."""
-    model: type[BaseModel] = Recipe
-    named = False  # whether the next part is a name that the user gave, as in profiles.NAME
-    for part in location:
-        if isinstance(part, int) or named:
-            named = False
-            continue
-        annotation = model.model_fields[part].annotation
-        named = get_origin(annotation) is dict
-        model = (_models_in(annotation) or [model])[0]
-    return list(model.model_fields)
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
 
 
 def fingerprint(*parts: Any) -> str:

@@ -25,7 +25,8 @@ from corpus.columns import numbers
 from corpus.domains import language_of
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
-from corpus.recipe import Recipe, fingerprint, parse_recipe
+from corpus.recipe import Recipe, fingerprint
+from corpus.recipe_files import parse_recipe
 from corpus.report.copies import loss_warnings, source_copies
 from corpus.sources.splits import InputFile, list_inputs
 from corpus.storage import files, ipc

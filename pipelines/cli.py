@@ -142,7 +142,7 @@ def build(
       corpus build recipe.toml --run-dir gs://bucket/a --runner=DataflowRunner --project=...
     """
     from corpus.errors import RecipeError
-    from corpus.recipe import load_recipe, overrides_of
+    from corpus.recipe_files import load_recipe, overrides_of
     from corpus.storage import files
     from corpus.storage.run_directory import STAGES, RunDirectory
 

@@ -6,6 +6,7 @@ Cost    SentencePiece's encoding; memory: the tokens of one work item
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from pipelines.transforms.partitions import DocumentStages, kept_documents
 from tokenizer_training.encode import Encoder, load_encoder
 
 KINDS = ("tokens",)
-VERSION = 2
+VERSION = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,8 @@ def token_batch(documents: pa.Table, encoder: Encoder) -> pa.RecordBatch:
         lists,
         *(documents[name].combine_chunks() for name in ("key", "doc_id", "source", "language")),
         sizes,
-        *(documents[name].combine_chunks() for name in ("language_score", "repeats")),
+        documents["quality"].combine_chunks().fill_null(math.nan),
+        *(documents[name].combine_chunks() for name in ("bucket", "repeats")),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=of)
 

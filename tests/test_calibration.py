@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from corpus.reasons import Reason
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
 from filters.calibration import Calibration, Method, Sample, calibrate, tail_limit, tail_of_all
 from filters.language import default_model_path

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import InputError
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from corpus.report.documents import RunDocuments
 from corpus.storage.run_directory import RunDirectory
 from corpus.text import chinese_script

@@ -7,7 +7,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import RunDirectory
 from pipelines.extraction import ExtractSettings, extract_item

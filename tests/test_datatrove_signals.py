@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import reference_datatrove as reference
 import test_datatrove_words as words_of
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from corpus.schema import DATATROVE_COUNTS, DATATROVE_RATIOS
 from filters import datatrove_signals, signals
 from filters.rules import load_profiles

@@ -27,7 +27,8 @@ from corpus import schema
 from corpus.errors import RecipeError
 from corpus.feed.phases import plan_phases
 from corpus.reasons import BYTE_LOSSES, Outcome, Reason
-from corpus.recipe import GIB, MIB, Phase, Recipe, load_recipe, parse_recipe
+from corpus.recipe import GIB, MIB, Phase, Recipe
+from corpus.recipe_files import load_recipe, parse_recipe
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule
 from filters.rules import load_profiles
@@ -138,6 +139,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[language]`": settings.LanguageIdentification,
     "`[normalise]`": settings.Normalise,
     "`[line_rules]`": settings.LineEdits,
+    "`[quality]`": settings.Quality,
     "`[dedup]`": settings.Dedup,
     "`[dedup.lines]`": settings.SharedLines,
     "`[[classifier]]`": settings.Classifier,
@@ -254,7 +256,8 @@ BASE: dict[str, Any] = {
     "line_rules": {"repeated": True},
     "dedup": {"lines": {}},
     "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
-    "classifier": [{"name": "c", "model": "a"}],
+    "classifier": [{"name": "c", "model": "a"}, {"name": "best", "model": "a"}],
+    "quality": {"classifier": "best"},
     "word_list": [{"name": "w", "files": ["a"]}],
     "phase": [{"name": "p", "tokens": 1_000_000, "sequence_length": 16}],
     "prices": {"currency": "USD", "core_hour": 1.0, "gigabyte_month": 1.0},
@@ -289,8 +292,9 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[decontaminate]`": {"exams": [{"name": "e", "format": "gsm8k", "files": ["b"]}], "words": 12, "characters": 19,
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
     "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
+    "`[quality]`": {"classifier": "c", "buckets": [0.5]},
     "`[dedup]`": {"url": True, "exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5,
-        "quality": "c", "rehydrate": {"2": 3}, "order": ["web"], "max_loss": 0.9, "lines": {"weight": 9}},
+        "rehydrate": {"2": 3}, "order": ["web"], "max_loss": 0.9, "lines": {"weight": 9}},
     "`[dedup.lines]`": {"site": 3, "corpus": 9, "weight": 9, "keep": "preferred", "min_characters": 0},
     "`[[classifier]]`": {"name": "d", "model": "b", "label": "hq", "text": "plain", "languages": ["zh"]},
     "`[[word_list]]`": {"name": "v", "files": ["b"], "allow": ["b"], "languages": ["zh"]},

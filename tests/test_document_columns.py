@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from corpus.sources.splits import list_inputs, make_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory

@@ -9,7 +9,8 @@ import pytest
 from apache_beam import coders, typehints
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
-from corpus.recipe import Recipe, parse_recipe
+from corpus.recipe import Recipe
+from corpus.recipe_files import parse_recipe
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import RunDirectory
 from filters.rules import load_profiles

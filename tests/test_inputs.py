@@ -9,7 +9,8 @@ import pytest
 import zstandard
 
 from corpus.errors import InputError
-from corpus.recipe import Recipe, parse_recipe
+from corpus.recipe import Recipe
+from corpus.recipe_files import parse_recipe
 from corpus.sources.jsonl import read_jsonl
 from corpus.sources.read import read_split
 from corpus.sources.records import Fields, Limits, Loss, Page, Split, Text

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.recipe import LineEdits, parse_recipe
+from corpus.recipe import LineEdits
+from corpus.recipe_files import parse_recipe
 from corpus.report.verification import verify
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule, LineRules, edit_lines

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.recipe import Extractor, parse_recipe
+from corpus.recipe import Extractor
+from corpus.recipe_files import parse_recipe
 from corpus.text.answers import MainText
 from corpus.text.extractor_process import EXTRACTORS
 from corpus.text.main_content import main_content

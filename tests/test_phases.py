@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from corpus.domains import domain_of, family_of, language_of, repeats_of
+from corpus.domains import domain_of, language_of, name_among, names_of, repeats_of
 from corpus.errors import RecipeError
 from corpus.feed.phases import PhasePlan, apportion, plan_phases
 from corpus.recipe import Phase
@@ -180,9 +180,9 @@ def test_a_family_has_its_weight_and_its_documents_are_read_as_often_as_they_are
     domains: dict[str, int],
 ) -> None:
     """Up to the rounding to whole sequences, and to the cap of the family."""
-    families = sorted({family_of(name) for name in domains})
+    families = sorted({names_of(name)[-1] for name in domains})
     seen = {
-        family: sum(size * repeats_of(name) for name, size in domains.items() if family_of(name) == family)
+        family: sum(size * repeats_of(name) for name, size in domains.items() if names_of(name)[-1] == family)
         for family in families
     }
     weights = {family: round(1 / len(families), 9) for family in families}
@@ -190,7 +190,7 @@ def test_a_family_has_its_weight_and_its_documents_are_read_as_often_as_they_are
     plan = plan_phases([phase(tokens=tokens, weights=weights)], domains, seed=1)
     found = quotas(plan)
     for family in families:
-        mine = [name for name in found if family_of(name) == family]
+        mine = [name for name in found if names_of(name)[-1] == family]
         assert abs(sum(found[name] for name in mine) - sum(found.values()) / len(families)) <= len(domains)
         passes = {name: found[name] * 10 / domains[name] / repeats_of(name) for name in mine}
         assert max(passes.values()) - min(passes.values()) <= 10 * 2 / min(domains.values())
@@ -207,7 +207,35 @@ def test_the_cap_of_a_family_names_it() -> None:
     assert refusal([phase(weights={"web.zh.x3": 1.0})], domains) is not None  # no domain of a recipe
 
 
+def test_a_bucket_of_quality_has_its_own_weight_and_cap() -> None:
+    domains = {"web.en": 50_000, "web.zh.q1": 40_000, "web.zh.q2": 20_000, "web.zh.q2.x3": 10_000}
+    weights = {"web.en": 0.25, "web.zh.q1": 0.25, "web.zh.q2": 0.5}
+    plan = plan_phases([phase(tokens=40_000, weights=weights)], domains, seed=1)
+    assert quotas(plan) == {"web.en": 1000, "web.zh.q1": 1000, "web.zh.q2": 800, "web.zh.q2.x3": 1200}
+    # A phase after it may name all of them: nothing is read again.
+    later = [phase(tokens=40_000, weights=weights), phase(name="b", tokens=20_000, weights={"web.zh": 1.0})]
+    assert all(row.epochs <= repeats_of(row.domain) for row in plan_phases(later, domains, seed=1).report())
+    most = {"web.zh": 1.0, "web.zh.q2": 2.0}
+    both = [phase(tokens=100_000, weights={"web.zh.q2": 1.0}, max_epochs=most)]
+    assert max(row.epochs for row in plan_phases(both, domains, seed=1).report()) > 3
+    message = refusal([phase(tokens=101_000, weights={"web.zh.q2": 1.0}, max_epochs=most)], domains)
+    assert message is not None
+    assert "give web.zh.q2 less weight" in message
+    message = refusal([phase(weights={"web.zh.q3": 1.0})], domains)
+    assert message is not None
+    assert "domains: web.en, web.zh, web.zh.q1, web.zh.q2" in message
+
+
 def test_names_of_domains() -> None:
-    assert [domain_of("web", "zh_Hant", repeats) for repeats in (1, 3)] == ["web.zh_Hant", "web.zh_Hant.x3"]
-    for name, family, language, repeats in (("a-x3.en", "a-x3.en", "en", 1), ("a.x12.x12", "a.x12", "x12", 12)):
-        assert (family_of(name), language_of(name), repeats_of(name)) == (family, language, repeats)
+    assert [domain_of("web", "zh_Hant", 0, repeats) for repeats in (1, 3)] == ["web.zh_Hant", "web.zh_Hant.x3"]
+    assert [domain_of("web", "zh", 2, repeats) for repeats in (1, 3)] == ["web.zh.q2", "web.zh.q2.x3"]
+    for name, names, language, repeats in (
+        ("a-x3.en", ("a-x3.en",), "en", 1),
+        ("a.x12.x12", ("a.x12",), "x12", 12),
+        ("a.en.q2", ("a.en.q2", "a.en"), "en", 1),
+        ("q1.en.q2.x4", ("q1.en.q2", "q1.en"), "en", 4),
+    ):
+        assert (names_of(name), language_of(name), repeats_of(name)) == (names, language, repeats)
+    assert [name_among("a.en.q2.x4", names) for names in ((), ("a.en",), ("a.en", "a.en.q2"), ("a.en.q1",))] == [
+        None, "a.en", "a.en.q2", None
+    ]  # fmt: skip

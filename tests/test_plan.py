@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from command_line import corpus
 from corpus import schema
 from corpus.errors import RecipeError
-from corpus.recipe import Recipe, load_recipe, parse_recipe
+from corpus.recipe import Recipe
+from corpus.recipe_files import load_recipe, parse_recipe
 from corpus.sources.read import read_split
 from corpus.sources.records import Fields, Limits
 from corpus.sources.splits import InputFile, list_inputs, make_splits, read_splits

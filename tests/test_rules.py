@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from corpus.errors import RecipeError
 from corpus.reasons import Outcome, Reason
-from corpus.recipe import Kind, Recipe, parse_recipe
+from corpus.recipe import Kind, Recipe
+from corpus.recipe_files import parse_recipe
 from corpus.schema import (
     COUNT_SIGNALS,
     PERSONAL_SIGNALS,

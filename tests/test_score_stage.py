@@ -8,13 +8,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from command_line import corpus
 from corpus import schema
+from corpus.domains import domain_of
 from corpus.report.findings import Check
-from corpus.report.verification import verify
+from corpus.report.verification import _check_buckets, verify
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from filters.classifier import Classifier, Settings, train
@@ -63,10 +65,13 @@ def build(recipe: Path, run: Path, *more: str, workers: int = 1) -> dict[str, st
     return {line.split()[0]: line for line in said.splitlines() if line.strip()}
 
 
+def read(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pa.ipc.open_file(path).read_all().to_pylist()
+    return rows
+
+
 def columns(run: Path, kind: str) -> list[dict[str, Any]]:
-    return [
-        row for path in sorted(run.glob(f"{kind}/*/*.arrow")) for row in pa.ipc.open_file(path).read_all().to_pylist()
-    ]
+    return [row for path in sorted(run.glob(f"{kind}/*/*.arrow")) for row in read(path)]
 
 
 def contents(run: Path) -> dict[str, bytes]:
@@ -214,7 +219,7 @@ def test_of_copies_the_one_with_the_better_score_stays(plain: tuple[Path, Path],
     for name in ("flagged.txt", "fine.txt"):
         shutil.copyfile(plain[0] / name, tmp_path / name)
     stays: dict[str, list[str]] = {}
-    for quality, more in (("length", []), ("score", ["--set", "dedup.quality=prose"])):
+    for quality, more in (("length", []), ("score", ["--set", "quality.classifier=prose"])):
         said = build(tmp_path / "recipe.toml", tmp_path / "run", "--until", "select", *more)
         names = {row["doc_id"]: row["id"] for row in columns(tmp_path / "run", "documents")}
         stays[quality] = sorted(names[doc_id] for doc_id, row in decision(tmp_path / "run").items() if row["kept"])
@@ -292,13 +297,74 @@ def test_verify_finds_a_score_that_is_none(scored: Path, tmp_path: Path, what: s
     assert (Check.SCORES if what == "score" else Check.ALIGNMENT) in found
 
 
+def test_buckets_of_quality_are_domains_with_weights_of_their_own(
+    plain: tuple[Path, Path], scored: Path, tmp_path: Path
+) -> None:
+    run, recipe = tmp_path / "run", plain[0] / "buckets.toml"
+    shutil.copytree(scored, run)
+    quality = '[quality]\nclassifier = "prose"\nbuckets = [0.4, 0.8]\n'
+    recipe.write_text(RECIPE + SCORERS + quality, encoding="utf-8")
+    assert "were done before" in build(recipe, run)["score"]
+    corpus("verify", run)
+    scores = {row["doc_id"]: row["classifier_prose"] for row in columns(run, "scores")}
+    stages = RunDirectory(str(run))
+    decided, packed = (stages.current_stage(name).fingerprint for name in ("select", "pack"))
+    rows = [row for path in sorted(run.glob(f"decisions/{decided}/*.arrow")) for row in read(path)]
+    assert [row["quality"] for row in rows] == [scores[row["doc_id"]] for row in rows]
+    assert {row["bucket"] for row in rows if row["kept"]} == {0, 1, 2, 3}  # 0: no language of the classifier
+    for row in rows:
+        judged = row["kept"] and row["quality"] is not None
+        assert row["bucket"] == (1 + sum(row["quality"] >= np.float32(least) for least in (0.4, 0.8)) if judged else 0)
+    languages = {row["doc_id"]: row["language"] for row in columns(run, "signals")}
+    expected = {
+        row["doc_id"]: domain_of("docs", languages[row["doc_id"]], row["bucket"]) for row in rows if row["kept"]
+    }
+    stored = {
+        row["doc_id"]: (path.parent.name, None if np.isnan(row["quality"]) else row["quality"])
+        for path in run.glob(f"shards/{packed}/*/*.arrow")
+        for row in read(path)
+    }
+    assert stored == {doc_id: (domain, scores[doc_id]) for doc_id, domain in expected.items()}
+    # The best bucket alone is a mixture; nothing but the plan is made again.
+    best = '[[phase]]\nname = "best"\ntokens = 1_024\nsequence_length = 128\nweights = { "docs.zh.q3" = 1.0 }\n'
+    recipe.write_text(RECIPE + SCORERS + quality + best, encoding="utf-8")
+    assert "were done before" in build(recipe, run)["pack"]
+    (phase,) = json.loads(corpus("feed", "plan", run, "--json").stdout)["phases"][1:]
+    assert [share["domain"] for share in phase["domains"] if share["sequences"]] == ["docs.zh.q3"]
+    shown = corpus("show", run, "--kept", "--fields", "key,quality,bucket").stdout
+    assert "0.9" in shown
+
+
+def test_a_bucket_that_is_not_the_scores_is_found() -> None:
+    of = [
+        pa.field("doc_id", pa.uint64()),
+        pa.field("kept", pa.bool_()),
+        *map(schema.DECISIONS.field, ("quality", "bucket")),
+    ]
+    rows = [
+        (1, True, 0.4, 2),
+        (2, True, 0.4, 1),
+        (3, False, 0.9, 0),
+        (4, False, 0.9, 2),
+        (5, True, None, 1),
+        (6, True, 0.9, 0),
+    ]
+    table = pa.Table.from_pylist(
+        [dict(zip([field.name for field in of], row, strict=True)) for row in rows], pa.schema(of)
+    )
+    found = [finding.detail for finding in _check_buckets("x", table, [0.4])]
+    assert [int(detail.split()[1].rstrip(":")) for detail in found] == [2, 4, 5, 6]
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
         ('[[classifier]]\nname = "a"\nmodel = "no.bin"', "classifier 'a': "),
         ('[[classifier]]\nname = "a"\nmodel = "models/prose.bin"\nlabel = "hq"', "no classifier of 'hq'"),
         ('[[word_list]]\nname = "a"\nfiles = ["no.txt"]', "word_list 'a': 'no.txt' matches no file"),
-        ('[dedup]\nquality = "b"', "dedup.quality = 'b': no [[classifier]] has this name"),
+        ('[quality]\nclassifier = "b"', "quality.classifier = 'b': no [[classifier]] has this name"),
+        ("[quality]\nbuckets = [0.5]", "buckets are of a classifier's scores"),
+        ('[quality]\nclassifier = "prose"\nbuckets = [0.5, 0.4]', "they must ascend"),
         ('[profiles.web]\nrules = [{ signal = "classifier_b", min = 0.5, reason = "low_quality" }]', "signal 'classifier_b' is unknown"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import InputError
 from corpus.reasons import Outcome, Reason
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from corpus.sources.records import Limits, Loss, Page
 from corpus.text.answers import Failure, MainText
 from corpus.text.block_list import NOTHING_BLOCKED, BlockList

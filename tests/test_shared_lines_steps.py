@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from command_line import corpus
 from corpus import schema
-from corpus.recipe import Recipe, parse_recipe
+from corpus.recipe import Recipe
+from corpus.recipe_files import parse_recipe
 from corpus.report.verification import verify
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory

@@ -2,8 +2,8 @@
 
 Reads: the recipe's phases; the tokens of each domain (from the manifest). Writes: `phases/plan.json`, integers only.
 
-A recipe's weight and cap of SOURCE.LANGUAGE are those of its family (corpus.domains): the weight is divided as tokens ×
-repeats are, and a domain that is repeated N times may be read N times as often.
+A recipe's weight and cap of a name are those of all domains that it means (corpus.domains): the weight is divided as tokens
+× repeats are, and a domain that is repeated N times may be read N times as often. Of two caps the more particular holds.
 
 A domain is read as an endless stream, its tokens over and over: position x of the stream is token x mod T of the domain
 in epoch x // T. A phase of N = steps × batch_size sequences of L tokens gives domain d a quota of n_d of them and reads
@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from corpus.domains import family_of, repeats_of
+from corpus.domains import name_among, names_of, repeats_of
 from corpus.errors import RecipeError
 
 if TYPE_CHECKING:  # the recipe needs pydantic, which a trainer's node never loads
@@ -38,10 +38,6 @@ DEFAULT_MAX_EPOCHS = Fraction(1)
 class Domain:
     name: str
     tokens: int  # in one epoch
-
-    @property
-    def family(self) -> str:
-        return family_of(self.name)
 
     @property
     def repeats(self) -> int:
@@ -197,7 +193,7 @@ def _plan_phase(phase: "Phase", domains: Sequence[Domain], cursors: Sequence[int
             raise RecipeError(
                 f"phase {phase.name!r}: {domain.name} would be read {_decimal(end, domain.tokens)} times by the end of "
                 f"the phase, max_epochs allows {float(cap):g}; {_what_fits(phase, domains, cursors, weights, steps)}, "
-                f"give {domain.family} less weight or raise its max_epochs"
+                f"give {name_among(domain.name, phase.weights) or domain.name} less weight or raise its max_epochs"
             )
     return PlannedPhase(
         name=phase.name,
@@ -213,12 +209,13 @@ def _plan_phase(phase: "Phase", domains: Sequence[Domain], cursors: Sequence[int
 
 def _weights(phase: "Phase", domains: Sequence[Domain]) -> list[Fraction]:
     """The phase's weight of each domain; where the recipe gives none, the domain's tokens as often as they are repeated."""
-    families: dict[str, int] = {}  # tokens, with repeats
+    totals: dict[str, int] = {}  # by every name, tokens with repeats
     for domain in domains:
-        families[domain.family] = families.get(domain.family, 0) + domain.tokens * domain.repeats
+        for name in names_of(domain.name):
+            totals[name] = totals.get(name, 0) + domain.tokens * domain.repeats
     for table in (phase.weights, phase.max_epochs):
-        for name in sorted(table.keys() - families):
-            known = ", ".join(families) or "none"
+        for name in sorted(table.keys() - totals):
+            known = ", ".join(sorted(totals)) or "none"
             raise RecipeError(f"phase {phase.name!r}: domain {name!r} has no tokens in this run; domains: {known}")
     if not domains:
         raise RecipeError(f"phase {phase.name!r}: this run has no tokens to plan; see why its documents were dropped")
@@ -227,16 +224,21 @@ def _weights(phase: "Phase", domains: Sequence[Domain]) -> list[Fraction]:
     weights = phase.exact_weights()
     if not any(weights.values()):
         raise RecipeError(f"phase {phase.name!r}: every weight is 0; they must sum to 1")
+    named = [name_among(domain.name, weights) for domain in domains]
     return [
-        weights.get(domain.family, Fraction(0)) * domain.tokens * domain.repeats / families[domain.family]
-        for domain in domains
+        Fraction(0) if name is None else weights[name] * domain.tokens * domain.repeats / totals[name]
+        for domain, name in zip(domains, named, strict=True)
     ]
 
 
 def _caps(phase: "Phase", domains: Sequence[Domain]) -> list[Fraction]:
     """Epochs up to the end of the phase, as the recipe writes them in decimal."""
     given = {name: Fraction(repr(epochs)) for name, epochs in phase.max_epochs.items()}
-    return [given.get(domain.family, DEFAULT_MAX_EPOCHS) * domain.repeats for domain in domains]
+    named = [name_among(domain.name, given) for domain in domains]
+    return [
+        (DEFAULT_MAX_EPOCHS if name is None else given[name]) * domain.repeats
+        for domain, name in zip(domains, named, strict=True)
+    ]
 
 
 def _what_fits(

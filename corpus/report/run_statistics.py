@@ -12,7 +12,7 @@ from typing import Any
 from corpus import schema
 from corpus.errors import DamageError, RunDirectoryError
 from corpus.feed.phases import PhasePlan
-from corpus.recipe import parse_recipe
+from corpus.recipe_files import parse_recipe
 from corpus.report.contamination import ExamReport, exam_reports
 from corpus.report.copies import SourceCopies, loss_warnings, source_copies
 from corpus.report.personal_data import PersonalReport, personal_reports

@@ -5,7 +5,8 @@ stage's manifest holds the recipe under which it was last found complete; the la
 for every stage before it.
 """
 
-from corpus.recipe import Recipe, parse_recipe
+from corpus.recipe import Recipe
+from corpus.recipe_files import parse_recipe
 from corpus.storage.run_directory import STAGES, RunDirectory
 
 

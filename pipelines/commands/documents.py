@@ -54,6 +54,8 @@ FIELDS = (
     "representative_url",
     "similarity",
     "cluster_size",
+    "quality",
+    "bucket",
     "repeats",
     "coverage",
     "exam_items",
@@ -65,7 +67,9 @@ FIELDS = (
 KNOWN_FIELDS = (*FIELDS, "text", *SIGNALS[1:])
 
 _STORED = frozenset(FIELDS) - {"file", "representative_doc_id", "representative_url", "exam_items", "detail"}
-_FLOATS = frozenset({"similarity", "coverage", *(name for name in SIGNALS if signal_type(name) == pa.float32())})
+_FLOATS = frozenset(
+    {"similarity", "quality", "coverage", *(name for name in SIGNALS if signal_type(name) == pa.float32())}
+)
 
 
 @dataclasses.dataclass(frozen=True)

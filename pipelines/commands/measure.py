@@ -10,7 +10,8 @@ import click
 import numpy as np
 import pyarrow as pa
 
-from corpus.recipe import Kind, Recipe, parse_recipe
+from corpus.recipe import Kind, Recipe
+from corpus.recipe_files import parse_recipe
 from corpus.report.plain import json_line
 from corpus.schema import SCORED
 from corpus.sources.records import Split

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from corpus.errors import InputError
-from corpus.recipe import GIB, MIB, Recipe, load_recipe, overrides_of
+from corpus.recipe import GIB, MIB, Recipe
+from corpus.recipe_files import load_recipe, overrides_of
 from corpus.report.plain import json_line
 from corpus.report.tables import open_console
 from corpus.storage import files

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from corpus.errors import RecipeError
-from corpus.recipe import load_recipe
+from corpus.recipe_files import load_recipe
 from corpus.report.plain import json_line
 from corpus.report.tables import open_console, table_of
 from filters.meanings import REASON_MEANINGS, SIGNAL_MEANINGS

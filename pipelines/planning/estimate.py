@@ -8,6 +8,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from corpus.domains import names_of
 from corpus.errors import RecipeError
 from corpus.feed.phases import PhasePlan, plan_phases
 from corpus.recipe import Prices, Recipe
@@ -119,6 +120,9 @@ def _phases(recipe: Recipe, tokens: Mapping[str, float]) -> tuple[PhasePlan | No
     """The phases over the tokens that are expected, or why they do not fit."""
     if not recipe.phase:
         return None, None
+    named = (name for phase in recipe.phase for name in (*phase.weights, *phase.max_epochs))
+    if bucket := next((name for name in named if len(names_of(name)) > 1), None):
+        return None, f"{bucket} is a bucket of quality: how many documents it has, only a build says"
     whole = {domain: math.floor(number) for domain, number in tokens.items()}
     try:
         return plan_phases(recipe.phase, whole, seed=recipe.run.seed), None

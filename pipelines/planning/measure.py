@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from corpus import schema
 from corpus.columns import numbers
+from corpus.domains import language_of
 from corpus.errors import InputError
 from corpus.recipe import Recipe, Source
 from corpus.sources.parquet import row_groups
@@ -262,7 +263,7 @@ class _Bench:
         stage = self._stage("train-tokenizer")
         kept: dict[str, int] = {}
         for domain, size in packing.domain_totals(self._stages.select.records(), "kept_bytes").items():
-            language = domain.partition(".")[2]
+            language = language_of(domain)
             kept[language] = kept.get(language, 0) + size
         of = self._recipe.tokenizer
         thresholds = sampling_thresholds(kept, budget_bytes=of.sample_bytes, weights=of.weights)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import booleans, numbers
-from corpus.domains import domains_of
+from corpus.domains import COLUMNS, domains_of
 from corpus.errors import DamageError
 from corpus.reasons import DUPLICATES, Reason
 from corpus.storage import ipc
@@ -53,6 +53,10 @@ def decide_part(desk: Desk, part: int) -> None:
     cuts = line_cuts(desk, part, judged, stands_for)
     decided = decide(judged, copies, stands_for, desk.settings.recipe.dedup.rehydration, cuts.gone)
     decided = decided.append_column(schema.DECISIONS.field("line_cuts"), cuts.column(decided.num_rows))
+    qualities = _qualities(desk.settings, desk.items(part), decided.num_rows)
+    buckets = buckets_of(qualities, desk.settings.recipe.quality.buckets, booleans(decided["kept"]))
+    for name, column in (("quality", qualities), ("bucket", buckets)):
+        decided = decided.append_column(schema.DECISIONS.field(name), column)
     begin = 0
     near = bool(desk.settings.recipe.deduplicated("near"))
     for item in desk.items(part):
@@ -67,7 +71,7 @@ def decide(
     rehydration: Sequence[tuple[int, int]] = (),
     gone: NDArray[np.int64] = _NOBODY,
 ) -> pa.Table:
-    """schema.DECISIONS without edits: the rules' verdicts and the copies among a part's documents.
+    """schema.DECISIONS without edits and qualities: the rules' verdicts and the copies among a part's documents.
 
     `stands_for` (rows,): how many removed documents each one represents; `rehydration`: see `repeats_of_clusters`;
     `gone`: rows of documents of which hardly anything is left without shared lines.
@@ -93,7 +97,7 @@ def decide(
         pa.array(sizes),
         pa.array(repeats_of_clusters(sizes, rehydration)),
     ]
-    of = [field for field in schema.DECISIONS if field.name not in EDITS_OF_TEXTS]
+    of = [field for field in schema.DECISIONS if field.name not in (*EDITS_OF_TEXTS, "quality", "bucket")]
     return pa.table(columns, schema=pa.schema(of))
 
 
@@ -105,6 +109,16 @@ def repeats_of_clusters(sizes: NDArray[np.uint32], rehydration: Sequence[tuple[i
     curve = [(0, 0), (1, 1), *rehydration]
     begins, repeats = (np.array(each) for each in zip(*curve, strict=True))
     return repeats[np.searchsorted(begins, sizes, side="right") - 1].astype(np.uint8)
+
+
+def buckets_of(qualities: pa.Array, least: Sequence[float], kept: NDArray[np.bool_]) -> pa.Array:
+    """(rows,) uint8: 1 + how many of the least scores, which ascend, a kept document's quality (rows,) reaches.
+
+    0 of one that is not kept, of one without a quality, and where there are no buckets.
+    """
+    edges = np.array(least, np.float32)
+    found = 1 + np.searchsorted(edges, numbers(qualities.fill_null(0)), side="right")
+    return pa.array((found * (kept & booleans(qualities.is_valid()) & bool(least))).astype(np.uint8))
 
 
 def edits_column(edits: Mapping[int, Sequence[Edit]], kept: NDArray[np.bool_]) -> pa.Array:
@@ -156,14 +170,12 @@ def decision_counts(signals: pa.Table, decisions: pa.Table, verdicts: Verdicts |
     for reason in decisions["reason"].value_counts().to_pylist():
         if reason["values"]:
             counts[f"dropped.{reason['values']}"] = reason["counts"]
-    of_domain = ["source", "language", "repeats"]
-    kept_rows = pa.table(
-        {"source": signals["source"], "language": signals["language"], "repeats": decisions["repeats"], "bytes": sizes}
-    ).filter(decisions["kept"])
+    beside = {name: (signals if name in signals.column_names else decisions)[name] for name in COLUMNS}
+    kept_rows = pa.table({**beside, "bytes": sizes}).filter(decisions["kept"])
     grouped = (
-        kept_rows.group_by(of_domain)
+        kept_rows.group_by(list(COLUMNS))
         .aggregate([("bytes", "count"), ("bytes", "sum")])
-        .sort_by([(name, "ascending") for name in of_domain])
+        .sort_by([(name, "ascending") for name in COLUMNS])
     )
     for domain, row in zip(domains_of(grouped), grouped.to_pylist(), strict=True):
         counts[f"kept_documents.{domain}"] = row["bytes_count"]
@@ -213,6 +225,14 @@ def _write_item(
     desk.stage.finish(record)
     count(desk.stage.name, record)
     return begin + signals.num_rows
+
+
+def _qualities(settings: SelectSettings, items: range, rows: int) -> pa.Array:
+    """(rows,) float32: the quality of the documents of work items; null where they have none."""
+    if settings.scores is None or settings.quality is None:
+        return pa.nulls(rows, pa.float32())
+    scores = (ipc.open_table(settings.scores.output("scores", item), columns=[settings.quality]) for item in items)
+    return pa.concat_tables(scores)[settings.quality].combine_chunks()
 
 
 def _with_edits(decisions: pa.Table, settings: SelectSettings, signals_url: str, verdicts: Verdicts | None) -> pa.Table:

@@ -121,7 +121,7 @@ def identities(signals: pa.Table, recipe: Recipe, quality: str | None = None) ->
 
 def order_columns(recipe: Recipe) -> list[str]:
     """The columns by which copies are ordered."""
-    quality = recipe.dedup.quality
+    quality = recipe.quality.classifier
     return ["doc_id", "key", "source", "date", "characters", *([f"{schema.CLASSIFIER}{quality}"] if quality else [])]
 
 

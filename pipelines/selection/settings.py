@@ -21,7 +21,7 @@ from corpus.text.personal_data import kinds_that_are
 from filters.duplicates import UInt64s
 from filters.rules import Profiles, load_profiles
 
-VERSION = 7
+VERSION = 8
 
 #: What a document is found to be a copy by, in the order in which it is looked for; each is a kind of rows that are sent.
 URL, TEXT, NEAR = "url", "text", "near"
@@ -153,7 +153,7 @@ class SelectSettings:
     @property
     def quality(self) -> str | None:
         """The signal by which a copy is preferred."""
-        name = self.recipe.dedup.quality
+        name = self.recipe.quality.classifier
         return f"{schema.CLASSIFIER}{name}" if name is not None else None
 
     @property
@@ -234,6 +234,7 @@ def select_fingerprint(
         sorted(recipe.run.languages),
         rules,
         dedup,
+        recipe.quality.model_dump(),
         removed,
         contaminated,
         score,

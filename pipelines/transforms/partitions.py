@@ -17,6 +17,7 @@ from corpus.text.edits import Edit, apply_edits
 
 #: Columns of decisions/ that say what of a kept document's text is used otherwise.
 EDITS_OF_TEXTS = ("cuts", "line_cuts", "replacements")
+_DECIDED = ("quality", "bucket", "repeats")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +29,14 @@ class DocumentStages:
 
 
 def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
-    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, language_score, repeats.
+    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, quality, bucket, repeats.
 
     Texts are edited as `select` decided. Raises DamageError where the files do not hold the same documents row for row.
     """
     url = stages.extract.output("documents", item)
     reader = ipc.open_reader(url, schema.DOCUMENTS)
-    signals = ipc.open_table(stages.extract.output("signals", item), columns=["doc_id", "language", "language_score"])
-    columns = ["doc_id", "kept", "repeats", *EDITS_OF_TEXTS]
+    signals = ipc.open_table(stages.extract.output("signals", item), columns=["doc_id", "language"])
+    columns = ["doc_id", "kept", *_DECIDED, *EDITS_OF_TEXTS]
     decisions = ipc.open_table(stages.select.output("decisions", item), schema.DECISIONS, columns=columns)
     begin = 0
     for number in range(reader.num_record_batches):
@@ -45,9 +46,9 @@ def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
         verdicts = decisions.slice(begin, documents.num_rows)
         if not documents["doc_id"].equals(beside["doc_id"]) or not documents["doc_id"].equals(verdicts["doc_id"]):
             raise DamageError(f"{url}: rows {begin} to {end} are not those of signals/ and decisions/")
-        for name in ("language", "language_score"):
-            documents = documents.append_column(signals.schema.field(name), beside[name])
-        documents = documents.append_column(decisions.schema.field("repeats"), verdicts["repeats"])
+        documents = documents.append_column(signals.schema.field("language"), beside["language"])
+        for name in _DECIDED:
+            documents = documents.append_column(decisions.schema.field(name), verdicts[name])
         begin = end
         yield _edited(documents, edits_of(verdicts)).filter(verdicts["kept"])
     if begin != signals.num_rows or begin != decisions.num_rows:

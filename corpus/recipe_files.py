@@ -1,0 +1,118 @@
+"""Recipes read from TOML files, with `--set` on top, and what is wrong with one said in a line.
+
+Unknown keys anywhere are an error that lists the known ones; every message is one line with the file, the key, what is
+wrong and what is allowed.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
+import pydantic
+from pydantic import BaseModel
+
+from corpus.errors import RecipeError
+from corpus.recipe import Recipe
+
+
+def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
+    """Reads a recipe file; `overrides` are dotted keys to TOML values (`--set dedup.threshold=0.7`).
+
+    Raises RecipeError with one line for a missing file, bad TOML, an unknown key, a wrong type or value.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(
+            f"{path}: no such recipe; give the path of a TOML file (examples/demo/recipe.toml is one)"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from error
+    for key, value in (overrides or {}).items():
+        _override(table, key, value, path)
+    return parse_recipe(table, str(path))
+
+
+def overrides_of(pairs: Iterable[str]) -> dict[str, str]:
+    """`("dedup.threshold=0.7",)` by key. Raises RecipeError for what is no KEY=VALUE."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"--set {pair}: write it as KEY=VALUE, as in --set dedup.threshold=0.7")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def parse_recipe(table: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe of a parsed TOML table; `where` names it in messages."""
+    try:
+        return Recipe.model_validate(table)
+    except pydantic.ValidationError as error:
+        raise RecipeError(f"{where}: {_explain(error)}") from None
+
+
+def _override(table: dict[str, Any], key: str, value: str, path: Path) -> None:
+    """Sets one dotted key; `phase.0.tokens` counts entries of an array of tables from 0."""
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        parsed = value  # a bare word is a string: --set tokenizer.model_type=bpe
+    *parents, last = key.split(".")
+    node: Any = table
+    try:
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        if isinstance(node, list):
+            node[int(last)] = parsed
+        else:
+            node[last] = parsed
+    except (IndexError, ValueError, TypeError, AttributeError):
+        raise RecipeError(f"{path}: --set {_shown(key)}: there is no such place in the recipe") from None
+
+
+def _explain(error: pydantic.ValidationError) -> str:
+    """One line for the first of pydantic's errors: key, what is wrong, what is allowed."""
+    first = error.errors()[0]
+    where = ".".join(_shown(str(part)) for part in first["loc"]) or "recipe"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        known = sorted(_known_keys(first["loc"][:-1]))
+        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        return f"{where}: unknown key{hint}; known here: {', '.join(known)}"
+    if first["type"] == "missing":
+        return f"{where}: missing; it has no default"
+    if first["type"] == "value_error":
+        return message
+    value = repr(first["input"])
+    return f"{where} = {value if len(value) <= 60 else value[:57] + '...'}: {message[0].lower()}{message[1:]}"
+
+
+def _shown(key: str) -> str:
+    """A key as it is written, on one line."""
+    return key if key.isprintable() else repr(key)
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed in the table at a place of the recipe."""
+    model: type[BaseModel] = Recipe
+    named = False  # whether the next part is a name that the user gave, as in profiles.NAME
+    for part in location:
+        if isinstance(part, int) or named:
+            named = False
+            continue
+        annotation = model.model_fields[part].annotation
+        named = get_origin(annotation) is dict
+        model = (_models_in(annotation) or [model])[0]
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]

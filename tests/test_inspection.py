@@ -167,6 +167,8 @@ def test_a_document_is_found_by_every_name(demo_run: Path) -> None:
     by_id = corpus("show", demo_run, row["id"], "--json")
     for name in (row["doc_id"], row["key"], row["key"].upper()):
         assert corpus("show", demo_run, str(name), "--json").stdout == by_id.stdout
+    for digits in (9, 12):
+        assert corpus("show", demo_run, row["key"][:digits].upper(), "--json").stdout == by_id.stdout
     by_url = lines_of(corpus("show", demo_run, row["url"], "--json"))
     assert row["key"] in {each["key"] for each in by_url}
     part = row["url"].partition("://")[2]

@@ -161,7 +161,9 @@ def test_every_shipped_rule_names_its_source_and_the_language_score_comes_first(
 
 def test_stop_words_are_asked_for_wherever_there_is_a_list_and_nowhere_else() -> None:
     asked = {
-        (rules.profile, rules.language): limit.value for rules, limit in shipped_limits() if limit.signal == "stop_words"
+        (rules.profile, rules.language): limit.value
+        for rules, limit in shipped_limits()
+        if limit.signal == "stop_words"
     }
     assert set(asked.values()) == {2}
     assert {language for _, language in asked} <= set(stop_words())
@@ -475,7 +477,9 @@ def test_fineweb2_has_the_published_numbers() -> None:
 
 
 def test_fineweb2_has_a_variant_for_the_large_languages_of_the_web() -> None:
-    large = "en zh ja ko ru de fr es pt it vi th ar hi id tr pl nl fa uk cs sv el hu ro he da fi no bg lt hr sr sk sl ms"
+    large = (
+        "en zh ja ko ru de fr es pt it vi th ar hi id tr pl nl fa uk cs sv el hu ro he da fi no bg lt hr sr sk sl ms"
+    )
     assert {*large.split()} <= set(shipped_rules()["fineweb2"])
 
 

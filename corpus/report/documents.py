@@ -8,6 +8,7 @@ Cost    finding by doc_id opens one work item; by anything else it scans keys, i
 
 import dataclasses
 import functools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -160,18 +161,22 @@ class RunDocuments:
         return found
 
     def find(self, wanted: str) -> list[Head]:
-        """Documents that are called so: by doc_id, key, id or URL; else those with it in their URL."""
+        """Documents that are called so: by doc_id, key, id or URL; else those with it in their URL, or at their key's beginning."""
         exact: dict[int, Head] = self.heads([int(wanted)]) if wanted.isdecimal() and int(wanted) < 1 << 64 else {}
-        key = bytes.fromhex(wanted) if _is_key(wanted) else None
+        digits = wanted.lower() if re.fullmatch(r"[0-9a-fA-F]{6,32}", wanted) else ""
         parts: dict[int, Head] = {}
         for item in self.items():
             _, table = self._read_heads(item)
             same = pc.or_kleene(pc.equal(table["id"], wanted), pc.equal(table["url"], wanted))
-            if key is not None:
-                same = pc.or_kleene(same, pc.equal(table["key"], pa.scalar(key, schema.KEY)))
+            if len(digits) == 32:
+                same = pc.or_kleene(same, pc.equal(table["key"], pa.scalar(bytes.fromhex(digits), schema.KEY)))
             exact.update(_heads_of(table.filter(same)))
             if not exact:
                 parts.update(_heads_of(table.filter(pc.match_substring(table["url"], wanted))))
+            if not exact and digits:
+                begins = pc.starts_with(table["key"].cast(pa.binary()), bytes.fromhex(digits[: len(digits) // 2 * 2]))
+                found = _heads_of(table.filter(begins))
+                parts.update({of: head for of, head in found.items() if head.key.hex().startswith(digits)})
         return list(exact.values() or parts.values())
 
     def text_batches(self, item: int) -> Iterator[tuple[NDArray[np.uint64], pa.Array]]:
@@ -207,7 +212,3 @@ class RunDocuments:
 
 def _heads_of(table: pa.Table) -> dict[int, Head]:
     return {row["doc_id"]: Head(**row) for row in table.to_pylist()}
-
-
-def _is_key(text: str) -> bool:
-    return len(text) == 32 and all(character in "0123456789abcdefABCDEF" for character in text)

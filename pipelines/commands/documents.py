@@ -109,20 +109,20 @@ class Document:
 
 
 def find_documents(documents: RunDocuments, wanted: Sequence[str]) -> list[Head]:
-    """The documents that are called so. Raises RecipeError for a name of none, and for a part of several URLs."""
+    """The documents that are called so. Raises RecipeError for a name of none, and for a part of several's."""
     found: list[Head] = []
     for name in wanted:
         heads = documents.find(name)
         if not heads:
             raise RecipeError(
-                f"{documents.run.url}: no document {name!r}; give a doc_id, key, id, URL or part of a URL"
+                f"{documents.run.url}: no document {name!r}; give a doc_id, a key or its beginning, an id, a URL or part of one"
             )
         exact = any(name in (str(head.doc_id), head.id, head.url) or name.lower() == head.key.hex() for head in heads)
         # A page that was crawled twice is two documents of one URL: both are shown.
         if not exact and len({head.url for head in heads}) > 1:
             few = ", ".join(plain(f"{head.doc_id} ({head.url})") for head in heads[:3])
             raise RecipeError(
-                f"{name!r} is part of {len(heads)} documents' URLs: {few} …; give more of it, or a doc_id"
+                f"{name!r} is a part of the URLs or keys of {len(heads)} documents: {few} …; give more of it, or a doc_id"
             )
         found += heads
     return found

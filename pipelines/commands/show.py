@@ -60,7 +60,8 @@ def show(
 ) -> None:
     """Shows documents of a run: who, why kept or dropped, text and tokens.
 
-    DOC is a doc_id, a key in hex, the input's own id, a URL, or a part of a URL that only one document has.
+    DOC is a doc_id, a key in hex or its first digits (six at least), the input's own id, a URL, or a part of one
+    that only one document has.
     Without DOC documents are listed. As fields, `id` is the input's own id where it has one and else the key, and
     `representative` is the `id` of the kept document that stands for a duplicate.
 

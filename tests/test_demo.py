@@ -16,8 +16,8 @@ import corpus.feed
 from corpus.storage.run_directory import RunDirectory
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 500, 257, 13, 1
-DECISIONS_SHA256 = "b063dbd68767bceb9ac4d8da0a745cb157a6f4db171b8fb52b2b8d249a52553a"
+DOCUMENTS, KEPT, EXACT, NEAR = 500, 259, 13, 1
+DECISIONS_SHA256 = "d6ff49562c994e5f505d66ec7517180d1dd2c51d09531dac66d84a5bab0028a1"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

@@ -77,6 +77,8 @@ bench: $(VENV)/dev.stamp
 	$(BENCH)/bench_pii.py
 	@echo "a quality classifier tells main texts from boilerplate it has not seen"
 	$(BENCH)/bench_classifier.py examples/demo/docs-0.warc.gz
+	@echo "perplexity as KenLM itself has it"
+	$(BENCH)/bench_perplexity.py examples/demo/docs-0.warc.gz
 	@echo "the feed copies tokens as fast as memory gives them"
 	$(BENCH)/bench_feed.py
 	@echo "twice the input takes the same memory within 15 %"

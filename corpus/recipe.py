@@ -12,19 +12,17 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from corpus import schema
+from corpus.scorers import Classifier, Perplexity, ScorerTable, WordList, signals_of
+from corpus.setting_types import STRICT, Language, Name
 from corpus.text.chinese_script import Script
 from corpus.text.line_rules import LineRules
 from corpus.text.normalisation import HalfWidth, Normalisation
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="letters, digits, _ and -")]
-Language = Annotated[str, Field(pattern=r"^(\*|[a-z]{2,3}(_[A-Za-z]{4})?)$", description="ISO 639 code, or *")]
 Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
 OptOut = Literal["noindex", "noai", "tdm"]
 Agent = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="the name of a crawler, as CCBot")]
-TextForm = Literal["words", "plain"]
 PersonalAction = Literal["replace", "drop", "keep"]
 ClusterSize = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$", description="documents of a cluster")]
 Extractor = Literal["trafilatura", "resiliparse"]
@@ -42,7 +40,7 @@ GIB = 1 << 30
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = STRICT
 
 
 class Run(_Settings):
@@ -282,25 +280,6 @@ class Decontaminate(_Settings):
         return self
 
 
-class Classifier(_Settings):
-    """A fastText model: the probability that it gives a label is a signal of every document in some languages."""
-
-    name: Name
-    model: Annotated[str, Field(min_length=1)]  # path
-    label: Annotated[str, Field(min_length=1)] = "good"  # without __label__
-    text: TextForm = "words"  # what the model sees; "plain": the text on one line
-    languages: Annotated[list[Language], Field(min_length=1)] = ["*"]
-
-
-class WordList(_Settings):
-    """Words and phrases: how many of them a document in some languages has is a signal, and their share."""
-
-    name: Name
-    files: Annotated[list[str], Field(min_length=1)]  # paths or globs
-    allow: list[str] = []  # of longer words in which a listed one counts for nothing
-    languages: Annotated[list[Language], Field(min_length=1)] = ["*"]
-
-
 class Privacy(_Settings):
     """What is done about personal data that `filters.pii` found, kind by kind: replaced by its token in what is tokenized,
     the document dropped, or nothing."""
@@ -398,6 +377,7 @@ class Recipe(_Settings):
     decontaminate: Decontaminate | None = None
     classifier: list[Classifier] = []
     word_list: list[WordList] = []
+    perplexity: list[Perplexity] = []
     privacy: Privacy = Privacy()
     tokenizer: Tokenizer = Tokenizer()
     shards: Shards = Shards()
@@ -412,6 +392,7 @@ class Recipe(_Settings):
             ("addition", [addition.name for addition in self.addition]),
             ("classifier", [classifier.name for classifier in self.classifier]),
             ("word_list", [words.name for words in self.word_list]),
+            ("perplexity", [model.name for model in self.perplexity]),
             ("phase", [phase.name for phase in self.phase]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -467,9 +448,13 @@ class Recipe(_Settings):
         return self
 
     @property
+    def scorers(self) -> tuple[ScorerTable, ...]:
+        """The tables of what scores documents, in the order of their signals."""
+        return (*self.classifier, *self.word_list, *self.perplexity)
+
+    @property
     def scored_signals(self) -> tuple[str, ...]:
-        """The signals of the classifiers and word lists, in their order."""
-        return schema.scored_signals([each.name for each in self.classifier], [each.name for each in self.word_list])
+        return signals_of(self.scorers)
 
     def deduplicated(self, kind: CopyKind) -> frozenset[str]:
         """The sources whose documents are dropped as copies of a kind, or whose lines are compared."""

@@ -177,10 +177,10 @@ PERSONAL_SIGNALS = (
     "pii_phones",
 )
 
-#: Beginnings of the names of signals that a recipe's classifiers and word lists give; the rest is a name of the recipe's.
-CLASSIFIER, WORDS_IN, SHARE_IN = "classifier_", "words_in_", "share_in_"
+#: Beginnings of the names of signals that a recipe's scorers (`corpus.scorers`) give; the rest is a name of the recipe's.
+CLASSIFIER, WORDS_IN, SHARE_IN, PERPLEXITY = "classifier_", "words_in_", "share_in_", "perplexity_"
 
-SCORED = (CLASSIFIER, WORDS_IN, SHARE_IN)
+SCORED = (CLASSIFIER, WORDS_IN, SHARE_IN, PERPLEXITY)
 
 SIGNALS_HEAD = [
     pa.field("doc_id", pa.uint64(), nullable=False),
@@ -246,16 +246,8 @@ FAILED = pa.schema(
 )
 
 
-def scored_signals(classifiers: Sequence[str], word_lists: Sequence[str]) -> tuple[str, ...]:
-    """The signals that classifiers and word lists of these names give."""
-    return (
-        *(f"{CLASSIFIER}{name}" for name in classifiers),
-        *(f"{kind}{name}" for name in word_lists for kind in (WORDS_IN, SHARE_IN)),
-    )
-
-
 def scores_schema(signals: Sequence[str]) -> pa.Schema:
-    """`scores/`: what classifiers and word lists say of a document; null where its language is none of theirs."""
+    """`scores/`: what the recipe's scorers say of a document; null where its language is none of theirs."""
     return pa.schema(
         [pa.field("doc_id", pa.uint64(), nullable=False), *(pa.field(name, signal_type(name)) for name in signals)]
     )

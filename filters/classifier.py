@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from corpus import seeds
 from corpus.errors import InputError
-from corpus.recipe import TextForm
+from corpus.scorers import TextForm
 from filters.fasttext_model import FastTextModel, OwnPredict, load_model
 
 VERSION = 1
@@ -120,7 +120,12 @@ class Classifier:
 
 def words_of(text: str) -> str:
     """The line that fastText sees: words and punctuation marks between single spaces."""
-    return " ".join(_WORD.findall(text[:CHARACTERS].lower()))
+    return " ".join(units_of(text[:CHARACTERS].lower()))
+
+
+def units_of(text: str) -> list[str]:
+    """Words, punctuation marks, and single characters where a script has no spaces."""
+    return _WORD.findall(text)
 
 
 def train(positive: Iterable[str], negative: Iterable[str], path: Path, settings: Settings | None = None) -> Report:

@@ -141,7 +141,7 @@ REASON_MEANINGS: Mapping[Reason, str] = {
     Reason.SCRIPT_SHARE: "Too few characters are han, kana or hangul for a Chinese or Japanese page.",
     Reason.SYMBOLS: "Too many characters are punctuation or symbols: data inside source code.",
     Reason.REPEATED_CHARACTERS: "Too many windows of 13 characters occurred before.",
-    Reason.LOW_QUALITY: "A classifier's score is below the limit. No shipped rule; a recipe can add one.",
+    Reason.LOW_QUALITY: "A classifier's score is below the limit, or the perplexity over it. No shipped rule; a recipe can add one.",
     Reason.FLAGGED_WORDS: "Too many words of a list. No shipped rule; a recipe can add one.",
     Reason.PERSONAL_DATA: "Personal data of a kind that `[privacy]` drops, or more of it than a rule allows.",
 }

@@ -27,15 +27,16 @@ from pydantic import BaseModel, ConfigDict
 
 from corpus import recipe as settings
 from corpus.errors import RecipeError
+from corpus.setting_types import Language, Name
 from filters.profiles import shipped_profiles
 
 
 class ShippedVariant(settings.Variant):
     """A variant of a shipped file; one without languages is only a base of others."""
 
-    name: settings.Name
+    name: Name
     base: str | None = None
-    languages: list[settings.Language]
+    languages: list[Language]
 
 
 class ProfileFile(BaseModel):

@@ -106,7 +106,7 @@ class Profiles:
 def load_profiles(recipe: settings.Recipe) -> Profiles:
     """The shipped profiles with the recipe's [profiles.NAME] tables laid over them, and what [privacy] drops after all.
 
-    Rules may be on the signals of the recipe's classifiers and word lists as well; of a document whose language is none of
+    Rules may be on the signals of the recipe's scorers as well; of a document whose language is none of
     theirs these are null, and null passes. A table starts from the shipped profile `base`, or from that of its own name, or from nothing. Its rules hold for its
     `languages`, then those of its variants for theirs, in order. A rule replaces the limit on the same side of the same
     signal, in that limit's place, or comes after all others; a rule with neither min nor max removes the signal's limits.

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.errors import InputError
-from corpus.recipe import WordList
+from corpus.scorers import WordList
 from corpus.seeds import content_digest
 from corpus.storage.arrays import open_arrays, write_arrays
 from corpus.storage.named_files import read_named

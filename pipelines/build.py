@@ -37,6 +37,7 @@ from corpus.text.url_lists import read_url_lists
 from filters import duplicates
 from filters.exams.items import Item
 from filters.rules import load_profiles
+from filters.scoring import Scorer, warm_up
 from pipelines import (
     decontamination,
     exams_met,
@@ -102,7 +103,7 @@ class Build:
         model: Path,
         given: str | None,
         exams: list[Item] | None,
-        scorers: prerequisites.NamedScorers | None,
+        scorers: tuple[Scorer, ...],
     ) -> None:
         planned = self._reached("plan", self._plan(inputs))
         extracted = self._reached("extract", self._extract(planned[0], model))
@@ -223,19 +224,18 @@ class Build:
         self._close(stage, exams_met.KINDS, {})
         return stage
 
-    def _score(self, extracted: Stage, scorers: prerequisites.NamedScorers | None) -> Stage | None:
-        """Asks classifiers and word lists about the documents; None where the recipe names none."""
-        if scorers is None:
+    def _score(self, extracted: Stage, scorers: tuple[Scorer, ...]) -> Stage | None:
+        """Asks the scorers about the documents; None where the recipe names none."""
+        if not scorers:
             self._forget("score", scoring.KINDS)
             return None
-        from filters import word_lists
-
-        mark = scoring.score_fingerprint(self.recipe, extract=extracted.fingerprint, digests=scorers.digests)
-        stage = self._open("score", mark)
-        settings = scoring.ScoreSettings(extracted, scoring.store_scorers(stage, self.recipe, scorers))
-        before = word_lists.warm_up if self.recipe.word_list else None
-        self._run_items(stage, self._items(), scoring.score_item, settings, before)
-        self._close(stage, scoring.KINDS, {"digests": dict(scorers.digests)})
+        digests = {each.table.signals[0]: each.digest for each in scorers}
+        stage = self._open(
+            "score", scoring.score_fingerprint(self.recipe, extract=extracted.fingerprint, digests=digests)
+        )
+        settings = scoring.ScoreSettings(extracted, tuple(each.stored(stage) for each in scorers))
+        self._run_items(stage, self._items(), scoring.score_item, settings, before=lambda: warm_up(scorers))
+        self._close(stage, scoring.KINDS, {"digests": digests})
         return stage
 
     def _lines(self, extracted: Stage) -> Stage | None:

@@ -3,28 +3,14 @@
 Each function raises a RecipeError, or the InputError of the file, that names the recipe and the key.
 """
 
-import dataclasses
 import difflib
-from collections.abc import Mapping
 from pathlib import Path
 
-from corpus import schema
-from corpus.errors import InputError, RecipeError
+from corpus.errors import RecipeError
 from corpus.recipe import Recipe
 from corpus.storage import files
-from corpus.storage.pinned import PinnedFile
 from filters.exams.items import Item
-from filters.scoring import ClassifierSettings
-from filters.word_lists import Entries
-
-
-@dataclasses.dataclass(frozen=True)
-class NamedScorers:
-    """The classifiers and word lists of a recipe; `digests` by the first of their signals."""
-
-    classifiers: tuple[ClassifierSettings, ...]
-    entries: Mapping[str, Entries]
-    digests: Mapping[str, str]
+from filters.scoring import Scorer, open_scorers
 
 
 def language_model(recipe: Recipe, recipe_path: Path) -> Path:
@@ -68,25 +54,6 @@ def exam_items(recipe: Recipe, recipe_path: Path) -> list[Item] | None:
     return items
 
 
-def named_scorers(recipe: Recipe, recipe_path: Path) -> NamedScorers | None:
-    """The classifiers and word lists that the recipe names; None where it names none."""
-    if not recipe.scored_signals:
-        return None
-    from filters.classifier import Classifier
-    from filters.language import model_digest
-    from filters.word_lists import read_entries
-
-    folder, where = recipe_path.parent, str(recipe_path)
-    classifiers, digests = [], {}
-    for each in recipe.classifier:
-        path = folder / each.model
-        try:
-            Classifier(path, each.label, each.text)
-        except InputError as error:
-            raise RecipeError(f"{where}: classifier {each.name!r}: {error}") from error
-        digests[f"{schema.CLASSIFIER}{each.name}"] = model_digest(path)
-        model = PinnedFile.of(str(path.resolve()))
-        classifiers.append(ClassifierSettings(each.name, model, each.label, each.text, frozenset(each.languages)))
-    entries = {each.name: read_entries(each, folder, where=where) for each in recipe.word_list}
-    digests |= {f"{schema.WORDS_IN}{name}": found.digest for name, found in entries.items()}
-    return NamedScorers(tuple(classifiers), entries, digests)
+def named_scorers(recipe: Recipe, recipe_path: Path) -> tuple[Scorer, ...]:
+    """The scorers that the recipe names."""
+    return open_scorers(recipe.scorers, recipe_path.parent, where=str(recipe_path))

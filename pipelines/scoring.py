@@ -1,10 +1,10 @@
-"""score: documents → what the recipe's classifiers and word lists say of each.
+"""score: documents → what the recipe's scorers say of each: classifiers, word lists, the perplexity of language models.
 
 Reads   documents/FP/ITEM.arrow, the languages of signals/ beside it; models and word lists as the driver stores them:
-        stages/score/FP/NAME.model, NAME.arrow
+        stages/score/FP/NAME.model, NAME.arrow, NAME.kenlm, NAME.pieces
 Writes  scores/FP/ITEM.arrow (schema.scores_schema), row for row beside documents
 Invariant  nothing is judged: thresholds are rules of profiles, so another one leaves this stage alone. HTML is never read
-Cost    some 0.2 ms a document of 4 kB and classifier, 0.03 ms a document and list; memory: one batch of documents, models and lists
+Cost    some 0.2 ms a document of 4 kB and classifier, 0.03 ms a document and list, 0.8 ms a document and language model; memory: one batch of documents, models and lists
 """
 
 import dataclasses
@@ -18,10 +18,10 @@ from corpus.columns import numbers
 from corpus.errors import DamageError
 from corpus.recipe import Recipe, fingerprint
 from corpus.report.scores import score_counts
+from corpus.scorers import signals_of
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
-from filters.scoring import Scorers, WordListSettings, score_columns
-from pipelines.prerequisites import NamedScorers
+from filters.scoring import Scorer, score_columns
 
 KINDS = ("scores",)
 VERSION = 1
@@ -32,19 +32,19 @@ class ScoreSettings:
     """Where documents lie, and what scores them."""
 
     extract: Stage
-    scorers: Scorers
+    scorers: tuple[Scorer, ...]
 
     @property
     def schema(self) -> pa.Schema:
-        return schema.scores_schema(self.scorers.signals)
+        return schema.scores_schema(signals_of(each.table for each in self.scorers))
 
 
 def score_fingerprint(recipe: Recipe, *, extract: str, digests: Mapping[str, str]) -> str:
-    """What can change a score. `digests` are those of the models and lists, by the first of their signals."""
+    """What can change a score. `digests` are those of the scorers' files, by the first of their signals."""
     from importlib.metadata import version
 
     from corpus.text import letters
-    from filters import classifier, fasttext_model, word_lists
+    from filters import classifier, fasttext_model, perplexity, word_lists
 
     versions = [
         VERSION,
@@ -53,25 +53,10 @@ def score_fingerprint(recipe: Recipe, *, extract: str, digests: Mapping[str, str
         word_lists.VERSION,
         letters.VERSION,
         version("fasttext-community"),
+        perplexity.versions() if recipe.perplexity else {},
     ]
-    classifiers = [each.model_dump(exclude={"model"}) for each in recipe.classifier]
-    lists = [each.model_dump(exclude={"files", "allow"}) for each in recipe.word_list]
-    return fingerprint("score", versions, extract, classifiers, lists, dict(digests))
-
-
-def store_scorers(stage: Stage, recipe: Recipe, named: NamedScorers) -> Scorers:
-    """Stores models and word lists where workers find them."""
-    classifiers = [
-        dataclasses.replace(each, model=each.model.copied_to(stage.file(f"{each.name}.model")))
-        for each in named.classifiers
-    ]
-    lists = tuple(
-        WordListSettings(
-            each.name, named.entries[each.name].write(stage.file(f"{each.name}.arrow")), frozenset(each.languages)
-        )
-        for each in recipe.word_list
-    )
-    return Scorers(tuple(classifiers), lists)
+    tables = [[each.KIND, each.model_dump(exclude=set(each.FILES))] for each in recipe.scorers]
+    return fingerprint("score", versions, extract, tables, dict(digests))
 
 
 def score_batch(documents: pa.RecordBatch, languages: list[str], settings: ScoreSettings) -> pa.RecordBatch:
@@ -97,7 +82,7 @@ def score_item(stage: Stage, item: int, settings: ScoreSettings) -> ItemRecord:
             counts["documents"] += documents.num_rows
             batch = score_batch(documents, beside["language"].to_pylist(), settings)
             for name, value in score_counts(batch).items():
-                counts[name] += value
+                counts[name] = counts.get(name, 0) + value
             yield batch
 
     written = ipc.write_batches(stage.output("scores", item), settings.schema, batches())

@@ -144,6 +144,7 @@ RECIPE_TABLES: dict[str, type[BaseModel]] = {
     "`[dedup.lines]`": settings.SharedLines,
     "`[[classifier]]`": settings.Classifier,
     "`[[word_list]]`": settings.WordList,
+    "`[[perplexity]]`": settings.Perplexity,
     "`[privacy]`": settings.Privacy,
     "`[decontaminate]`": settings.Decontaminate,
     "Exams": settings.Exam,
@@ -259,6 +260,7 @@ BASE: dict[str, Any] = {
     "classifier": [{"name": "c", "model": "a"}, {"name": "best", "model": "a"}],
     "quality": {"classifier": "best"},
     "word_list": [{"name": "w", "files": ["a"]}],
+    "perplexity": [{"name": "p", "model": "a"}],
     "phase": [{"name": "p", "tokens": 1_000_000, "sequence_length": 16}],
     "prices": {"currency": "USD", "core_hour": 1.0, "gigabyte_month": 1.0},
     "profiles": {
@@ -298,6 +300,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[dedup.lines]`": {"site": 3, "corpus": 9, "weight": 9, "keep": "preferred", "min_characters": 0},
     "`[[classifier]]`": {"name": "d", "model": "b", "label": "hq", "text": "plain", "languages": ["zh"]},
     "`[[word_list]]`": {"name": "v", "files": ["b"], "allow": ["b"], "languages": ["zh"]},
+    "`[[perplexity]]`": {"name": "q", "model": "b", "tokenizer": "b", "text": "plain", "languages": ["zh"]},
     "`[privacy]`": dict.fromkeys(settings.Privacy.model_fields, "drop"),
     "`[tokenizer]`": {"model": "x", "vocab_size": 500, "model_type": "bpe", "sample_bytes": MIB,
         "weights": {"zh": 1.0}, "num_threads": 1},
@@ -343,7 +346,7 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     exams = recipe.decontaminate
     assert exams is not None
     items = str([exam.model_dump() for exam in exams.exams])  # as above
-    digests = {str(each.name): str(each.model_dump()) for each in (*recipe.classifier, *recipe.word_list)}  # as above
+    digests = {str(each.name): str(each.model_dump()) for each in recipe.scorers}  # as above
     planned = [Planned(name, str(name), 1, 1, 1, items) for items, name in ((1, None), (2, "addition"))]
     selections = plan_selections(
         RunDirectory("run"), recipe, planned, extract="extract", decontaminate="decontaminate", score=None

@@ -381,5 +381,5 @@ def test_a_recipe_that_names_no_model_or_list_is_one_line_with_exit_2(
 
 def test_the_schema_is_that_of_the_recipe(scored: Path) -> None:
     (path, *_) = sorted(scored.glob("scores/*/*.arrow"))
-    names = schema.scored_signals(["prose"], ["flagged"])
+    names = ["classifier_prose", "words_in_flagged", "share_in_flagged"]
     assert pa.ipc.open_file(path).schema.equals(schema.scores_schema(names))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from corpus.columns import numpy_dtype
 from corpus.errors import InputError
 from corpus.schema import token_type
-from corpus.storage import files
+from corpus.text.sentence_pieces import open_pieces
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,15 +50,7 @@ class Encoder:
 @functools.cache
 def load_encoder(url: str) -> Encoder:
     """The encoder of a model file. Raises InputError where it is missing, no SentencePiece model, or has no end id."""
-    try:
-        data = files.read_bytes(url)
-    except OSError as error:
-        raise InputError(f"{url}: tokenizer model cannot be read: {error.strerror or error}") from error
-    try:
-        processor = sentencepiece.SentencePieceProcessor(model_proto=data)
-        processor.vocab_size()
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{url}: not a SentencePiece model") from error
+    processor = open_pieces(url)
     end = int(processor.eos_id())
     if end < 0:
         raise InputError(f"{url}: the model has no end-of-sentence id to close documents with")

@@ -1,7 +1,7 @@
 """The documents of a run by identity: their columns joined, found by id, key or URL, with the names of representatives.
 
-Reads   splits.arrow, documents/, signals/, contamination/ where the recipe has exams, scores/ where it has classifiers or
-        word lists, decisions/ (optional: a run may have stopped before `select`)
+Reads   splits.arrow, documents/, signals/, contamination/ where the recipe has exams, scores/ where it has scorers,
+        decisions/ (optional: a run may have stopped before `select`)
 Memory  one work item's columns, those that are asked for; ids, keys and URLs of CACHED_ITEMS work items
 Cost    finding by doc_id opens one work item; by anything else it scans keys, ids and URLs of all
 """
@@ -77,7 +77,7 @@ class RunDocuments:
 
     @functools.cached_property
     def scored(self) -> tuple[str, ...]:
-        """The signals of classifiers and word lists that the run has."""
+        """The signals of scorers that the run has."""
         if self.scores is None:
             return ()
         items = self.scores.finished()
@@ -102,8 +102,8 @@ class RunDocuments:
     def columns(self, item: int, names: Sequence[str]) -> pa.Table:
         """Columns of a work item's documents, row for row, from whichever of the files has them.
 
-        A column of decisions/ or contamination/ is null in a run that has none, one of an optional group of signals, of a
-        classifier or of a word list in a run that measured none. Raises DamageError where the files differ in rows, and KeyError for a name that no file
+        A column of decisions/ or contamination/ is null in a run that has none, one of an optional group of signals or of a
+        scorer in a run that measured none. Raises DamageError where the files differ in rows, and KeyError for a name that no file
         has.
         """
         in_signals = ipc.open_reader(self.extract.output("signals", item)).schema.names

@@ -9,14 +9,21 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from corpus import schema
+from corpus import schema, scorers
 from corpus.errors import DamageError, RunDirectoryError
 from corpus.feed.phases import PhasePlan
 from corpus.recipe_files import parse_recipe
 from corpus.report.contamination import ExamReport, exam_reports
 from corpus.report.copies import SourceCopies, loss_warnings, source_copies
 from corpus.report.personal_data import PersonalReport, personal_reports
-from corpus.report.scores import ScoreReport, WordListReport, score_reports, word_list_reports
+from corpus.report.scores import (
+    PerplexityReport,
+    ScoreReport,
+    WordListReport,
+    perplexity_reports,
+    score_reports,
+    word_list_reports,
+)
 from corpus.report.settings import settings_in_force
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import STAGES, RunDirectory
@@ -125,6 +132,7 @@ class Statistics:
     exams: tuple[ExamReport, ...]
     scores: tuple[ScoreReport, ...]
     word_lists: tuple[WordListReport, ...]
+    perplexity: tuple[PerplexityReport, ...]
     personal_data: tuple[PersonalReport, ...]
     removed_lines: Counts  # by line rule
     shared_lines: Counts  # what lines that many documents share took: documents, bytes, lines, characters; {} where none are compared
@@ -151,7 +159,7 @@ def read_statistics(run: RunDirectory) -> Statistics:
     """
     given = run.read_json("recipe.json")
     without = {"decontaminate", "exams"} if given.get("decontaminate") is None else set()
-    if not (given.get("classifier") or given.get("word_list")):
+    if not any(given.get(kind) for kind in scorers.KINDS):
         without.add("score")
     if not given.get("dedup", {}).get("lines"):
         without.add("lines")
@@ -173,6 +181,7 @@ def read_statistics(run: RunDirectory) -> Statistics:
         exams=exam_reports(run, _threshold(run, manifests), counts.get("select", {})) if "exams" in manifests else (),
         scores=score_reports(counts.get("score", {})),
         word_lists=word_list_reports(counts.get("score", {})),
+        perplexity=perplexity_reports(counts.get("score", {})),
         personal_data=personal_reports(settings_in_force(run).privacy, counts["extract"], counts.get("select", {}))
         if "extract" in counts
         else (),

@@ -1,14 +1,16 @@
-"""What classifiers and word lists said of a run's documents: counted, shown, and checked.
+"""What a run's scorers said of its documents: counted, shown, and checked.
 
 Reads   scores/ and the counts of `score`
 Cost    of a report, nothing: the counts stand in the stage's manifest
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import numbers
@@ -16,7 +18,17 @@ from corpus.report.findings import Check, Finding, check_counts
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
 
+Values = NDArray[Any]
+
 _TENTHS = 10
+
+#: Per cent of the documents for which a report names a perplexity.
+SHARES = (10, 20, 30, 40, 50, 60, 70, 80, 90)
+
+#: Perplexities are counted by whole numbers up to this one, each with two digits that are not 0: float32 holds them exactly.
+GREATEST_STEP = 10**8
+_POWERS = 10 ** np.arange(9)
+_TO = "to_"
 
 
 @dataclass(frozen=True)
@@ -39,22 +51,55 @@ class WordListReport:
     found: int
 
 
+@dataclass(frozen=True)
+class PerplexityReport:
+    """A language model: documents in its languages, and how they lie.
+
+    `at_most[s]` is the least step so that s % of the documents or more have a perplexity of it or less: a rule's `max`. None
+    where there is no document. `steps` has the documents over the step before, by step.
+    """
+
+    signal: str
+    documents: int
+    at_most: dict[int, int | None]
+    steps: dict[int, int]
+
+
 def score_counts(scores: pa.RecordBatch | pa.Table) -> dict[str, int]:
-    """SIGNAL.documents of every classifier and list, and .thousandths, .tenth_0 … or .any, .found."""
+    """Of every scorer SIGNAL.documents and what its kind counts: see _COUNTS. They add up over batches and work items."""
     counts: dict[str, int] = {}
     for name in scores.schema.names:
-        if not name.startswith((schema.CLASSIFIER, schema.WORDS_IN)):
-            continue
-        values = numbers(scores[name].drop_null())
-        counts[f"{name}.documents"] = len(values)
-        if name.startswith(schema.WORDS_IN):
-            counts |= {f"{name}.any": int((values > 0).sum()), f"{name}.found": int(values.sum(dtype=np.int64))}
-            continue
-        thousandths = np.rint(values.astype(np.float64) * 1000).astype(np.int64)
-        counts[f"{name}.thousandths"] = int(thousandths.sum())
-        tenths = np.bincount(np.minimum(thousandths * _TENTHS // 1000, _TENTHS - 1), minlength=_TENTHS)
-        counts |= {f"{name}.tenth_{tenth}": number for tenth, number in enumerate(tenths.tolist())}
+        for beginning, count in _COUNTS.items():
+            if name.startswith(beginning):
+                values = numbers(scores[name].drop_null())
+                counts[f"{name}.documents"] = len(values)
+                counts |= {f"{name}.{what}": number for what, number in count(values).items()}
     return counts
+
+
+def _count_probabilities(values: Values) -> dict[str, int]:
+    thousandths = np.rint(values.astype(np.float64) * 1000).astype(np.int64)
+    tenths = np.bincount(np.minimum(thousandths * _TENTHS // 1000, _TENTHS - 1), minlength=_TENTHS)
+    found = {f"tenth_{tenth}": number for tenth, number in enumerate(tenths.tolist())}
+    return {"thousandths": int(thousandths.sum()), **found}
+
+
+def _count_listed(values: Values) -> dict[str, int]:
+    return {"any": int((values > 0).sum()), "found": int(values.sum(dtype=np.int64))}
+
+
+def _count_perplexities(values: Values) -> dict[str, int]:
+    """Documents by perplexity rounded up to two digits: a logarithmic scale whose steps can be written in a rule."""
+    steps, numbers_of = np.unique(rounded_up(values), return_counts=True)
+    return {f"{_TO}{step}": number for step, number in zip(steps.tolist(), numbers_of.tolist(), strict=True)}
+
+
+def rounded_up(perplexities: Values) -> NDArray[np.int64]:
+    """(n,) the least whole numbers of at most two digits and noughts that are no less; GREATEST_STEP for what is over it or no number."""
+    whole = np.ceil(np.fmin(perplexities.astype(np.float64), GREATEST_STEP)).astype(np.int64)
+    digits = np.searchsorted(_POWERS, whole, side="right")  # of the whole number; 0 has none
+    unit = _POWERS[np.maximum(digits - 2, 0)]
+    return -(-whole // unit) * unit
 
 
 def score_reports(counts: Mapping[str, int]) -> tuple[ScoreReport, ...]:
@@ -78,6 +123,20 @@ def word_list_reports(counts: Mapping[str, int]) -> tuple[WordListReport, ...]:
     )
 
 
+def perplexity_reports(counts: Mapping[str, int]) -> tuple[PerplexityReport, ...]:
+    """A report for each language model."""
+    found = []
+    for name, documents in _documents(counts, schema.PERPLEXITY):
+        begin = f"{name}.{_TO}"
+        steps = sorted((int(key.removeprefix(begin)), counts[key]) for key in counts if key.startswith(begin))
+        sums = np.cumsum([number for _, number in steps])
+        at_most = {
+            share: steps[int(np.searchsorted(sums * 100, documents * share))][0] if steps else None for share in SHARES
+        }
+        found.append(PerplexityReport(name, documents, at_most, dict(steps)))
+    return tuple(found)
+
+
 def _documents(counts: Mapping[str, int], kind: str) -> list[tuple[str, int]]:
     ending = ".documents"
     names = (key for key in counts if key.startswith(kind) and key.endswith(ending))
@@ -85,7 +144,7 @@ def _documents(counts: Mapping[str, int], kind: str) -> list[tuple[str, int]]:
 
 
 def check_scores(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding]:
-    """A work item's scores: beside the documents, between 0 and 1 in steps of 1/1000; counts."""
+    """A work item's scores: beside the documents, such as the scorer's kind gives; counts."""
     table = ipc.open_table(stage.output("scores", record.item)).combine_chunks()
     signals = ipc.open_table(stage.run.current_stage("extract").output("signals", record.item), columns=["doc_id"])
     if not table["doc_id"].equals(signals["doc_id"]):
@@ -93,13 +152,32 @@ def check_scores(stage: Stage, record: ItemRecord, name: str) -> Iterator[Findin
         return
     for signal in table.schema.names[1:]:
         values = numbers(table[signal].drop_null()).astype(np.float64)
-        if signal.startswith(schema.WORDS_IN):
-            continue
-        steps = values * 1000
-        wrong = (values < 0) | (values > 1)
-        if signal.startswith(schema.CLASSIFIER):
-            wrong |= np.abs(steps - np.rint(steps)) > 1e-3
+        wrong = ~next(allowed for beginning, allowed in _ALLOWED.items() if signal.startswith(beginning))(values)
         if wrong.any():
             yield Finding(Check.SCORES, name, f"{signal}: {values[wrong][0]} is no score")
     found = {"documents": table.num_rows, **score_counts(table)}
     yield from check_counts(name, "in the file", record.counts, found)
+
+
+def _is_share(values: Values) -> NDArray[np.bool_]:
+    return (values >= 0) & (values <= 1)
+
+
+def _is_probability(values: Values) -> NDArray[np.bool_]:
+    steps = values * 1000
+    return _is_share(values) & (np.abs(steps - np.rint(steps)) <= 1e-3)
+
+
+#: Beginning of a signal → what is counted of its values beside SIGNAL.documents; a share goes with its number of words.
+_COUNTS = {
+    schema.CLASSIFIER: _count_probabilities,
+    schema.WORDS_IN: _count_listed,
+    schema.PERPLEXITY: _count_perplexities,
+}
+#: Beginning of a signal → which of its values, as float64, can be.
+_ALLOWED: Mapping[str, Callable[[Values], NDArray[np.bool_]]] = {
+    schema.CLASSIFIER: _is_probability,
+    schema.WORDS_IN: lambda values: values >= 0,
+    schema.SHARE_IN: _is_share,
+    schema.PERPLEXITY: lambda values: (values > 0) & np.isfinite(values),
+}

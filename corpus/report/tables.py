@@ -20,7 +20,7 @@ from corpus.report.findings import Finding
 from corpus.report.personal_data import PersonalReport
 from corpus.report.plain import one_line
 from corpus.report.run_statistics import Domain, Funnel, Phase, Statistics
-from corpus.report.scores import ScoreReport
+from corpus.report.scores import SHARES, PerplexityReport, ScoreReport
 
 #: Columns of characters: wider than any row, for where there is no terminal.
 PIPE_WIDTH = 4096
@@ -60,8 +60,8 @@ def cell(value: Any) -> str:
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
-    """The funnel, lost bytes, additions, evaluation items, scores, word lists, line rules, shared lines, copies, personal data,
-    domains, phases; what is not there yet is left out.
+    """The funnel, lost bytes, additions, evaluation items, scores, word lists, perplexity, line rules, shared lines, copies,
+    personal data, domains, phases; what is not there yet is left out.
     """
     tables = [funnel_table(statistics.funnels)]
     losses = statistics.losses
@@ -80,6 +80,8 @@ def statistics_tables(statistics: Statistics) -> list[Table]:
         rows = [(each.signal, each.documents, each.documents_with_any, each.found) for each in statistics.word_lists]
         columns = ("signal", "documents", "documents with any", "words found")
         tables.append(table_of(columns, rows, title="word lists"))
+    if statistics.perplexity:
+        tables.append(perplexity_table(statistics.perplexity))
     if statistics.removed_lines:
         tables.append(table_of(("line rule", "lines removed"), statistics.removed_lines.items(), title="line rules"))
     if statistics.shared_lines:
@@ -127,6 +129,13 @@ def scores_table(scores: Iterable[ScoreReport]) -> Table:
     columns = ("signal", "documents", "mean", *(f"from .{tenth}" for tenth in range(10)))
     rows = [(each.signal, each.documents, each.mean, *each.tenths) for each in scores]
     return table_of(columns, rows, title="classifiers")
+
+
+def perplexity_table(reports: Iterable[PerplexityReport]) -> Table:
+    """A line a language model: the `max` of a rule that would keep each share of the documents, or a little more."""
+    columns = ("signal", "documents", *(f"{share} % to" for share in SHARES))
+    rows = [(each.signal, each.documents, *each.at_most.values()) for each in reports]
+    return table_of(columns, rows, title="perplexity")
 
 
 def copies_table(copies: Sequence[SourceCopies]) -> Table:

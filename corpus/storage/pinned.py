@@ -2,18 +2,22 @@
 
 Models travel to workers as files of the run directory, never inside the graph. A worker on another machine reads
 through the same URL; where a C library wants a local path, the bytes are copied once into a temporary folder of the
-machine. Cost: one read of the file a process.
+machine. Cost: one read of the file a process, a buffer at a time: models may be larger than memory.
 """
 
 import dataclasses
 import functools
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import xxhash
+
 from corpus.errors import DamageError
-from corpus.seeds import content_digest
 from corpus.storage import files
+
+_BUFFER_BYTES = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,41 +30,62 @@ class PinnedFile:
     @staticmethod
     def of(url: str) -> "PinnedFile":
         """What lies there now. Raises OSError."""
-        return PinnedFile(url, content_digest(files.read_bytes(url)).hex())
+        digest = xxhash.xxh3_128()
+        for chunk in _read(url):
+            digest.update(chunk)
+        return PinnedFile(url, digest.hexdigest())
 
     def copied_to(self, url: str) -> "PinnedFile":
-        """The same content elsewhere, written where nothing lies yet."""
+        """The same content elsewhere, written where nothing lies yet. Raises DamageError as `check`."""
         if not files.exists(url):
-            files.write_bytes(url, self.check())
+            self._copy(url)
         return PinnedFile(url, self.digest)
 
-    def check(self) -> bytes:
-        """The content. Raises DamageError where the file is missing or another."""
-        try:
-            data = files.read_bytes(self.url)
-        except OSError as error:
-            reason = error.strerror or error
-            raise DamageError(
-                f"{self.url}: a worker cannot read it ({reason}); the run directory must be reachable from every worker"
-            ) from error
-        if (found := content_digest(data).hex()) != self.digest:
-            raise DamageError(f"{self.url}: XXH3-128 is {found}, not {self.digest}; delete it and build again")
-        return data
+    def check(self) -> None:
+        """Raises DamageError where the file is missing or another."""
+        for _ in self._chunks():
+            pass
 
     def local(self) -> Path:
         """A local path of the checked content."""
         return _local(self)
 
+    def _copy(self, url: str) -> None:
+        with files.atomic_writer(url) as sink:
+            for chunk in self._chunks():
+                sink.write(chunk)
+
+    def _chunks(self) -> Iterator[bytes]:
+        """The content. Raises DamageError where it cannot be read, and behind the last chunk where it is another."""
+        digest = xxhash.xxh3_128()
+        try:
+            for chunk in _read(self.url):
+                digest.update(chunk)
+                yield chunk
+        except OSError as error:
+            reason = error.strerror or error
+            raise DamageError(
+                f"{self.url}: a worker cannot read it ({reason}); the run directory must be reachable from every worker"
+            ) from error
+        if (found := digest.hexdigest()) != self.digest:
+            raise DamageError(f"{self.url}: XXH3-128 is {found}, not {self.digest}; delete it and build again")
+
+
+def _read(url: str) -> Iterator[bytes]:
+    with files.open_read(url) as stream:
+        while chunk := stream.read(_BUFFER_BYTES):
+            yield chunk
+
 
 @functools.cache
 def _local(pinned: PinnedFile) -> Path:
-    data = pinned.check()
     if files.is_local(pinned.url):
+        pinned.check()
         return files.local_path(pinned.url)
     folder = Path(tempfile.gettempdir()) / f"lm-corpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise DamageError(f"{folder}: belongs to someone else; set TMPDIR to a folder of your own")
     path = folder / f"{pinned.digest}-{files.base_name(pinned.url)}"
-    files.write_bytes(str(path), data)
+    pinned._copy(str(path))
     return path

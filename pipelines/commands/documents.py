@@ -16,7 +16,7 @@ from corpus.recipe import Privacy
 from corpus.report.documents import Head, RunDocuments
 from corpus.report.plain import plain
 from corpus.report.settings import settings_in_force
-from corpus.schema import CLASSIFIER, SCORED, SHARE_IN, signal_type
+from corpus.schema import SCORED, signal_type
 from corpus.storage import ipc
 from corpus.text.edits import Edit
 from corpus.text.personal_data import kind_of
@@ -63,7 +63,7 @@ FIELDS = (
     "personal_data",
     "detail",
 )
-#: What `--fields` may name; of a run with classifiers or word lists, their signals too.
+#: What `--fields` may name; of a run with scorers, their signals too.
 KNOWN_FIELDS = (*FIELDS, "text", *SIGNALS[1:])
 
 _STORED = frozenset(FIELDS) - {"file", "representative_doc_id", "representative_url", "exam_items", "detail"}
@@ -149,7 +149,9 @@ def _row(stored: Row, file: str, representative: Head | None) -> Row:
     """A stored row with identities as they are printed."""
     key: bytes = stored["key"]
     head = Head(stored["doc_id"], key, stored["id"], None)
-    names = _FLOATS & stored.keys() | {name for name in stored if name.startswith((CLASSIFIER, SHARE_IN))}
+    names = _FLOATS & stored.keys() | {
+        name for name in stored if name.startswith(SCORED) and signal_type(name) == pa.float32()
+    }
     floats = {name: shortest(stored[name]) for name in names if stored[name] is not None}
     return {
         **stored,

@@ -14,13 +14,12 @@ from corpus.recipe import Kind, Recipe
 from corpus.recipe_files import parse_recipe
 from corpus.report.plain import json_line
 from corpus.schema import SCORED
+from corpus.scorers import Classifier, Perplexity, ScorerTable
 from corpus.sources.records import Split
-from corpus.storage.pinned import PinnedFile
-from filters.classifier import Classifier
 from filters.language import default_model_path
 from filters.profiles import shipped_profiles
 from filters.rules import SIGNALS, RuleSet, all_reasons, load_profiles
-from filters.scoring import NOTHING_SCORED, ClassifierSettings, Scorers, score_columns
+from filters.scoring import Scorer, open_scorers, score_columns
 from pipelines.commands.reading import SOURCE, Options, Reading, reading_options, splits_of
 from pipelines.extraction import ExtractSettings, document_batch, signal_batch
 
@@ -40,7 +39,17 @@ BATCH_DOCUMENTS = 32
     metavar="MODEL",
     help="A model of `corpus train-classifier`; its score is the signal classifier_MODEL. Repeat for more.",
 )
-def measure(options: Options, kind: str, profile: str | None, models: tuple[Path, ...]) -> None:
+@click.option(
+    "--perplexity",
+    "language_models",
+    multiple=True,
+    metavar="MODEL[,TOKENIZER]",
+    help="A language model of KenLM, and the SentencePiece model of its tokens where it has one, in CCNet's form; the "
+    "signal is perplexity_MODEL. Repeat for more.",
+)
+def measure(
+    options: Options, kind: str, profile: str | None, models: tuple[Path, ...], language_models: tuple[str, ...]
+) -> None:
     """Prints the signals of every document of files, and what rules say.
 
     One JSON line for each: {"id", "url", "language", "language_score", "signals", "kept", "reasons"}. `reasons`
@@ -52,12 +61,13 @@ def measure(options: Options, kind: str, profile: str | None, models: tuple[Path
       corpus measure crawl.warc.gz | jq -c '{url, reasons}'
       corpus measure books.jsonl --profile none | jq .signals.mean_word_length
       corpus measure crawl.warc.gz --classifier quality.bin | jq '{url, score: .signals.classifier_quality}'
+      corpus measure crawl.warc.gz --perplexity en.arpa.bin,en.sp.model | jq .signals.perplexity_en
     """
     recipe = recipe_of_files(kind, profile or (kind if kind in shipped_profiles() else "web"))
     profiles = load_profiles(recipe)
     splits = splits_of(options)
     settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
-    scorers = scorers_of(models)
+    scorers = scorers_of(models, language_models)
     reading = Reading(options.work)
     for split in splits:
         for signals in measured_batches(reading, split, settings, scorers):
@@ -75,24 +85,32 @@ def recipe_of_files(kind: str, profile: str) -> Recipe:
     return parse_recipe({"run": {"name": "measure"}, "source": [source]}, "corpus measure")
 
 
-def scorers_of(models: Sequence[Path]) -> Scorers:
-    """Classifiers by the names of their files. Raises InputError for a file that is none, UsageError for two of a name."""
-    names = [re.sub(r"[^A-Za-z0-9_-]", "_", model.stem) for model in models]
-    for name in names:
-        if names.count(name) > 1:
-            raise click.UsageError(f"--classifier: two models are called {name!r}; rename one")
-    for model in models:
-        Classifier(model)
-    return Scorers(
-        tuple(
-            ClassifierSettings(name, PinnedFile.of(str(model)), "good", "words", frozenset("*"))
-            for name, model in zip(names, models, strict=True)
-        )
-    )
+def scorers_of(models: Sequence[Path], language_models: Sequence[str]) -> tuple[Scorer, ...]:
+    """Scorers called like their models' files. Raises InputError for a file that is none, UsageError for two of a name."""
+    names = [_name_of(model.stem) for model in models]
+    pairs = [each.partition(",") for each in language_models]
+    under = [_name_of(Path(model).name.partition(".")[0]) for model, _, _ in pairs]
+    for option, known in (("--classifier", names), ("--perplexity", under)):
+        for name in known:
+            if known.count(name) > 1:
+                raise click.UsageError(f"{option}: two models are called {name!r}; rename one")
+    tables: list[ScorerTable] = [
+        Classifier(name=name, model=str(model)) for name, model in zip(names, models, strict=True)
+    ]
+    tables += [
+        Perplexity(name=name, model=model, tokenizer=tokenizer or None)
+        for name, (model, _, tokenizer) in zip(under, pairs, strict=True)
+    ]
+    return open_scorers(tables, Path(), where="corpus measure")
+
+
+def _name_of(file: str) -> str:
+    """The name of a scorer for that of a file."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", file).lstrip("_-")[:64] or "model"
 
 
 def measured_batches(
-    reading: Reading, split: Split, settings: ExtractSettings, scorers: Scorers = NOTHING_SCORED
+    reading: Reading, split: Split, settings: ExtractSettings, scorers: Sequence[Scorer] = ()
 ) -> Iterator[pa.Table]:
     """Signals of a split's documents with their ids and URLs, batch by batch."""
     found, first = reading.rows(split), 0

@@ -4,7 +4,7 @@ What the screens cost and what extraction costs is told apart by reading pages t
 wanted: two sums, two unknowns. Where the screens do not divide a sample, all of it counts as extraction.
 
 Not measured  what a sample is too small for: the time of select, what it sends and holds, and the memory of a worker of
-        extract; and of exams, classifiers and word lists what the recipe does not have. They are taken over, with their
+        extract; and of exams and scorers what the recipe does not have. They are taken over, with their
         sources, from the coefficients that are given.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from corpus.recipe import Recipe
 from corpus.storage.run_directory import RunDirectory
 from pipelines.extraction import library_versions
-from pipelines.planning.coefficients import Coefficients, InputCoefficients, Number
+from pipelines.planning.coefficients import Coefficients, InputCoefficients, Number, scorer_seconds
 from pipelines.planning.measure import Measured, MeasuredRun, MeasuredSource, Say, measure
 
 #: Kept text of a language for a number of its own; what has less is counted together, as `*`.
@@ -83,21 +83,18 @@ def ratios(run: MeasuredRun) -> dict[str, float]:
 
 
 def score_ratios(recipe: Recipe, run: MeasuredRun, base: Coefficients) -> dict[str, float]:
-    """Those of classifiers and word lists, which one pass asks: what it took is divided between them as `base` would."""
+    """Those of scorers, which one pass asks: what it took is divided between them as `base` would."""
     scored = [each.score for each in run.sources if each.score is not None]
     if not scored:
         return {}
     text = sum(each.extract.count("text_bytes") for each in run.sources)
     documents = sum(each.extract.count("documents") for each in run.sources)
-    classifiers, lists = base.classifier_seconds.value, base.word_list_seconds.value
-    expected = text * (len(recipe.classifier) * classifiers + len(recipe.word_list) * lists)
-    times = sum(each.seconds for each in scored) / expected
+    before = base.of_scorers(recipe)
+    times = sum(each.seconds for each in scored) / (text * sum(number.value for number in before))
     found = {"score_bytes": sum(each.bytes_of("scores") for each in scored) / documents / len(recipe.scored_signals)}
-    if recipe.classifier:
-        found["classifier_seconds"] = classifiers * times
-    if recipe.word_list:
-        found["word_list_seconds"] = lists * times
-    return found
+    return found | {
+        scorer_seconds(table): number.value * times for table, number in zip(recipe.scorers, before, strict=True)
+    }
 
 
 def input_coefficients(measured: MeasuredSource, how: str) -> InputCoefficients:

@@ -12,7 +12,9 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from corpus.errors import InputError
-from corpus.recipe import Expected, Format, Language, Source
+from corpus.recipe import Expected, Format, Recipe, Source
+from corpus.scorers import ScorerTable
+from corpus.setting_types import Language
 
 SHIPPED = Path(__file__).parent / "coefficients.json"
 
@@ -95,6 +97,7 @@ class Coefficients(_Frozen):
     contamination_bytes: Number
     classifier_seconds: Number
     word_list_seconds: Number
+    perplexity_seconds: Number
     score_bytes: Number
     line_seconds: Number
     line_bytes: Number
@@ -128,6 +131,10 @@ class Coefficients(_Frozen):
         pages = source.format in PAGES
         return min((each for each in self.inputs if (each.format in PAGES) == pages), key=unlike, default=None)
 
+    def of_scorers(self, recipe: Recipe) -> tuple[Number, ...]:
+        """Seconds a byte of text, of each of a recipe's scorers in turn."""
+        return tuple(getattr(self, scorer_seconds(table)) for table in recipe.scorers)
+
     def tokens(self, language: str) -> float:
         """Tokens a byte of kept text in a language; of one that was not measured the mean of those that were."""
         measured = self.tokens_per_byte
@@ -135,6 +142,11 @@ class Coefficients(_Frozen):
         if found is not None:
             return found.value
         return sum(each.value for each in measured.values()) / len(measured)
+
+
+def scorer_seconds(table: ScorerTable) -> str:
+    """The coefficient of a scorer: one for all of its kind."""
+    return f"{table.KIND}_seconds"
 
 
 #: Coefficient → (unit, what it is of).
@@ -155,6 +167,7 @@ UNITS = {
     "contamination_bytes": ("bytes", "`contamination/`, a document"),
     "classifier_seconds": ("s", "a byte of text and classifier"),
     "word_list_seconds": ("s", "a byte of text and word list"),
+    "perplexity_seconds": ("s", "a byte of text and language model"),
     "score_bytes": ("bytes", "`scores/`, a document and signal"),
     "line_seconds": ("s", "a byte of text: the lines of a document"),
     "line_bytes": ("bytes", "`lines/`, a byte of text"),

@@ -25,7 +25,8 @@ from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.text.extractor_process import ExtractorProcess
 from filters import decontamination as search
-from filters import duplicates, word_lists
+from filters import duplicates
+from filters.scoring import warm_up
 from pipelines import decontamination, extraction, packing, prerequisites, scoring, tokenization, tokenizer
 from pipelines.build import compile_kernels, naming, peak_memory_bytes
 from pipelines.planning.coefficients import PAGES
@@ -229,11 +230,11 @@ class _Bench:
 
     def score(self) -> list[Measured] | None:
         named = prerequisites.named_scorers(self._recipe, self._recipe_path)
-        if named is None:
+        if not named:
             return None
         stage = self._stage("score")
-        word_lists.warm_up()
-        settings = scoring.ScoreSettings(self._stages.extract, scoring.store_scorers(stage, self._recipe, named))
+        warm_up(named)
+        settings = scoring.ScoreSettings(self._stages.extract, tuple(each.stored(stage) for each in named))
         return self._work(stage, scoring.score_item, settings)
 
     def select(self, documents: Sequence[int], contaminated: bool, scored: bool) -> list[Measured]:

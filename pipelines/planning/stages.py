@@ -168,13 +168,11 @@ class Stages:
         )
 
     def _score(self) -> StagePlan:
-        c = self.coefficients
-        each_byte = len(self.recipe.classifier) * c.classifier_seconds.value
-        each_byte += len(self.recipe.word_list) * c.word_list_seconds.value
+        each_byte = self.coefficients.of_scorers(self.recipe)
         return StagePlan(
             name="score",
             units=self._items,
-            seconds=self._sum("text_bytes") * each_byte,
+            seconds=self._sum("text_bytes") * sum(number.value for number in each_byte),
             read_bytes=self._stored_text,
             written_bytes=self._scores,
             opened=2 * self._items,

@@ -1,7 +1,7 @@
 """The first step of `select`: every document's verdict by rules and evaluation items, and what decides between copies.
 
 Reads   signals/ without codes, bands and personal data; contamination/ where the recipe has exams; scores/ where it has
-        classifiers or word lists
+        scorers
 Notes   "documents": doc_id, preference, newest, key, reason, spared, for the later steps of the same part
 """
 
@@ -192,7 +192,7 @@ def _codes_of(reasons: pa.StringArray) -> NDArray[np.uint8]:
 
 
 def _with_scores(signals: pa.Table, url: str, recipe: Recipe) -> pa.Table:
-    """Signals with what classifiers and word lists say beside them."""
+    """Signals with what scorers say beside them."""
     scores = ipc.open_table(url, schema.scores_schema(recipe.scored_signals)).combine_chunks()
     if not scores["doc_id"].equals(signals["doc_id"]):
         raise DamageError(f"{url}: not row for row beside signals/; build again")

@@ -123,7 +123,7 @@ class SelectSettings:
     first_ids: UInt64s  # (parts,) what the ids of each part's documents begin with
     sources: SourceRanges
     contamination: Stage | None = None  # where the recipe has exams
-    scores: Stage | None = None  # where the recipe has classifiers or word lists
+    scores: Stage | None = None  # where the recipe has scorers
     settled: Settled | None = None  # where inputs were added
     lines: LineInputs | None = None  # where the recipe compares lines
 

@@ -2,7 +2,7 @@
 lines that many of the documents share that stay.
 
 Reads   signals/FP/ITEM.arrow; contamination/FP/ITEM.arrow where the recipe has exams; scores/FP/ITEM.arrow where it has
-        classifiers or word lists; lines/FP/ITEM.arrow where it compares lines
+        scorers; lines/FP/ITEM.arrow where it compares lines
 Writes  decisions/FP/ITEM.arrow (schema.DECISIONS), row for row beside it; edges/FP/PART.arrow, what near copies were decided by
 Steps   below, in order; the units of one are done before the next begins, and a unit that is done never runs again.
         They send each other hashes, ids and codes through files (corpus.storage.exchange), never text.

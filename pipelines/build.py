@@ -323,7 +323,7 @@ class Build:
         units, steps = units_of(settings), steps_stage(stage)
         options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(settings.parts))
         started, before = time.monotonic(), len(steps.finished())
-        with StageWatch(self.console, steps, items=units, done=before):
+        with StageWatch(self.console, steps, items=range(units), done=before):
             run_pipeline(Select(stage, settings), options, name=stage.name)
         self._check_recorded(stage, list(range(decided.items)))
         again = f" ({before} of {units} units were done before)" if before else ""
@@ -477,7 +477,7 @@ class Build:
         url = write_pending(stage, pending)
         options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(pending))
         started = time.monotonic()
-        with StageWatch(self.console, stage, items=len(items), done=len(items) - len(pending)):
+        with StageWatch(self.console, stage, items=items, done=len(items) - len(pending)):
             run_pipeline(transform(url), options, name=stage.name)
         self._check_recorded(stage, pending)
         skipped = len(items) - len(pending)

@@ -6,6 +6,7 @@ time left. On a terminal a bar, elsewhere a line now and then. Cost: one listing
 
 import threading
 import time
+from collections.abc import Collection
 from types import TracebackType
 
 from rich.console import Console
@@ -27,10 +28,10 @@ LINE_SECONDS = 30.0
 
 
 class StageWatch:
-    """Watches one stage while its pipeline runs."""
+    """Watches some work items of one stage while their pipeline runs; the stage may have others."""
 
-    def __init__(self, console: Console, stage: Stage, *, items: int, done: int) -> None:
-        self._console, self._stage, self._items = console, stage, items
+    def __init__(self, console: Console, stage: Stage, *, items: Collection[int], done: int) -> None:
+        self._console, self._stage, self._items = console, stage, frozenset(items)
         self._begun_with = done
         self._seen: set[int] = set()
         self._totals: dict[str, int] = {}
@@ -65,7 +66,7 @@ class StageWatch:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
-            task: TaskID = progress.add_task(f"{self._stage.name:<15}", total=self._items, counts="")
+            task: TaskID = progress.add_task(f"{self._stage.name:<15}", total=len(self._items), counts="")
             stopping = False
             while not stopping:
                 stopping = self._stop.wait(POLL_SECONDS)
@@ -78,16 +79,17 @@ class StageWatch:
             if time.monotonic() - last >= LINE_SECONDS:
                 last = time.monotonic()
                 self._look()
-                self._console.print(f"  {self._stage.name}: {len(self._seen)} of {self._items} items, {self._counts()}")
+                self._console.print(
+                    f"  {self._stage.name}: {len(self._seen)} of {len(self._items)} items, {self._counts()}"
+                )
 
     def _look(self) -> None:
         try:
-            for item in self._stage.finished():
-                if item not in self._seen:
-                    record = self._stage.record(item)
-                    self._seen.add(item)
-                    for name, number in record.counts.items():
-                        self._totals[name] = self._totals.get(name, 0) + number
+            for item in sorted(self._items.intersection(self._stage.finished()) - self._seen):
+                record = self._stage.record(item)
+                self._seen.add(item)
+                for name, number in record.counts.items():
+                    self._totals[name] = self._totals.get(name, 0) + number
         except Exception:  # a display never stops a build: the next look may succeed
             return
 

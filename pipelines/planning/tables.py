@@ -143,7 +143,7 @@ def _exchange(plan: Estimate) -> Table:
 
 def _phases(plan: Estimate) -> Iterator[Table | str]:
     if plan.phases_problem is not None:
-        yield f"\nthe phases do not fit the tokens that are expected: {plan.phases_problem}"
+        yield f"\nthe phases cannot be planned: {plan.phases_problem}"
     if plan.phases is None:
         return
     yield "\nphases, in tokens (exact, over the tokens that are expected)"

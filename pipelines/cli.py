@@ -50,6 +50,7 @@ COMMANDS = {
     ),
     "profiles": ("pipelines.commands.profiles", "Shows the rules of profiles and explains them: show, explain."),
     "train-classifier": ("pipelines.commands.train_classifier", "Trains a quality classifier on good and bad texts."),
+    "perplexity-text": ("pipelines.commands.perplexity_text", "Prints texts as a model of [[perplexity]] sees them."),
     "feed": ("pipelines.commands.feed", "Looks into what a trainer is fed: plan, peek."),
 }
 

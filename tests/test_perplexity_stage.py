@@ -179,6 +179,18 @@ def test_measure_and_show_print_the_score(folder: Path) -> None:
     assert "plain.toml: no language model of KenLM" in wrong.stderr
 
 
+def test_the_text_that_a_model_is_made_of_is_printed_without_the_package(tmp_path: Path) -> None:
+    rows = [{"id": "a", "text": "Über 12 Äpfel.\nUnd <s>"}, {"id": "b", "text": " "}, {"id": "c", "text": "困惑"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = ["perplexity-text", tmp_path / "rows.jsonl"]
+    assert corpus(*command).stdout == "uber 00 apfel . und < s >\n困 惑\n"
+    plain = corpus(*command, "--text", "plain", "--json").stdout.splitlines()
+    assert [json.loads(line) for line in plain] == [
+        {"id": "a", "lines": ["Über 12 Äpfel .", "Und < s >"]},
+        {"id": "c", "lines": ["困 惑"]},
+    ]
+
+
 @needs_kenlm
 def test_another_tokenizer_runs_the_stage_again_and_two_workers_give_the_same_bytes(
     folder: Path, tmp_path: Path

@@ -170,8 +170,29 @@ def test_stop_words_are_asked_for_wherever_there_is_a_list_and_nowhere_else() ->
     assert {language for _, language in asked} <= set(stop_words())
     assert {language for profile, language in asked if profile == "fineweb2"} == set(stop_words())
     of_web = {language for profile, language in asked if profile == "web"}
-    assert {*"en zh ja de fr ru es pt it nl pl tr uk vi id ar hi fa".split()} <= of_web
-    assert not of_web & {*"te ml ta kk ka mr bs lt".split()}  # clean texts fail these lists: filters/profiles/web.toml
+    spoken_by_most = (
+        "en",
+        "zh",
+        "ja",
+        "de",
+        "fr",
+        "ru",
+        "es",
+        "pt",
+        "it",
+        "nl",
+        "pl",
+        "tr",
+        "uk",
+        "vi",
+        "id",
+        "ar",
+        "hi",
+        "fa",
+    )
+    assert of_web.issuperset(spoken_by_most)
+    # Clean texts fail these lists: filters/profiles/web.toml.
+    assert of_web.isdisjoint(("te", "ml", "ta", "kk", "ka", "mr", "bs", "lt"))
 
 
 def test_languages_without_spaces_have_no_rule_on_words_of_a_dictionary() -> None:

@@ -142,7 +142,7 @@ def _line_score(line: str, model: "kenlm.Model", tokens_of: Callable[[str], list
     for at, stretch in enumerate(stretches):
         tokens = tokens_of(stretch)
         begins, ends = number < model.order - 1, at == len(stretches) - 1
-        total += model.score(b" ".join(before + tokens), bos=begins or not number, eos=ends)
+        total += model.score(b" ".join(before + tokens), bos=begins, eos=ends)
         if before:
             total -= model.score(b" ".join(before), bos=begins, eos=False)
         number += len(tokens)

@@ -15,6 +15,7 @@ import pytest
 from command_line import corpus
 from corpus import schema
 from corpus.domains import domain_of
+from corpus.reasons import DUPLICATES
 from corpus.report.findings import Check
 from corpus.report.verification import _check_buckets, verify
 from corpus.storage import ipc
@@ -274,6 +275,31 @@ def test_measure_prints_the_score(plain: tuple[Path, Path], scored: Path) -> Non
     assert compared > 20
     none = corpus("measure", folder / "docs-0.warc.gz", "--classifier", folder / "flagged.txt", expect=2)
     assert "flagged.txt" in none.stderr
+
+
+def test_measure_judges_as_a_build_of_the_recipe_does(plain: tuple[Path, Path], scored: Path, tmp_path: Path) -> None:
+    folder, run = plain[0], tmp_path / "run"
+    shutil.copytree(scored, run)
+    build(folder / "rules.toml", run, "--until", "select")
+    reasons = {row["doc_id"]: row["reason"] for row in decision(run).values()}
+    expected = {doc_id: "" if reason in DUPLICATES else reason for doc_id, reason in reasons.items()}
+    done = corpus("measure", folder / "docs-0.warc.gz", "--recipe", folder / "rules.toml")
+    measured = [json.loads(line) for line in done.stdout.splitlines()]
+    ids = [row["id"] for row in columns(run, "documents")]
+    assert [row["id"] for row in measured] == ids
+    judged = dict(zip(reasons, [(row["reasons"] or [""])[0] for row in measured], strict=True))
+    assert judged == expected
+    assert {"low_quality", "flagged_words", "language_uncertain"} <= set(judged.values())
+    page = folder / "docs-0.warc.gz"
+    for more, said in (
+        (("--source", "docs"), "Give the --recipe too"),
+        (
+            ("--recipe", folder / "rules.toml", "--source", "web"),
+            "no source is called 'web'; give --source, one of docs",
+        ),
+        (("--recipe", folder / "rules.toml", "--profile", "web"), "--profile: the recipe says that"),
+    ):
+        assert said in corpus("measure", page, *more, expect=2).stderr
 
 
 @pytest.mark.parametrize("what", ["score", "row"])

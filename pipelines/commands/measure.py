@@ -1,5 +1,6 @@
 """`corpus measure`: the signals of every document of files, and what the rules of a profile say of them."""
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -9,19 +10,22 @@ from typing import Any, get_args
 import click
 import numpy as np
 import pyarrow as pa
+from click.core import ParameterSource
 
+from corpus.errors import RecipeError
 from corpus.recipe import Kind, Recipe
-from corpus.recipe_files import parse_recipe
+from corpus.recipe_files import load_recipe, parse_recipe
 from corpus.report.plain import json_line
 from corpus.schema import SCORED
 from corpus.scorers import Classifier, Perplexity, ScorerTable
-from corpus.sources.records import Split
+from corpus.sources.records import DEFAULT_FIELDS, Fields, Split
 from filters.language import default_model_path
 from filters.profiles import shipped_profiles
 from filters.rules import SIGNALS, RuleSet, all_reasons, load_profiles
 from filters.scoring import Scorer, open_scorers, score_columns
 from pipelines.commands.reading import SOURCE, Options, Reading, reading_options, splits_of
-from pipelines.extraction import ExtractSettings, document_batch, signal_batch
+from pipelines.extraction import ExtractSettings, document_batch, in_chinese_script, signal_batch
+from pipelines.prerequisites import language_model, named_scorers
 
 #: Documents that are measured at once: enough for the kernels, few enough for `| head` to see the first ones soon.
 BATCH_DOCUMENTS = 32
@@ -47,8 +51,24 @@ BATCH_DOCUMENTS = 32
     help="A language model of KenLM, and the SentencePiece model of its tokens where it has one, in CCNet's form; the "
     "signal is perplexity_MODEL. Repeat for more.",
 )
+@click.option(
+    "--recipe",
+    "recipe_path",
+    type=click.Path(path_type=Path),
+    metavar="RECIPE",
+    help="Measure and judge as a build of this recipe would: its languages, extraction, profile and scorers.",
+)
+@click.option("--source", metavar="NAME", help="Which of the recipe's sources the files are; default: the only one.")
+@click.pass_context
 def measure(
-    options: Options, kind: str, profile: str | None, models: tuple[Path, ...], language_models: tuple[str, ...]
+    context: click.Context,
+    options: Options,
+    kind: str,
+    profile: str | None,
+    models: tuple[Path, ...],
+    language_models: tuple[str, ...],
+    recipe_path: Path | None,
+    source: str | None,
 ) -> None:
     """Prints the signals of every document of files, and what rules say.
 
@@ -62,13 +82,28 @@ def measure(
       corpus measure books.jsonl --profile none | jq .signals.mean_word_length
       corpus measure crawl.warc.gz --classifier quality.bin | jq '{url, score: .signals.classifier_quality}'
       corpus measure crawl.warc.gz --perplexity en.arpa.bin,en.sp.model | jq .signals.perplexity_en
+      corpus measure page.html --recipe recipe.toml --source web | jq .reasons
     """
-    recipe = recipe_of_files(kind, profile or (kind if kind in shipped_profiles() else "web"))
+    if recipe_path is None:
+        if source is not None:
+            raise click.UsageError("--source: a source of what? Give the --recipe too")
+        recipe, model = (
+            recipe_of_files(kind, profile or (kind if kind in shipped_profiles() else "web")),
+            default_model_path(),
+        )
+        scorers = scorers_of(models, language_models)
+        settings = ExtractSettings.of(recipe, splits="", model=model)
+        reading = Reading(options.work)
+    else:
+        _refuse_beside_a_recipe(context)
+        loaded = load_recipe(recipe_path)
+        recipe = as_files(loaded, source, recipe_path)
+        scorers = named_scorers(loaded, recipe_path)
+        settings = ExtractSettings.of(recipe, splits="", model=language_model(loaded, recipe_path))
+        options = dataclasses.replace(options, fields=fields_of(options, recipe))
+        reading = Reading(settings.works().of(SOURCE), settings.limits)
     profiles = load_profiles(recipe)
     splits = splits_of(options)
-    settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
-    scorers = scorers_of(models, language_models)
-    reading = Reading(options.work)
     for split in splits:
         for signals in measured_batches(reading, split, settings, scorers):
             lines = []
@@ -83,6 +118,28 @@ def recipe_of_files(kind: str, profile: str) -> Recipe:
     """The recipe of a run in which the files are the only source, and every language is wanted."""
     source = {"name": SOURCE, "kind": kind, "inputs": ["FILES"], "profile": profile}
     return parse_recipe({"run": {"name": "measure"}, "source": [source]}, "corpus measure")
+
+
+def as_files(recipe: Recipe, name: str | None, path: Path) -> Recipe:
+    """The recipe with one of its sources alone, as what the files are. Raises RecipeError where it has no such source."""
+    names = [each.name for each in recipe.source]
+    if name not in names and (name is not None or len(names) > 1):
+        asked = f"no source is called {name!r}" if name is not None else "it has several sources"
+        raise RecipeError(f"{path}: {asked}; give --source, one of {', '.join(names)}")
+    of = recipe.source_named(name if name is not None else names[0])
+    return recipe.model_copy(update={"source": [of.model_copy(update={"name": SOURCE})]})
+
+
+def fields_of(options: Options, recipe: Recipe) -> Fields:
+    """What the fields of rows are called: as the command line says, else as the recipe's source does."""
+    return options.fields if options.fields != DEFAULT_FIELDS else Fields(**recipe.source[0].fields.model_dump())
+
+
+def _refuse_beside_a_recipe(context: click.Context) -> None:
+    for option in ("kind", "profile", "models", "language_models", "extractor"):
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            (named,) = (each.opts[0] for each in context.command.params if each.name == option)
+            raise click.UsageError(f"{named}: the recipe says that; leave it out, or --recipe")
 
 
 def scorers_of(models: Sequence[Path], language_models: Sequence[str]) -> tuple[Scorer, ...]:
@@ -115,7 +172,7 @@ def measured_batches(
     """Signals of a split's documents with their ids and URLs, batch by batch."""
     found, first = reading.rows(split), 0
     while rows := list(itertools.islice(found, BATCH_DOCUMENTS)):
-        documents = document_batch(rows, split=split, first_row=first)
+        documents = in_chinese_script(document_batch(rows, split=split, first_row=first), settings)
         first += len(rows)
         signals = pa.Table.from_batches([signal_batch(documents, settings)]).drop_columns(
             ["codes", "bands", "personal_data"]
@@ -146,8 +203,8 @@ def measured_document(row: dict[str, Any], rules: RuleSet, recipe: Recipe) -> di
     }
 
 
-def _shown(value: float) -> float:
-    return value if isinstance(value, int) else shortest(value)
+def _shown(value: float | None) -> float | None:
+    return value if value is None or isinstance(value, int) else shortest(value)
 
 
 def shortest(value: float) -> float:

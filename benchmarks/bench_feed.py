@@ -68,7 +68,7 @@ def make_shard(root: Path, domain: str, shard: int, tokens: int, generator: np.r
         pa.array([row.to_bytes(16, "little") for row in range(count)], pa.binary(16)),
         *(
             pa.array([value] * count, field.type)
-            for value, field in zip((1, "s", "en", 1, 1.0, 1), list(schema)[2:], strict=True)
+            for value, field in zip((1, "s", "en", 1, 1.0, 0, 1), list(schema)[2:], strict=True)
         ),
     ]
     path = Path("shards", domain, f"{shard:05d}.arrow")

@@ -83,7 +83,17 @@ class Corpus:
         self.keys.update({(row, document): key for document, key in enumerate(keys)})
         schema = tokens_schema(vocabulary_size)
         count = len(texts)
-        columns = [texts, keys, range(count), ["s"] * count, ["en"] * count, [1] * count, [1.0] * count, [1] * count]
+        columns = [
+            texts,
+            keys,
+            range(count),
+            ["s"] * count,
+            ["en"] * count,
+            [1] * count,
+            [1.0] * count,
+            [0] * count,
+            [1] * count,
+        ]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
         path = Path("shards", domain, f"{number:05d}.arrow")
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)

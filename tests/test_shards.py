@@ -32,6 +32,7 @@ def batch_of(documents: Documents, *, vocabulary_size: int = SMALL) -> pa.Record
         ["zh" if row % 2 else "en" for row in rows],
         [row * 3 for row in rows],
         [row / 7 for row in rows],
+        [row % 4 for row in rows],
         [1 + row % 3 for row in rows],
     ]
     schema = tokens_schema(vocabulary_size)

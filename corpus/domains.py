@@ -1,7 +1,7 @@
-"""Names of domains: SOURCE.LANGUAGE[.qBUCKET][.xREPEATS].
+"""Names of domains: SOURCE.LANGUAGE[.qTIER][.xREPEATS].
 
-`.qB` are the documents of bucket B of quality (`quality.buckets`, from 1 on; 0: of none), `.xN` those that are repeated N times (`dedup.rehydrate`).
-A recipe names SOURCE.LANGUAGE and means all of them, or SOURCE.LANGUAGE.qB and means those of one bucket, however often
+`.qT` are the documents of tier T of quality (`quality.tiers`, from 1 on; 0: of none), `.xN` those that are repeated N times (`dedup.rehydrate`).
+A recipe names SOURCE.LANGUAGE and means all of them, or SOURCE.LANGUAGE.qT and means those of one tier, however often
 they are repeated. Neither sources nor languages have a full stop in them.
 """
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # a trainer's node reads the names, not the tables
     import pyarrow as pa
 
 #: The columns that a document's domain is made of.
-COLUMNS = ("source", "language", "bucket", "repeats")
+COLUMNS = ("source", "language", "tier", "repeats")
 
 
 def domains_of(documents: "pa.Table | pa.RecordBatch") -> Iterator[str]:
@@ -20,9 +20,9 @@ def domains_of(documents: "pa.Table | pa.RecordBatch") -> Iterator[str]:
     return map(domain_of, *(documents.column(name).to_pylist() for name in COLUMNS))
 
 
-def domain_of(source: str, language: str, bucket: int = 0, repeats: int = 1) -> str:
+def domain_of(source: str, language: str, tier: int = 0, repeats: int = 1) -> str:
     """The domain of a document; `repeats` is how often it is seen while others are seen once."""
-    quality = f".q{bucket}" if bucket else ""
+    quality = f".q{tier}" if tier else ""
     return f"{source}.{language}{quality}" + ("" if repeats == 1 else f".x{repeats}")
 
 

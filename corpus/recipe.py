@@ -205,20 +205,20 @@ class Quality(_Settings):
     """What a document's quality is: which of copies stays, what stands in shards, and what divides domains."""
 
     classifier: Name | None = None  # name of the classifier whose score it is
-    buckets: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(max_length=9)] = []  # least scores of q2, q3, …
+    tiers: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(max_length=9)] = []  # least scores of q2, q3, …
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "Quality":
-        if self.buckets != sorted(set(self.buckets)):
-            raise ValueError(f"buckets = {self.buckets}: they must ascend, each once")
-        if self.buckets and self.classifier is None:
-            raise ValueError("buckets are of a classifier's scores; name one in quality.classifier")
+        if self.tiers != sorted(set(self.tiers)):
+            raise ValueError(f"tiers = {self.tiers}: they must ascend, each once")
+        if self.tiers and self.classifier is None:
+            raise ValueError("tiers are of a classifier's scores; name one in quality.classifier")
         return self
 
     @property
     def numbers(self) -> range:
-        """The numbers of the buckets."""
-        return range(1, len(self.buckets) + 2) if self.buckets else range(0)
+        """The numbers of the tiers."""
+        return range(1, len(self.tiers) + 2) if self.tiers else range(0)
 
 
 class Dedup(_Settings):
@@ -423,18 +423,18 @@ class Recipe(_Settings):
                     if head not in sources or not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z]{4})?(\.q[1-9][0-9]?)?", rest):
                         raise ValueError(
                             f"phase {phase.name!r}: {table} names {domain!r}; "
-                            f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}, or SOURCE.LANGUAGE.qBUCKET"
+                            f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}, or SOURCE.LANGUAGE.qTIER"
                         )
-                    language, _, bucket = rest.partition(".q")
-                    if bucket and int(bucket) not in self.quality.numbers:
+                    language, _, tier = rest.partition(".q")
+                    if tier and int(tier) not in self.quality.numbers:
                         raise ValueError(
-                            f"phase {phase.name!r}: {table} names {domain!r}; quality.buckets = {self.quality.buckets} makes "
+                            f"phase {phase.name!r}: {table} names {domain!r}; quality.tiers = {self.quality.tiers} makes "
                             + (f"q1 to q{self.quality.numbers[-1]}" if self.quality.numbers else "none")
                         )
-                    if bucket and table == "weights" and f"{head}.{language}" in keys:
+                    if tier and table == "weights" and f"{head}.{language}" in keys:
                         raise ValueError(
                             f"phase {phase.name!r}: weights names {domain!r} and {head}.{language}, which has it in; "
-                            "give one weight to all buckets, or one to each"
+                            "give one weight to all tiers, or one to each"
                         )
             if phase.weights:
                 total = sum(phase.exact_weights().values(), start=Fraction(0))

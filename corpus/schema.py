@@ -353,9 +353,7 @@ DECISIONS = pa.schema(
         pa.field("similarity", pa.float32()),  # estimated Jaccard with it; null for a copy by URL
         pa.field("cluster_size", pa.uint32(), nullable=False),  # kept: itself and those it stands for; else 0
         pa.field("quality", pa.float32()),  # score of the classifier that quality.classifier names, where it has one
-        pa.field(
-            "bucket", pa.uint8(), nullable=False
-        ),  # kept, with a quality: which of quality.buckets, from 1 on; else 0
+        pa.field("tier", pa.uint8(), nullable=False),  # kept, with a quality: which of quality.tiers, from 1 on; else 0
         pa.field(
             "repeats", pa.uint8(), nullable=False
         ),  # kept: how often it is seen while others are seen once; else 0
@@ -386,7 +384,7 @@ def tokens_schema(vocabulary_size: int) -> pa.Schema:
             pa.field("language", pa.string(), nullable=False),
             pa.field("bytes", pa.uint32(), nullable=False),  # of UTF-8 text
             pa.field("quality", pa.float32(), nullable=False),  # as in `decisions/`; NaN where it has none
-            pa.field("bucket", pa.uint8(), nullable=False),  # as in `decisions/`
+            pa.field("tier", pa.uint8(), nullable=False),  # as in `decisions/`
             pa.field("repeats", pa.uint8(), nullable=False),  # how often it is seen while others are seen once
         ]
     )

@@ -49,7 +49,7 @@ def token_batch(documents: pa.Table, encoder: Encoder) -> pa.RecordBatch:
         *(documents[name].combine_chunks() for name in ("key", "doc_id", "source", "language")),
         sizes,
         documents["quality"].combine_chunks().fill_null(math.nan),
-        *(documents[name].combine_chunks() for name in ("bucket", "repeats")),
+        *(documents[name].combine_chunks() for name in ("tier", "repeats")),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=of)
 

@@ -294,7 +294,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[decontaminate]`": {"exams": [{"name": "e", "format": "gsm8k", "files": ["b"]}], "words": 12, "characters": 19,
         "whole_words": 7, "whole_characters": 11, "coverage": 0.7, "action": "cut"},
     "Exams": {"name": "f", "format": "math", "files": ["b"], "parts": ["question"]},
-    "`[quality]`": {"classifier": "c", "buckets": [0.5]},
+    "`[quality]`": {"classifier": "c", "tiers": [0.5]},
     "`[dedup]`": {"url": True, "exact": False, "near": False, "bands": 3, "rows": 3, "shingle": 3, "threshold": 0.5,
         "rehydrate": {"2": 3}, "order": ["web"], "max_loss": 0.9, "lines": {"weight": 9}},
     "`[dedup.lines]`": {"site": 3, "corpus": 9, "weight": 9, "keep": "preferred", "min_characters": 0},

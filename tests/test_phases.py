@@ -207,7 +207,7 @@ def test_the_cap_of_a_family_names_it() -> None:
     assert refusal([phase(weights={"web.zh.x3": 1.0})], domains) is not None  # no domain of a recipe
 
 
-def test_a_bucket_of_quality_has_its_own_weight_and_cap() -> None:
+def test_a_tier_of_quality_has_its_own_weight_and_cap() -> None:
     domains = {"web.en": 50_000, "web.zh.q1": 40_000, "web.zh.q2": 20_000, "web.zh.q2.x3": 10_000}
     weights = {"web.en": 0.25, "web.zh.q1": 0.25, "web.zh.q2": 0.5}
     plan = plan_phases([phase(tokens=40_000, weights=weights)], domains, seed=1)

@@ -17,7 +17,7 @@ from corpus import schema
 from corpus.domains import domain_of
 from corpus.reasons import DUPLICATES
 from corpus.report.findings import Check
-from corpus.report.verification import _check_buckets, verify
+from corpus.report.verification import _check_tiers, verify
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from filters.classifier import Classifier, Settings, train
@@ -323,12 +323,12 @@ def test_verify_finds_a_score_that_is_none(scored: Path, tmp_path: Path, what: s
     assert (Check.SCORES if what == "score" else Check.ALIGNMENT) in found
 
 
-def test_buckets_of_quality_are_domains_with_weights_of_their_own(
+def test_tiers_of_quality_are_domains_with_weights_of_their_own(
     plain: tuple[Path, Path], scored: Path, tmp_path: Path
 ) -> None:
-    run, recipe = tmp_path / "run", plain[0] / "buckets.toml"
+    run, recipe = tmp_path / "run", plain[0] / "tiers.toml"
     shutil.copytree(scored, run)
-    quality = '[quality]\nclassifier = "prose"\nbuckets = [0.4, 0.8]\n'
+    quality = '[quality]\nclassifier = "prose"\ntiers = [0.4, 0.8]\n'
     recipe.write_text(RECIPE + SCORERS + quality, encoding="utf-8")
     assert "were done before" in build(recipe, run)["score"]
     corpus("verify", run)
@@ -337,35 +337,33 @@ def test_buckets_of_quality_are_domains_with_weights_of_their_own(
     decided, packed = (stages.current_stage(name).fingerprint for name in ("select", "pack"))
     rows = [row for path in sorted(run.glob(f"decisions/{decided}/*.arrow")) for row in read(path)]
     assert [row["quality"] for row in rows] == [scores[row["doc_id"]] for row in rows]
-    assert {row["bucket"] for row in rows if row["kept"]} == {0, 1, 2, 3}  # 0: no language of the classifier
+    assert {row["tier"] for row in rows if row["kept"]} == {0, 1, 2, 3}  # 0: no language of the classifier
     for row in rows:
         judged = row["kept"] and row["quality"] is not None
-        assert row["bucket"] == (1 + sum(row["quality"] >= np.float32(least) for least in (0.4, 0.8)) if judged else 0)
+        assert row["tier"] == (1 + sum(row["quality"] >= np.float32(least) for least in (0.4, 0.8)) if judged else 0)
     languages = {row["doc_id"]: row["language"] for row in columns(run, "signals")}
-    expected = {
-        row["doc_id"]: domain_of("docs", languages[row["doc_id"]], row["bucket"]) for row in rows if row["kept"]
-    }
+    expected = {row["doc_id"]: domain_of("docs", languages[row["doc_id"]], row["tier"]) for row in rows if row["kept"]}
     stored = {
         row["doc_id"]: (path.parent.name, None if np.isnan(row["quality"]) else row["quality"])
         for path in run.glob(f"shards/{packed}/*/*.arrow")
         for row in read(path)
     }
     assert stored == {doc_id: (domain, scores[doc_id]) for doc_id, domain in expected.items()}
-    # The best bucket alone is a mixture; nothing but the plan is made again.
+    # The best tier alone is a mixture; nothing but the plan is made again.
     best = '[[phase]]\nname = "best"\ntokens = 1_024\nsequence_length = 128\nweights = { "docs.zh.q3" = 1.0 }\n'
     recipe.write_text(RECIPE + SCORERS + quality + best, encoding="utf-8")
     assert "were done before" in build(recipe, run)["pack"]
     (phase,) = json.loads(corpus("feed", "plan", run, "--json").stdout)["phases"][1:]
     assert [share["domain"] for share in phase["domains"] if share["sequences"]] == ["docs.zh.q3"]
-    shown = corpus("show", run, "--kept", "--fields", "key,quality,bucket").stdout
+    shown = corpus("show", run, "--kept", "--fields", "key,quality,tier").stdout
     assert "0.9" in shown
 
 
-def test_a_bucket_that_is_not_the_scores_is_found() -> None:
+def test_a_tier_that_is_not_the_scores_is_found() -> None:
     of = [
         pa.field("doc_id", pa.uint64()),
         pa.field("kept", pa.bool_()),
-        *map(schema.DECISIONS.field, ("quality", "bucket")),
+        *map(schema.DECISIONS.field, ("quality", "tier")),
     ]
     rows = [
         (1, True, 0.4, 2),
@@ -378,7 +376,7 @@ def test_a_bucket_that_is_not_the_scores_is_found() -> None:
     table = pa.Table.from_pylist(
         [dict(zip([field.name for field in of], row, strict=True)) for row in rows], pa.schema(of)
     )
-    found = [finding.detail for finding in _check_buckets("x", table, [0.4])]
+    found = [finding.detail for finding in _check_tiers("x", table, [0.4])]
     assert [int(detail.split()[1].rstrip(":")) for detail in found] == [2, 4, 5, 6]
 
 
@@ -389,8 +387,8 @@ def test_a_bucket_that_is_not_the_scores_is_found() -> None:
         ('[[classifier]]\nname = "a"\nmodel = "models/prose.bin"\nlabel = "hq"', "no classifier of 'hq'"),
         ('[[word_list]]\nname = "a"\nfiles = ["no.txt"]', "word_list 'a': 'no.txt' matches no file"),
         ('[quality]\nclassifier = "b"', "quality.classifier = 'b': no [[classifier]] has this name"),
-        ("[quality]\nbuckets = [0.5]", "buckets are of a classifier's scores"),
-        ('[quality]\nclassifier = "prose"\nbuckets = [0.5, 0.4]', "they must ascend"),
+        ("[quality]\ntiers = [0.5]", "tiers are of a classifier's scores"),
+        ('[quality]\nclassifier = "prose"\ntiers = [0.5, 0.4]', "they must ascend"),
         ('[profiles.web]\nrules = [{ signal = "classifier_b", min = 0.5, reason = "low_quality" }]', "signal 'classifier_b' is unknown"),
     ],
 )  # fmt: skip

@@ -295,7 +295,7 @@ def _check_decided(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[Fi
     if (bad := np.flatnonzero(((repeats > 0) != kept) | ~np.isin(repeats, known))).size:
         detail = f"document {ids[bad[0]]}: kept is {kept[bad[0]]}, it is repeated {repeats[bad[0]]} times"
         yield Finding(Check.CONSERVATION, name, detail)
-    yield from _check_buckets(name, decisions, seen.recipe.quality.buckets)
+    yield from _check_tiers(name, decisions, seen.recipe.quality.tiers)
     duplicates = decisions.filter(decisions["representative"].is_valid())
     yield from _check_similarity(name, decisions, seen.recipe.dedup.threshold)
     seen.representatives.append(np.array(numbers(duplicates["representative"])))
@@ -314,15 +314,15 @@ def _check_decided(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[Fi
         yield from check_decided(stage.run, record.item, decisions, exams, record.counts, name)
 
 
-def _check_buckets(name: str, decisions: pa.Table, least: Sequence[float]) -> Iterator[Finding]:
-    """A kept document's bucket is 1 + how many of the least scores its quality reaches; else 0."""
+def _check_tiers(name: str, decisions: pa.Table, least: Sequence[float]) -> Iterator[Finding]:
+    """A kept document's tier is 1 + how many of the least scores its quality reaches; else 0."""
     edges = [np.float32(each) for each in least]
-    for row in decisions.select(["doc_id", "kept", "quality", "bucket"]).to_pylist():
+    for row in decisions.select(["doc_id", "kept", "quality", "tier"]).to_pylist():
         quality = row["quality"]
         has_one = bool(edges) and row["kept"] and quality is not None
         expected = 1 + sum(np.float32(quality) >= edge for edge in edges) if has_one else 0
-        if row["bucket"] != expected:
-            detail = f"document {row['doc_id']}: quality {quality}, bucket {row['bucket']} in place of {expected}"
+        if row["tier"] != expected:
+            detail = f"document {row['doc_id']}: quality {quality}, tier {row['tier']} in place of {expected}"
             yield Finding(Check.CONSERVATION, name, detail)
 
 

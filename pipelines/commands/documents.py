@@ -55,7 +55,7 @@ FIELDS = (
     "similarity",
     "cluster_size",
     "quality",
-    "bucket",
+    "tier",
     "repeats",
     "coverage",
     "exam_items",

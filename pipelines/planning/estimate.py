@@ -121,8 +121,8 @@ def _phases(recipe: Recipe, tokens: Mapping[str, float]) -> tuple[PhasePlan | No
     if not recipe.phase:
         return None, None
     named = (name for phase in recipe.phase for name in (*phase.weights, *phase.max_epochs))
-    if bucket := next((name for name in named if len(names_of(name)) > 1), None):
-        return None, f"{bucket} is a bucket of quality: how many documents it has, only a build says"
+    if tier := next((name for name in named if len(names_of(name)) > 1), None):
+        return None, f"{tier} is a tier of quality: how many documents it has, only a build says"
     whole = {domain: math.floor(number) for domain, number in tokens.items()}
     try:
         return plan_phases(recipe.phase, whole, seed=recipe.run.seed), None

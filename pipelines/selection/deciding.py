@@ -54,8 +54,8 @@ def decide_part(desk: Desk, part: int) -> None:
     decided = decide(judged, copies, stands_for, desk.settings.recipe.dedup.rehydration, cuts.gone)
     decided = decided.append_column(schema.DECISIONS.field("line_cuts"), cuts.column(decided.num_rows))
     qualities = _qualities(desk.settings, desk.items(part), decided.num_rows)
-    buckets = buckets_of(qualities, desk.settings.recipe.quality.buckets, booleans(decided["kept"]))
-    for name, column in (("quality", qualities), ("bucket", buckets)):
+    tiers = tiers_of(qualities, desk.settings.recipe.quality.tiers, booleans(decided["kept"]))
+    for name, column in (("quality", qualities), ("tier", tiers)):
         decided = decided.append_column(schema.DECISIONS.field(name), column)
     begin = 0
     near = bool(desk.settings.recipe.deduplicated("near"))
@@ -97,7 +97,7 @@ def decide(
         pa.array(sizes),
         pa.array(repeats_of_clusters(sizes, rehydration)),
     ]
-    of = [field for field in schema.DECISIONS if field.name not in (*EDITS_OF_TEXTS, "quality", "bucket")]
+    of = [field for field in schema.DECISIONS if field.name not in (*EDITS_OF_TEXTS, "quality", "tier")]
     return pa.table(columns, schema=pa.schema(of))
 
 
@@ -111,10 +111,10 @@ def repeats_of_clusters(sizes: NDArray[np.uint32], rehydration: Sequence[tuple[i
     return repeats[np.searchsorted(begins, sizes, side="right") - 1].astype(np.uint8)
 
 
-def buckets_of(qualities: pa.Array, least: Sequence[float], kept: NDArray[np.bool_]) -> pa.Array:
+def tiers_of(qualities: pa.Array, least: Sequence[float], kept: NDArray[np.bool_]) -> pa.Array:
     """(rows,) uint8: 1 + how many of the least scores, which ascend, a kept document's quality (rows,) reaches.
 
-    0 of one that is not kept, of one without a quality, and where there are no buckets.
+    0 of one that is not kept, of one without a quality, and where there are no tiers.
     """
     edges = np.array(least, np.float32)
     found = 1 + np.searchsorted(edges, numbers(qualities.fill_null(0)), side="right")

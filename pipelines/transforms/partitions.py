@@ -17,7 +17,7 @@ from corpus.text.edits import Edit, apply_edits
 
 #: Columns of decisions/ that say what of a kept document's text is used otherwise.
 EDITS_OF_TEXTS = ("cuts", "line_cuts", "replacements")
-_DECIDED = ("quality", "bucket", "repeats")
+_DECIDED = ("quality", "tier", "repeats")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DocumentStages:
 
 
 def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
-    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, quality, bucket, repeats.
+    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, quality, tier, repeats.
 
     Texts are edited as `select` decided. Raises DamageError where the files do not hold the same documents row for row.
     """

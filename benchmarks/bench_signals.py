@@ -22,6 +22,7 @@ import diff_datatrove
 import numpy as np
 import pyarrow as pa
 
+from corpus.errors import InputError
 from corpus.seeds import derive_seed
 from filters import datatrove_signals, minhash, signals
 from filters.language import LanguageModel, default_model_path
@@ -184,7 +185,10 @@ def main() -> None:
     print(f"warm-up {time.process_time() - begin:.2f} s")
     check([text[:5_000] for text in texts[:: max(len(texts) // 30, 1)]])
     print("a sample is equal to the plain Python reference")
-    report(texts, arguments.language, arguments.datatrove)
+    try:
+        report(texts, arguments.language, arguments.datatrove)
+    except InputError as error:  # Chinese against datatrove wants jieba
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

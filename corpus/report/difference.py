@@ -25,7 +25,6 @@ from corpus.columns import fixed_bytes, numbers
 from corpus.report.documents import RunDocuments
 from corpus.report.run_statistics import Statistics, phases_of, read_plan, read_statistics
 from corpus.report.settings import settings_in_force
-from corpus.seeds import content_digest
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import RunDirectory
 
@@ -228,7 +227,7 @@ def model_digest(run: RunDirectory) -> str | None:
     if not run.has_stage("train-tokenizer"):
         return None
     url = run.path("tokenizer", run.current_stage("train-tokenizer").fingerprint, "tokenizer.model")
-    return content_digest(files.read_bytes(url)).hex() if files.exists(url) else None
+    return files.digest(url) if files.exists(url) else None
 
 
 def _compare_counts(found: Difference, a: Statistics, b: Statistics) -> None:

@@ -5,13 +5,10 @@ import enum
 from collections.abc import Iterator
 
 import pyarrow as pa
-import xxhash
 
 from corpus.errors import DamageError
 from corpus.storage import files, ipc
 from corpus.storage.ipc import Written
-
-READ_BYTES = 8 << 20
 
 
 class Check(enum.StrEnum):
@@ -46,24 +43,15 @@ class Finding:
 
 
 def check_file(url: str, name: str, written: Written) -> Iterator[Finding]:
-    """Existence, then size, then XXH3-128. Memory: READ_BYTES."""
+    """Existence, then size, then XXH3-128. Memory: files.CHUNK_BYTES."""
     if not files.exists(url):
         yield Finding(Check.MISSING, name, "its record says that it was written")
         return
     if (size := files.size(url)) != written.bytes:
         yield Finding(Check.SIZE, name, f"{size} bytes, its record says {written.bytes}")
         return
-    if (digest := file_digest(url)) != written.digest:
+    if (digest := files.digest(url)) != written.digest:
         yield Finding(Check.DIGEST, name, f"XXH3-128 is {digest}, its record says {written.digest}")
-
-
-def file_digest(url: str) -> str:
-    """XXH3-128 of a file, in hex."""
-    digest = xxhash.xxh3_128()
-    with files.open_read(url) as stream:
-        while piece := stream.read(READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def check_rows(url: str, name: str, written: Written, schema: pa.Schema | None) -> Iterator[Finding]:

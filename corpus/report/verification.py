@@ -35,7 +35,7 @@ from corpus.reasons import BYTE_LOSSES, DUPLICATES, Reason
 from corpus.recipe import Recipe, fingerprint
 from corpus.report.contamination_checks import check_contamination, check_decided, check_exams
 from corpus.report.documents import RunDocuments
-from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows, file_digest
+from corpus.report.findings import Check, Finding, check_counts, check_file, check_rows
 from corpus.report.line_checks import check_line_cuts, check_lines
 from corpus.report.personal_data import check_found, check_replaced, found_counts
 from corpus.report.run_statistics import by_suffix, read_statistics
@@ -191,7 +191,7 @@ def _check_tokenizer(seen: _Seen) -> Iterator[Finding]:
     name = f"tokenizer/{stage.fingerprint}/tokenizer.model"
     if not files.exists(run.path(name)):
         yield Finding(Check.MISSING, name, "the tokenizer's model")
-    elif fingerprint("tokenizer", file_digest(run.path(name))) != stage.fingerprint:
+    elif fingerprint("tokenizer", files.digest(run.path(name))) != stage.fingerprint:
         yield Finding(Check.DIGEST, name, "not the model that the stage was begun with")
 
 

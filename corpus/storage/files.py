@@ -18,6 +18,7 @@ import xxhash
 from fsspec.core import url_to_fs
 
 HEAD_TAIL_BYTES = 1 << 20
+CHUNK_BYTES = 8 << 20
 
 #: Stores where a name appears when its upload is finished; a rename there is a second copy.
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "b2"})
@@ -59,6 +60,21 @@ def glob(pattern: str) -> list[str]:
 
 def _is_file(filesystem: fsspec.AbstractFileSystem, entry: dict[str, Any]) -> bool:
     return entry["type"] == "file" or (entry["type"] not in ("directory", "file") and filesystem.isfile(entry["name"]))
+
+
+def chunks(url: str) -> Iterator[bytes]:
+    """A file's bytes, at most CHUNK_BYTES at a time. Raises OSError."""
+    with open_read(url) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+def digest(url: str) -> str:
+    """XXH3-128 of a file, in hex. Raises OSError. Memory: CHUNK_BYTES."""
+    found = xxhash.xxh3_128()
+    for chunk in chunks(url):
+        found.update(chunk)
+    return found.hexdigest()
 
 
 def sized_digest(url: str) -> tuple[int, bytes, bytes]:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from corpus.errors import DamageError
-from corpus.seeds import content_digest
 from corpus.storage import files
 
 # Arrow's own classes include one that is a MemoryError: a flipped bit can ask for a petabyte.
@@ -77,9 +76,7 @@ def write_table(url: str, table: pa.Table, schema: pa.Schema, *, compression: st
 
 def written(url: str) -> Written:
     """What the record of a file that is there says of it. Memory: the file."""
-    return Written(
-        rows=open_table(url).num_rows, bytes=files.size(url), digest=content_digest(files.read_bytes(url)).hex()
-    )
+    return Written(rows=open_table(url).num_rows, bytes=files.size(url), digest=files.digest(url))
 
 
 def open_reader(url: str, schema: pa.Schema | None = None) -> pa.ipc.RecordBatchFileReader:

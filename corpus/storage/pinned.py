@@ -17,8 +17,6 @@ import xxhash
 from corpus.errors import DamageError
 from corpus.storage import files
 
-_BUFFER_BYTES = 1 << 22
-
 
 @dataclasses.dataclass(frozen=True)
 class PinnedFile:
@@ -30,10 +28,7 @@ class PinnedFile:
     @staticmethod
     def of(url: str) -> "PinnedFile":
         """What lies there now. Raises OSError."""
-        digest = xxhash.xxh3_128()
-        for chunk in _read(url):
-            digest.update(chunk)
-        return PinnedFile(url, digest.hexdigest())
+        return PinnedFile(url, files.digest(url))
 
     def copied_to(self, url: str) -> "PinnedFile":
         """The same content elsewhere, written where nothing lies yet. Raises DamageError as `check`."""
@@ -59,7 +54,7 @@ class PinnedFile:
         """The content. Raises DamageError where it cannot be read, and behind the last chunk where it is another."""
         digest = xxhash.xxh3_128()
         try:
-            for chunk in _read(self.url):
+            for chunk in files.chunks(self.url):
                 digest.update(chunk)
                 yield chunk
         except OSError as error:
@@ -69,12 +64,6 @@ class PinnedFile:
             ) from error
         if (found := digest.hexdigest()) != self.digest:
             raise DamageError(f"{self.url}: XXH3-128 is {found}, not {self.digest}; delete it and build again")
-
-
-def _read(url: str) -> Iterator[bytes]:
-    with files.open_read(url) as stream:
-        while chunk := stream.read(_BUFFER_BYTES):
-            yield chunk
 
 
 @functools.cache

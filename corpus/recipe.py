@@ -7,13 +7,15 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import BaseModel, Field
 
+from corpus import schema
+from corpus.domains import names_of
 from corpus.scorers import Classifier, Perplexity, ScorerTable, WordList, signals_of
 from corpus.setting_types import STRICT, Language, Name
 from corpus.text.chinese_script import Script
@@ -214,6 +216,11 @@ class Quality(_Settings):
         if self.tiers and self.classifier is None:
             raise ValueError("tiers are of a classifier's scores; name one in quality.classifier")
         return self
+
+    @property
+    def signal(self) -> str | None:
+        """The signal of that score."""
+        return None if self.classifier is None else f"{schema.CLASSIFIER}{self.classifier}"
 
     @property
     def numbers(self) -> range:
@@ -419,23 +426,14 @@ class Recipe(_Settings):
         for phase in self.phase:
             for table, keys in (("weights", phase.weights), ("max_epochs", phase.max_epochs)):
                 for domain in keys:
-                    head, _, rest = domain.partition(".")
-                    if head not in sources or not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z]{4})?(\.q[1-9][0-9]?)?", rest):
-                        raise ValueError(
-                            f"phase {phase.name!r}: {table} names {domain!r}; "
-                            f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}, or SOURCE.LANGUAGE.qTIER"
-                        )
-                    language, _, tier = rest.partition(".q")
-                    if tier and int(tier) not in self.quality.numbers:
-                        raise ValueError(
-                            f"phase {phase.name!r}: {table} names {domain!r}; quality.tiers = {self.quality.tiers} makes "
-                            + (f"q1 to q{self.quality.numbers[-1]}" if self.quality.numbers else "none")
-                        )
-                    if tier and table == "weights" and f"{head}.{language}" in keys:
-                        raise ValueError(
-                            f"phase {phase.name!r}: weights names {domain!r} and {head}.{language}, which has it in; "
-                            "give one weight to all tiers, or one to each"
-                        )
+                    if (refusal := self._wrong_domain(domain, sources)) is not None:
+                        raise ValueError(f"phase {phase.name!r}: {table} names {domain!r}; {refusal}")
+            for domain in phase.weights:
+                if (whole := names_of(domain)[-1]) != domain and whole in phase.weights:
+                    raise ValueError(
+                        f"phase {phase.name!r}: weights names {domain!r} and {whole}, which has it in; "
+                        "give one weight to all tiers, or one to each"
+                    )
             if phase.weights:
                 total = sum(phase.exact_weights().values(), start=Fraction(0))
                 if abs(total - 1) > Fraction(1, 1_000_000):
@@ -446,6 +444,17 @@ class Recipe(_Settings):
                     f"batch_size × sequence_length = {phase.batch_size * phase.sequence_length}"
                 )
         return self
+
+    def _wrong_domain(self, domain: str, sources: Set[str]) -> str | None:
+        """What is wrong with a phase's name of domains, if anything is."""
+        source, _, rest = domain.partition(".")
+        named = re.fullmatch(r"[a-z]{2,3}(?:_[A-Za-z]{4})?(?:\.q([1-9][0-9]?))?", rest)
+        if source not in sources or named is None:
+            return f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}, or SOURCE.LANGUAGE.qTIER"
+        if named[1] is not None and int(named[1]) not in self.quality.numbers:
+            made = f"q1 to q{self.quality.numbers[-1]}" if self.quality.numbers else "none"
+            return f"quality.tiers = {self.quality.tiers} makes {made}"
+        return None
 
     @property
     def scorers(self) -> tuple[ScorerTable, ...]:

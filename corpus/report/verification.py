@@ -316,14 +316,13 @@ def _check_decided(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[Fi
 
 def _check_tiers(name: str, decisions: pa.Table, least: Sequence[float]) -> Iterator[Finding]:
     """A kept document's tier is 1 + how many of the least scores its quality reaches; else 0."""
-    edges = [np.float32(each) for each in least]
-    for row in decisions.select(["doc_id", "kept", "quality", "tier"]).to_pylist():
-        quality = row["quality"]
-        has_one = bool(edges) and row["kept"] and quality is not None
-        expected = 1 + sum(np.float32(quality) >= edge for edge in edges) if has_one else 0
-        if row["tier"] != expected:
-            detail = f"document {row['doc_id']}: quality {quality}, tier {row['tier']} in place of {expected}"
-            yield Finding(Check.CONSERVATION, name, detail)
+    quality, tiers = numbers(decisions["quality"].fill_null(0)), numbers(decisions["tier"])
+    in_a_tier = booleans(decisions["kept"]) & booleans(decisions["quality"].is_valid()) & bool(least)
+    expected = in_a_tier * (1 + sum(quality >= np.float32(each) for each in least))
+    for row in np.flatnonzero(tiers != expected).tolist():
+        document, of = decisions["doc_id"][row].as_py(), decisions["quality"][row].as_py()
+        detail = f"document {document}: quality {of}, tier {tiers[row]} in place of {expected[row]}"
+        yield Finding(Check.CONSERVATION, name, detail)
 
 
 def _check_similarity(name: str, decisions: pa.Table, threshold: float) -> Iterator[Finding]:

@@ -229,10 +229,11 @@ def _write_item(
 
 def _qualities(settings: SelectSettings, items: range, rows: int) -> pa.Array:
     """(rows,) float32: the quality of the documents of work items; null where they have none."""
-    if settings.scores is None or settings.quality is None:
+    signal = settings.recipe.quality.signal
+    if settings.scores is None or signal is None:
         return pa.nulls(rows, pa.float32())
-    scores = (ipc.open_table(settings.scores.output("scores", item), columns=[settings.quality]) for item in items)
-    return pa.concat_tables(scores)[settings.quality].combine_chunks()
+    scores = (ipc.open_table(settings.scores.output("scores", item), columns=[signal]) for item in items)
+    return pa.concat_tables(scores)[signal].combine_chunks()
 
 
 def _with_edits(decisions: pa.Table, settings: SelectSettings, signals_url: str, verdicts: Verdicts | None) -> pa.Table:

@@ -104,12 +104,13 @@ def contamination_of(settings: SelectSettings, item: int, signals: pa.Table) -> 
     return judge_contamination(contamination, sizes, threshold=exams.coverage, action=exams.action)
 
 
-def identities(signals: pa.Table, recipe: Recipe, quality: str | None = None) -> tuple[Documents, UInt64s]:
+def identities(signals: pa.Table, recipe: Recipe) -> tuple[Documents, UInt64s]:
     """(ids and what makes a copy preferred: source, quality, length, date, then key; what makes a copy of one URL).
 
-    `quality` is the column of a classifier's scores; without one, and where it is null, quality is 0. (A language score is
-    no quality: with it, .998 would beat .997 before a longer copy beats a shorter one.)
+    Where the recipe names no classifier, and where its score is null, quality is 0. (A language score is no quality: with
+    it, .998 would beat .997 before a longer copy beats a shorter one.)
     """
+    quality = recipe.quality.signal
     scores = numbers(signals[quality].fill_null(0)) if quality is not None else np.zeros(signals.num_rows)
     dates = numbers(signals["date"].fill_null(0)) if signals["date"].null_count else numbers(signals["date"])
     characters = numbers(signals["characters"])
@@ -121,14 +122,13 @@ def identities(signals: pa.Table, recipe: Recipe, quality: str | None = None) ->
 
 def order_columns(recipe: Recipe) -> list[str]:
     """The columns by which copies are ordered."""
-    quality = recipe.quality.classifier
-    return ["doc_id", "key", "source", "date", "characters", *([f"{schema.CLASSIFIER}{quality}"] if quality else [])]
+    quality = recipe.quality.signal
+    return ["doc_id", "key", "source", "date", "characters", *([quality] if quality is not None else [])]
 
 
 def compared_as(signals: pa.Table, recipe: Recipe, kind: str) -> Documents:
     """Documents that passed the rules, as they are ordered for one kind of copy; `signals` has `order_columns`."""
-    quality = next((name for name in order_columns(recipe) if name.startswith(schema.CLASSIFIER)), None)
-    documents, by_date = identities(signals, recipe, quality)
+    documents, by_date = identities(signals, recipe)
     passed = np.zeros(signals.num_rows, np.uint8)
     return Judged(documents, by_date, passed, spared(signals["source"], recipe)).candidates(kind)
 
@@ -163,7 +163,7 @@ def _judged(settings: SelectSettings, item: int) -> dict[str, NDArray[np.generic
     signals = ipc.open_table(settings.signals.output("signals", item), of, columns=columns).combine_chunks()
     if settings.scores is not None:
         signals = _with_scores(signals, settings.scores.output("scores", item), settings.recipe)
-    documents, by_date = identities(signals, settings.recipe, settings.quality)
+    documents, by_date = identities(signals, settings.recipe)
     if (before := settings.settled_decisions(item)) is not None:
         reason, stays = settled_reasons(before), np.full(signals.num_rows, _EVERY_KIND, np.uint8)
     else:

@@ -151,12 +151,6 @@ class SelectSettings:
         return schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=groups)
 
     @property
-    def quality(self) -> str | None:
-        """The signal by which a copy is preferred."""
-        name = self.recipe.quality.classifier
-        return f"{schema.CLASSIFIER}{name}" if name is not None else None
-
-    @property
     def ranges(self) -> int:
         """How many ranges hashes are divided into."""
         return min(MOST, max(1, math.ceil(self.documents * self.recipe.dedup.bands / RANGE_ROWS)))

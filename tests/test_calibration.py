@@ -225,7 +225,7 @@ def test_the_printed_table_is_a_profile_that_drops_what_it_says(demo_pages: Path
     options = Options((str(demo_pages),))
     rows = {
         row["text_hash"]: row
-        for batch in measured_batches(Reading(options.work), splits_of(options)[0], SETTINGS)
+        for batch in measured_batches(Reading(options.work), splits_of(options, options.work)[0], SETTINGS)
         for row in batch.to_pylist()
         if row["language"] == "zh"
     }

@@ -21,13 +21,7 @@ from corpus.report.scores import GREATEST_STEP, rounded_up
 from corpus.text.ccnet_form import ccnet_form
 from filters import perplexity
 from filters.perplexity import Perplexity, check_files, lines_of, stretches_of, token_lines
-
-try:
-    importlib.metadata.version("ufal.kenlm")
-    INSTALLED = True
-except importlib.metadata.PackageNotFoundError:
-    INSTALLED = False
-needs_kenlm = pytest.mark.skipif(not INSTALLED, reason="needs the extra perplexity: pip install ufal.kenlm")
+from packages import needs_kenlm
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CHINESE = "困惑度越低，文本越像模型见过的文本。\n模型由维基百科训练而成，句子按字切分。\n"

@@ -3,7 +3,6 @@
 One build for all tests: a part of the demo, with a model that is made of its own longer lines.
 """
 
-import importlib.metadata
 import json
 import os
 import shutil
@@ -27,13 +26,7 @@ from corpus.report.verification import verify
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from filters.perplexity import Perplexity, lines_of, token_lines
-
-try:
-    importlib.metadata.version("ufal.kenlm")
-    INSTALLED = True
-except importlib.metadata.PackageNotFoundError:
-    INSTALLED = False
-needs_kenlm = pytest.mark.skipif(not INSTALLED, reason="needs the extra perplexity: pip install ufal.kenlm")
+from packages import needs_kenlm
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 

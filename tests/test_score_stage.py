@@ -51,6 +51,18 @@ name = "flagged"
 files = ["flagged.txt"]
 allow = ["fine.txt"]
 """
+BEST = """
+[[classifier]]
+name = "a"
+model = "models/prose.bin"
+[quality]
+classifier = "a"
+tiers = [0.5]
+[[phase]]
+name = "best"
+tokens = 8_000
+sequence_length = 128
+"""
 RULES = """
 [profiles.web]
 rules = [
@@ -389,6 +401,8 @@ def test_a_tier_that_is_not_the_scores_is_found() -> None:
         ('[quality]\nclassifier = "b"', "quality.classifier = 'b': no [[classifier]] has this name"),
         ("[quality]\ntiers = [0.5]", "tiers are of a classifier's scores"),
         ('[quality]\nclassifier = "prose"\ntiers = [0.5, 0.4]', "they must ascend"),
+        (f'{BEST}max_epochs = {{ "docs.zh.q3" = 2 }}', "max_epochs names 'docs.zh.q3'; quality.tiers = [0.5] makes q1 to q2"),
+        (f'{BEST}weights = {{ "docs.zh.q2" = 0.5, "docs.zh" = 0.5 }}', "weights names 'docs.zh.q2' and docs.zh, which has it in"),
         ('[profiles.web]\nrules = [{ signal = "classifier_b", min = 0.5, reason = "low_quality" }]', "signal 'classifier_b' is unknown"),
     ],
 )  # fmt: skip

@@ -147,7 +147,7 @@ class _Reader:
         recipe = recipe_of_files(self.kind, self.profile)
         settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
         reading = Reading(self.options.work)
-        splits = splits_of(dataclasses.replace(self.options, paths=paths))
+        splits = splits_of(dataclasses.replace(self.options, paths=paths), reading.work)
         for split in splits:
             yield from measured_batches(reading, split, settings)
         click.echo(reading.summary(len(splits)), err=True)

@@ -44,8 +44,8 @@ def extract(options: Options, fields: str | None) -> None:
       corpus extract 'pages/**/*.html' --fields id,title,author,published
     """
     names = _names(fields)
-    splits = splits_of(options)
     reading = Reading(options.work)
+    splits = splits_of(options, reading.work)
     for split in splits:
         for row in reading.rows(split):
             click.echo(json_line({name: FIELDS[name](row) for name in names}))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from click.core import ParameterSource
 
 from corpus.errors import RecipeError
-from corpus.recipe import Kind, Recipe
+from corpus.recipe import Extractor, Kind, Recipe
 from corpus.recipe_files import load_recipe, parse_recipe
 from corpus.report.plain import json_line
 from corpus.schema import SCORED
@@ -87,23 +87,18 @@ def measure(
     if recipe_path is None:
         if source is not None:
             raise click.UsageError("--source: a source of what? Give the --recipe too")
-        recipe, model = (
-            recipe_of_files(kind, profile or (kind if kind in shipped_profiles() else "web")),
-            default_model_path(),
-        )
-        scorers = scorers_of(models, language_models)
-        settings = ExtractSettings.of(recipe, splits="", model=model)
-        reading = Reading(options.work)
+        profile = profile or (kind if kind in shipped_profiles() else "web")
+        recipe, model = recipe_of_files(kind, profile, options.extractor), default_model_path()
     else:
         _refuse_beside_a_recipe(context)
-        loaded = load_recipe(recipe_path)
-        recipe = as_files(loaded, source, recipe_path)
-        scorers = named_scorers(loaded, recipe_path)
-        settings = ExtractSettings.of(recipe, splits="", model=language_model(loaded, recipe_path))
+        recipe = as_files(load_recipe(recipe_path), source, recipe_path)
+        model = language_model(recipe, recipe_path)
         options = dataclasses.replace(options, fields=fields_of(options, recipe))
-        reading = Reading(settings.works().of(SOURCE), settings.limits)
     profiles = load_profiles(recipe)
-    splits = splits_of(options)
+    settings = ExtractSettings.of(recipe, splits="", model=model)
+    reading = Reading(settings.works().of(SOURCE), settings.limits)
+    splits = splits_of(options, reading.work)
+    scorers = scorers_of(models, language_models) if recipe_path is None else named_scorers(recipe, recipe_path)
     for split in splits:
         for signals in measured_batches(reading, split, settings, scorers):
             lines = []
@@ -114,10 +109,11 @@ def measure(
     click.echo(reading.summary(len(splits)), err=True)
 
 
-def recipe_of_files(kind: str, profile: str) -> Recipe:
+def recipe_of_files(kind: str, profile: str, extractor: Extractor = "trafilatura") -> Recipe:
     """The recipe of a run in which the files are the only source, and every language is wanted."""
     source = {"name": SOURCE, "kind": kind, "inputs": ["FILES"], "profile": profile}
-    return parse_recipe({"run": {"name": "measure"}, "source": [source]}, "corpus measure")
+    table = {"run": {"name": "measure"}, "source": [source], "extract": {"extractor": extractor}}
+    return parse_recipe(table, "corpus measure")
 
 
 def as_files(recipe: Recipe, name: str | None, path: Path) -> Recipe:

@@ -33,8 +33,8 @@ def perplexity_text(options: Options, tokenizer: Path | None, text: PerplexityTe
       corpus perplexity-text good.jsonl --tokenizer en.sp.model | lmplz -o 5 --skip_symbols > en.arpa
       corpus perplexity-text crawl.warc.gz --text ccnet-lines --json | jq -c .lines
     """
-    splits = splits_of(options)
     reading = Reading(options.work)
+    splits = splits_of(options, reading.work)
     for split in splits:
         for row in reading.rows(split):
             lines = [line.decode() for line in token_lines(row.text, tokenizer, text)]

@@ -112,16 +112,15 @@ def _fields(given: Sequence[str]) -> Fields:
     return DEFAULT_FIELDS._replace(**names)
 
 
-def splits_of(options: Options) -> list[Split]:
+def splits_of(options: Options, work: PageWork) -> list[Split]:
     """A split for each file, whole. Raises InputError for the first that cannot be read, before anything is.
 
-    Where there are pages among them, the extractor is started meanwhile.
+    Where there are pages among them, the extractor of `work`, which will read them, is started meanwhile.
     """
     named = [(file, name) for path in options.paths for file, name in _files_of(path, options.prefix)]
     splits = [_split(number, file, name, options) for number, (file, name) in enumerate(named)]
-    extractor = options.work.extractor
-    if isinstance(extractor, ExtractorProcess) and any(split.format in PAGES for split in splits):
-        extractor.start()
+    if isinstance(work.extractor, ExtractorProcess) and any(split.format in PAGES for split in splits):
+        work.extractor.start()
     return splits
 
 

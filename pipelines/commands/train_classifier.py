@@ -50,8 +50,8 @@ def train_classifier(
         settings = Settings(held_out=held_out, epochs=epochs, word_ngrams=word_ngrams, seed=seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    good, bad = (splits_of(Options(files, format)) for files in (positive, negative))
     reading = Reading(Options(positive, format).work)
+    good, bad = (splits_of(Options(files, format), reading.work) for files in (positive, negative))
     found = train(_texts(reading, good), _texts(reading, bad), output, settings)
     click.echo(reading.summary(len(good) + len(bad)), err=True)
     if as_json:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from bench_extract import decoded_pages
 
-from corpus.text.extraction import clean
-from corpus.text.main_text import main_text
-from corpus.text.plain_text import plain_text
-from filters.classifier import Classifier, train
+from corpus.pages.page_text import clean
+from corpus.pages.plain_text import plain_text
+from corpus.pages.trafilatura_text import main_text
+from filters.scorers.classifier import Classifier, train
 
 LEAST_CHARACTERS = 200
 

@@ -44,9 +44,9 @@ from bench_extract import DEMO
 from bench_memory import members
 
 import filters
-from corpus.report.documents import RunDocuments
 from corpus.storage.run_directory import RunDirectory
-from filters.language import LanguageModel, default_model_path
+from filters.language.identification import LanguageModel, default_model_path
+from pipelines.report.run_documents import RunDocuments
 
 PEER = Path(__file__).parent / "peers" / "datatrove_chain.py"
 PARITY = Path(filters.__file__).parent / "profiles" / "parity.toml"

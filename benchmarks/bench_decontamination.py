@@ -26,13 +26,15 @@ import pyarrow as pa
 
 from corpus.recipe import Decontaminate
 from corpus.seeds import derive_seed
-from filters import decontamination, minhash, signals
-from filters.decontamination import find_items
+from filters.copies import minhash
+from filters.exams import search
 from filters.exams.grams import GramSettings
 from filters.exams.index import ExamIndex, build_index
 from filters.exams.items import Item, Part
 from filters.exams.published import load_file
-from filters.language import LanguageModel, default_model_path
+from filters.exams.search import find_items
+from filters.language.identification import LanguageModel, default_model_path
+from filters.quality import signals
 
 THRESHOLD = float(Decontaminate.model_fields["coverage"].default)
 QUESTIONS = 24_000
@@ -242,7 +244,7 @@ def main() -> None:
     arguments = parser.parse_args()
     items, languages = read_exams(arguments.data / "exams")
     rows = list(read_rows(sorted((arguments.data / "text").glob("*.jsonl.gz"))))
-    decontamination.warm_up()
+    search.warm_up()
     begin = time.thread_time()
     index = build_index(items, GramSettings())
     size = sum(array.nbytes for array in index.grams)

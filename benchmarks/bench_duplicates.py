@@ -4,7 +4,7 @@ Run `python benchmarks/bench_duplicates.py DATA`; DATA has dedup/docs.jsonl.gz w
 computed by other code from other words than ours) and text/*.jsonl.gz. Of equal texts one takes part: exact copies are no
 question. Then what `select` does: signatures, bands, verified edges, removal by preference (length, then a key).
 
-Exact pairs are found by an inverted index of all shingles (filters.dedup_quality) and compared with those of pairs.tsv.gz first.
+Exact pairs are found by an inverted index of all shingles (filters.copies.dedup_quality) and compared with those of pairs.tsv.gz first.
 
     precision      of removed documents: Jaccard with the representative ≥ s
     pairs          of pairs of Jaccard ≥ s: not both kept
@@ -23,10 +23,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from corpus.seeds import content_digest
-from filters import minhash
-from filters.dedup_quality import ShingleIndex, recall, shingle_set
-from filters.duplicates import Block, Documents, candidate_edges, halves, rank_edges, resolve
-from filters.preference import preference
+from filters.copies import minhash
+from filters.copies.dedup_quality import ShingleIndex, recall, shingle_set
+from filters.copies.duplicates import Block, Documents, candidate_edges, halves, rank_edges, resolve
+from filters.copies.preference import preference
 
 LEAST = 0.4  # exact pairs from here on
 SAMPLE = 500

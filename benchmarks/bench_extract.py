@@ -25,20 +25,20 @@ from typing import Any
 
 import trafilatura
 
-from corpus.recipe_files import parse_recipe
+from corpus.pages.charset import decode_page
+from corpus.pages.extractor_process import ExtractorProcess
+from corpus.pages.page_text import clean
+from corpus.pages.screens import HTML_TYPES
+from corpus.pages.trafilatura_text import main_text
+from corpus.recipe.parsing import parse_recipe
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Page, Split
 from corpus.sources.splits import list_inputs, make_splits, read_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory, Stage
-from corpus.text.charset import decode_page
-from corpus.text.extraction import clean
-from corpus.text.extractor_process import ExtractorProcess
-from corpus.text.main_text import main_text
-from corpus.text.screens import HTML_TYPES
-from filters.language import default_model_path
+from filters.language.identification import default_model_path
 from pipelines.build import compile_kernels
-from pipelines.extraction import ExtractSettings, extract_item
+from pipelines.stages.extraction import ExtractSettings, extract_item
 
 DEMO = sorted((Path(__file__).parents[1] / "examples" / "demo").glob("docs-*.warc.gz"))
 ITEM_BYTES = 1 << 18

@@ -2,7 +2,7 @@
 
 DATA is a folder with `gold.jsonl` and `pages.warc.gz`: pages with human text, or with segments that must and must not be
 in it. It is no part of this repository. Half A of the pages (by SHA-1 of their ids) served to make the rules of
-corpus.text.page_kind, boilerplate and lede; the table is of half B (`--half A`: of the other). Score of pages with full text: shingles of 4 tokens (single characters in
+corpus.pages.page_kind, boilerplate and lede; the table is of half B (`--half A`: of the other). Score of pages with full text: shingles of 4 tokens (single characters in
 scripts without spaces), true and false ones normalised to one a page and pooled, as scrapinghub's benchmark does. Score
 of pages with segments: those found, after white space is normalised, pooled, as trafilatura's evaluation does. `all`
 pools both, a page counting one. `±` is the standard deviation of its difference from ours over pages drawn anew.
@@ -26,11 +26,11 @@ import numpy as np
 import trafilatura
 from fastwarc.warc import ArchiveIterator
 
-from corpus.text.answers import MainText
-from corpus.text.charset import decode_page
-from corpus.text.main_content import main_content
-from corpus.text.main_text import main_text
-from corpus.text.page_kind import is_chinese, is_discussion, kind_of
+from corpus.pages.charset import decode_page
+from corpus.pages.main_text import MainText
+from corpus.pages.page_kind import is_chinese, is_discussion, kind_of
+from corpus.pages.resiliparse_text import main_content
+from corpus.pages.trafilatura_text import main_text
 
 OURS = "**ours**"
 OTHER = "resiliparse"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench_extract import DEMO, decoded_pages
 
-from corpus.text.extractor_process import IN_PROCESS, ExtractorProcess
+from corpus.pages.extractor_process import IN_PROCESS, ExtractorProcess
 
 
 def main() -> None:

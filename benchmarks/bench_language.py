@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from filters.language import LanguageModel, default_model_path, language_of_label
+from filters.language.identification import LanguageModel, default_model_path, language_of_label
 
 HIGH = ("en", "zh", "ja", "ko", "ru", "de", "fr", "es")
 LANGUAGES = (*HIGH, "pt", "it", "vi", "th", "ar", "hi", "id", "tr", "pl", "nl", "fa", "uk")

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bench_extract import DEMO, decoded_pages
 
+from corpus.pages.extractor_process import IN_PROCESS
+from corpus.pages.main_text import Failure
+from corpus.pages.markup import text_of_markup
+from corpus.pages.page_text import clean
 from corpus.recipe import Extract
-from corpus.text.answers import Failure
-from corpus.text.extraction import clean
-from corpus.text.extractor_process import IN_PROCESS
-from corpus.text.markup import text_of_markup
-from filters.language import LanguageModel, default_model_path
-from filters.language_screen import LanguageScreen
+from filters.language.identification import LanguageModel, default_model_path
+from filters.language.wanted import LanguageScreen
 
 
 def main() -> None:

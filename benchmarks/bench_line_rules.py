@@ -15,9 +15,9 @@ from typing import Any
 from bench_extraction_quality import Counts, difference_deviation, f1, normalised, read_pages, score
 from resiliparse.extract.html2text import extract_plain_text
 
-from corpus.text.extraction import clean
+from corpus.pages.page_text import clean
+from corpus.pages.trafilatura_text import main_text
 from corpus.text.line_rules import LineRule, LineRules, edit_lines
-from corpus.text.main_text import main_text
 
 
 def f_of(counts: Counts) -> float:

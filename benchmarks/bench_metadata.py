@@ -17,9 +17,9 @@ import trafilatura
 from bench_extract import DEMO, decoded_pages
 from trafilatura.metadata import extract_metadata
 
-from corpus.text import main_text
-from corpus.text.answers import PageMetadata
-from corpus.text.page_metadata import TreeElements, page_metadata
+from corpus.pages import trafilatura_text
+from corpus.pages.main_text import PageMetadata
+from corpus.pages.page_metadata import TreeElements, page_metadata
 
 OUTCOMES = ("same", "part", "other", "only ours", "only theirs", "neither")
 
@@ -68,11 +68,11 @@ def cost(pages: list[str], rounds: int) -> tuple[float, float]:
     for turn in range(rounds):
         for number, page in enumerate(pages):
             for side in (0, 1) if (turn + number) % 2 else (1, 0):
-                main_text.page_metadata = sides[side]
+                trafilatura_text.page_metadata = sides[side]
                 started = time.thread_time()
-                main_text.main_text(page)
+                trafilatura_text.main_text(page)
                 least[side][number] = min(least[side][number], time.thread_time() - started)
-    main_text.page_metadata = page_metadata
+    trafilatura_text.page_metadata = page_metadata
     return sum(least[0]), sum(least[1])
 
 

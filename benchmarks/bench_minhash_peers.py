@@ -15,7 +15,7 @@ All read the same JSONL and write what they keep, one process, 5-word shingles, 
     build     `corpus build --until select`: that, and language, all signals, normal forms, personal data, files and records
     peers     their own programs at their defaults
 
-Kept sets are compared document by document, by exact Jaccard similarities of all pairs (filters.dedup_quality). The peers verify nothing:
+Kept sets are compared document by document, by exact Jaccard similarities of all pairs (filters.copies.dedup_quality). The peers verify nothing:
 who shares a band, directly or through others, is one cluster of which one stays. Claims: datatrove takes at least 20 times, text-dedup at least 10
 times the processor time of `kernels`, start of Python included.
 """
@@ -35,9 +35,9 @@ from bench_datatrove import adopt_orphans, timed
 from near_duplicates import AT_ONCE, BANDS, ROWS, THRESHOLD
 from numpy.typing import NDArray
 
-from corpus.report.documents import RunDocuments
 from corpus.storage.run_directory import RunDirectory
-from filters.dedup_quality import ShingleIndex, shingle_set
+from filters.copies.dedup_quality import ShingleIndex, shingle_set
+from pipelines.report.run_documents import RunDocuments
 
 PEER = Path(__file__).parent / "peers" / "datatrove_minhash.py"
 ORIGINALS, EXACT, NEAR = 0.6, 0.1, 0.3

@@ -19,8 +19,8 @@ from bench_extract import decoded_pages
 from ngram_model import write_arpa
 
 from corpus.text.ccnet_form import ccnet_form
-from filters.classifier import units_of
-from filters.perplexity import Perplexity, lines_of, token_lines
+from filters.scorers.classifier import units_of
+from filters.scorers.perplexity import Perplexity, lines_of, token_lines
 
 DOCUMENT_BYTES = 4000
 

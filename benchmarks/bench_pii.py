@@ -1,4 +1,4 @@
-"""What `filters.pii` finds in labelled cases, and what it costs beside the signals: python benchmarks/bench_pii.py
+"""What `filters.privacy.pii` finds in labelled cases, and what it costs beside the signals: python benchmarks/bench_pii.py
 
     --input FILE.jsonl(.gz)   texts to measure the cost on; without it none is measured there
     --list                    print what is found in them, each once, with what stands around it, to be judged by eye
@@ -19,8 +19,9 @@ from types import ModuleType
 
 import pyarrow as pa
 
-from corpus.text.segmentation import utf8_buffers
-from filters import pii, pii_gate, signals
+from corpus.unicode.segmentation import utf8_buffers
+from filters.privacy import pii
+from filters.quality import signals
 
 CASES = Path(__file__).parents[1] / "tests" / "pii_cases.py"
 ROUNDS = 5
@@ -91,10 +92,10 @@ def print_costs(texts: list[str]) -> None:
     array = pa.array(pieces, pa.large_string())
     data, offsets = utf8_buffers(array)
     size, number = len(data), len(pieces)
-    gate = best_seconds(lambda: pii_gate.find_places(data, offsets))
+    gate = best_seconds(lambda: gate.find_places(data, offsets))
     whole = best_seconds(lambda: pii.measure(array))
     measured = best_seconds(lambda: signals.measure(array, ["en"] * number), 2)
-    places = pii_gate.find_places(data, offsets)
+    places = gate.find_places(data, offsets)
     without = 1 - len(set(places.document.tolist())) / number
     counts = {name: int(column.sum()) for name, column in pii.measure(array).counts.items()}
     print(f"\n{number} documents of {size / number:.0f} bytes: {counts}")

@@ -23,9 +23,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from corpus.recipe_files import load_recipe
+from corpus.recipe.parsing import load_recipe
 from corpus.storage.run_directory import RunDirectory
-from filters.rules import load_profiles
+from filters.quality.rules import load_profiles
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo" / "recipe.toml"
 HOW = "benchmarks/bench_plan.py"
@@ -68,8 +68,8 @@ MORE = {
 
 
 def calibrated(recipe: Path, how: str, sample_bytes: int = 1 << 30):
-    from pipelines.planning.calibrate import calibrate
     from pipelines.planning.coefficients import shipped_coefficients
+    from pipelines.planning.measured_coefficients import calibrate
 
     settings = load_recipe(recipe)
     return calibrate(
@@ -143,7 +143,7 @@ def spent() -> float:
 
 def measured_of(run: RunDirectory) -> Iterator[tuple[str, float]]:
     """What the plan of the demo says, as the build's records have it."""
-    from pipelines.packing import domain_totals
+    from pipelines.stages.packing import domain_totals
 
     extract, select, tokens = (run.current_stage(name) for name in ("extract", "select", "tokenize"))
     yield "documents", sum(record.counts["documents"] for record in extract.records())

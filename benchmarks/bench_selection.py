@@ -34,17 +34,17 @@ from numpy.typing import NDArray
 from corpus import schema
 from corpus.columns import booleans, fixed_binary, numbers
 from corpus.recipe import Recipe
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
-from corpus.text.segmentation import mix64
-from filters import duplicates, minhash, shared_lines
-from filters.duplicates import RankedEdges
-from filters.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
-from filters.rules import judge, load_profiles
-from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
-from pipelines.selection import settings as selection
-from pipelines.selection.settings import Desk, LineInputs, SelectSettings
+from corpus.unicode.segmentation import mix64
+from filters.copies import duplicates, minhash, shared_lines
+from filters.copies.duplicates import RankedEdges
+from filters.copies.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
+from filters.quality.rules import judge, load_profiles
+from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
+from pipelines.selection import decision_settings as selection
+from pipelines.selection.decision_settings import Desk, LineInputs, SelectSettings
 from pipelines.selection.steps import Select, steps_of, steps_stage
 
 ITEM_DOCUMENTS = 250_000
@@ -67,7 +67,7 @@ def recipe_of(dedup: dict[str, object] | None = None) -> Recipe:
 
 def one_row(recipe: Recipe) -> dict[str, pa.Scalar]:
     """The signals of the text that do not differ from document to document; it passes the rules."""
-    from filters import signals
+    from filters.quality import signals
 
     texts = pa.array([TEXT], pa.large_string())
     values = {name: pa.array(column) for name, column in signals.measure(texts, ["en"]).items()}

@@ -24,9 +24,11 @@ import pyarrow as pa
 
 from corpus.errors import InputError
 from corpus.seeds import derive_seed
-from filters import datatrove_signals, minhash, signals
-from filters.language import LanguageModel, default_model_path
-from filters.rules import Profiles, judge
+from filters.copies import minhash
+from filters.language.identification import LanguageModel, default_model_path
+from filters.parity import datatrove_signals
+from filters.quality import signals
+from filters.quality.rules import Profiles, judge
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "reference_signals.py"
 ROUNDS = 5

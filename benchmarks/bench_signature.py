@@ -1,4 +1,4 @@
-"""MinHash signatures per second, one core: `filters.minhash` against datasketch on the same shingle hashes.
+"""MinHash signatures per second, one core: `filters.copies.minhash` against datasketch on the same shingle hashes.
 
 Run `python benchmarks/bench_signature.py [--input FILE.jsonl(.gz)]`; without a file the texts are made. The signatures
 are compared bit by bit first. datasketch is called by `update_batch`, plainly and then as fast as it goes, with
@@ -15,8 +15,8 @@ import pyarrow as pa
 from bench_signals import best_seconds, load_texts
 from datasketch import MinHash
 
-from corpus.text.segmentation import UInt32s
-from filters import minhash
+from corpus.unicode.segmentation import UInt32s
+from filters.copies import minhash
 
 
 def datasketch_signature(hashes: list[int], count: int, permutations: UInt32s | None) -> UInt32s:
@@ -60,11 +60,11 @@ def main() -> None:
     print(f"datasketch, own permutations{len(texts) / plain:8.0f} documents/s")
     print(f"datasketch, shared          {len(texts) / shared:8.0f} documents/s")
     print(
-        f"filters.minhash, from hashes{len(texts) / ours:8.0f} documents/s"
+        f"filters.copies.minhash, from hashes{len(texts) / ours:8.0f} documents/s"
         f"  {plain / ours:6.1f} and {shared / ours:.1f} times as fast"
     )
     print(
-        f"filters.minhash, from text  {len(texts) / from_text:8.0f} documents/s"
+        f"filters.copies.minhash, from text  {len(texts) / from_text:8.0f} documents/s"
         f"  {plain / from_text:6.1f} and {shared / from_text:.1f} times as fast, {size_bytes / from_text / 1e6:.0f} MB/s"
     )
 

@@ -22,9 +22,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from corpus.recipe_files import parse_recipe
-from filters import datatrove_signals, jieba_signals, signals
-from filters.rules import Limit, Profiles, load_profiles
+from corpus.recipe.parsing import parse_recipe
+from filters.parity import datatrove_signals, jieba_signals
+from filters.quality import signals
+from filters.quality.rules import Limit, Profiles, load_profiles
 
 PEER = Path(__file__).parent / "peers" / "datatrove_verdicts.py"
 FILTERS = ("GopherRepetitionFilter", "GopherQualityFilter", "C4QualityFilter", "FineWebQualityFilter")

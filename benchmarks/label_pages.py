@@ -42,17 +42,17 @@ import numpy as np
 import pyarrow as pa
 from bench_extract import DEMO
 
+from corpus.pages.charset import decode_page
+from corpus.pages.page_text import clean
+from corpus.pages.screens import HTML_TYPES
+from corpus.pages.trafilatura_text import main_text
 from corpus.recipe import Recipe
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Page, Split
-from corpus.text.charset import decode_page
-from corpus.text.extraction import clean
-from corpus.text.main_text import main_text
-from corpus.text.screens import HTML_TYPES
-from filters.language import LanguageModel, default_model_path
-from filters.rules import Failure, all_reasons, load_profiles
-from filters.signals import measure
+from filters.language.identification import LanguageModel, default_model_path
+from filters.quality.rules import Failure, all_reasons, load_profiles
+from filters.quality.signals import measure
 
 PROFILE = "web"
 LANGUAGES = ("zh", "ja", "th")

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.seeds import content_digest
-from filters import minhash
-from filters.duplicates import Block, Documents, candidate_edges, exact_removals, halves, rank_edges, resolve
-from filters.preference import preference
+from filters.copies import minhash
+from filters.copies.duplicates import Block, Documents, candidate_edges, exact_removals, halves, rank_edges, resolve
+from filters.copies.preference import preference
 
 BANDS, ROWS, THRESHOLD = 14, 8, 0.8
 AT_ONCE = 1000

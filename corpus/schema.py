@@ -8,7 +8,20 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
-from corpus.text.edits import EDITS
+#: How edits are stored: `begin` and `end` are bytes of the UTF-8 text, half open, on characters' boundaries.
+EDITS = pa.list_(
+    pa.field(
+        "item",
+        pa.struct(
+            [
+                pa.field("begin", pa.uint32(), nullable=False),
+                pa.field("end", pa.uint32(), nullable=False),
+                pa.field("replacement", pa.string(), nullable=False),
+            ]
+        ),
+        nullable=False,
+    )
+)
 
 SCHEMA_VERSION = 2
 
@@ -57,7 +70,7 @@ DOCUMENTS = pa.schema(
     ]
 )
 
-#: Signals that are counted, uint32: what `filters.signals` measures as integers.
+#: Signals that are counted, uint32: what `filters.quality.signals` measures as integers.
 COUNT_SIGNALS = (
     "characters",  # code points
     "bytes",  # of UTF-8
@@ -116,7 +129,7 @@ RATIO_SIGNALS = (
     "uppercase_ratio",
 )
 
-#: Signals on datatrove's words and with its quirks (`filters.datatrove_signals`), measured only where a profile of the run
+#: Signals on datatrove's words and with its quirks (`filters.parity.datatrove_signals`), measured only where a profile of the run
 #: has a rule on one of them. Counts, uint32, and ratios, float32.
 DATATROVE_COUNTS = (
     "datatrove_words",
@@ -144,7 +157,7 @@ DATATROVE_RATIOS = (
     "datatrove_line_end_punctuation_ratio",
     "datatrove_newline_word_ratio",
 )
-#: The same on jieba's words, of Chinese documents; 0 of others (`filters.jieba_signals`).
+#: The same on jieba's words, of Chinese documents; 0 of others (`filters.parity.jieba_signals`).
 JIEBA_COUNTS = ("jieba_words", "jieba_stop_words")
 JIEBA_RATIOS = (
     "jieba_mean_word_length",
@@ -168,7 +181,7 @@ SIGNAL_GROUPS: Mapping[str, tuple[str, ...]] = {
     "jieba": JIEBA_COUNTS + JIEBA_RATIOS,
 }
 
-#: Personal data that was found, uint32: what `filters.pii` counts; the edits beside it say where.
+#: Personal data that was found, uint32: what `filters.privacy.pii` counts; the edits beside it say where.
 PERSONAL_SIGNALS = (
     "pii_emails",
     "pii_ips",  # public addresses, IPv4 and IPv6
@@ -177,7 +190,7 @@ PERSONAL_SIGNALS = (
     "pii_phones",
 )
 
-#: Beginnings of the names of signals that a recipe's scorers (`corpus.scorers`) give; the rest is a name of the recipe's.
+#: Beginnings of the names of signals that a recipe's scorers (`corpus.recipe.scorer_tables`) give; the rest is a name of the recipe's.
 CLASSIFIER, WORDS_IN, SHARE_IN, PERPLEXITY = "classifier_", "words_in_", "share_in_", "perplexity_"
 
 SCORED = (CLASSIFIER, WORDS_IN, SHARE_IN, PERPLEXITY)
@@ -305,7 +318,7 @@ EXAMS = pa.schema(
     ]
 )
 
-#: `lines/`: the lines of a document that may be shared with others (filters.shared_lines), measured and not judged.
+#: `lines/`: the lines of a document that may be shared with others (filters.copies.shared_lines), measured and not judged.
 LINES = pa.schema(
     [
         pa.field("doc_id", pa.uint64(), nullable=False),

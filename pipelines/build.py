@@ -26,21 +26,28 @@ from corpus.domains import language_of
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint
-from corpus.recipe_files import parse_recipe
-from corpus.report.copies import loss_warnings, source_copies
+from corpus.recipe.parsing import parse_recipe
 from corpus.sources.splits import InputFile, list_inputs
 from corpus.storage import files, ipc
-from corpus.storage.pinned import PinnedFile
+from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
-from corpus.text.url_lists import read_url_lists
-from filters import duplicates
+from corpus.urls.url_lists import read_url_lists
+from filters.copies import duplicates
 from filters.exams.items import Item
-from filters.rules import load_profiles
-from filters.scoring import Scorer, warm_up
-from pipelines import (
+from filters.quality.rules import load_profiles
+from filters.scorers.score_columns import Scorer, warm_up
+from pipelines.running.progress import StageWatch
+from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
+from pipelines.running.work_items import RunItems, Work, write_pending
+from pipelines.selection.additions import Planned, Selection, decided_counts, plan_additions, plan_selections
+from pipelines.selection.decision_settings import KINDS as SELECT_KINDS
+from pipelines.selection.decision_settings import LineInputs, SelectSettings, Settled
+from pipelines.selection.source_losses import loss_warnings, source_copies
+from pipelines.selection.steps import Select, forget_steps, steps_stage, units_of
+from pipelines.stages import (
     decontamination,
-    exams_met,
+    exam_totals,
     extraction,
     lines,
     packing,
@@ -49,14 +56,7 @@ from pipelines import (
     tokenization,
     tokenizer,
 )
-from pipelines.additions import Planned, Selection, decided_counts, plan_additions, plan_selections
-from pipelines.progress import StageWatch
-from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
-from pipelines.selection.settings import KINDS as SELECT_KINDS
-from pipelines.selection.settings import LineInputs, SelectSettings, Settled
-from pipelines.selection.steps import Select, forget_steps, steps_stage, units_of
-from pipelines.transforms.partitions import DocumentStages
-from pipelines.transforms.work_items import RunItems, Work, write_pending
+from pipelines.stages.kept_documents import DocumentStages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,7 +197,7 @@ class Build:
         if recipe is None or exams is None:
             self._forget("decontaminate", decontamination.KINDS)
             return None
-        from filters import decontamination as search
+        from filters.exams import search
         from filters.exams.index import items_digest
 
         mark = decontamination.decontaminate_fingerprint(
@@ -215,13 +215,13 @@ class Build:
     def _exams_met(self, last: Planned, contaminated: Stage | None) -> Stage | None:
         """Adds up what was found of each evaluation item, over all additions."""
         if contaminated is None:
-            self._forget("exams", exams_met.KINDS)
+            self._forget("exams", exam_totals.KINDS)
             return None
-        mark = exams_met.exams_fingerprint(decontaminate=contaminated.fingerprint, plan=last.fingerprint)
+        mark = exam_totals.exams_fingerprint(decontaminate=contaminated.fingerprint, plan=last.fingerprint)
         stage = self._open("exams", mark)
-        settings = exams_met.ExamsSettings(contaminated, contaminated.file("items.arrow"), len(self._items()))
-        self._run_items(stage, [0], exams_met.exams_item, settings)
-        self._close(stage, exams_met.KINDS, {})
+        settings = exam_totals.ExamsSettings(contaminated, contaminated.file("items.arrow"), len(self._items()))
+        self._run_items(stage, [0], exam_totals.exams_item, settings)
+        self._close(stage, exam_totals.KINDS, {})
         return stage
 
     def _score(self, extracted: Stage, scorers: tuple[Scorer, ...]) -> Stage | None:
@@ -244,7 +244,7 @@ class Build:
         if recipe is None:
             self._forget("lines", lines.KINDS)
             return None
-        from filters import shared_lines
+        from filters.copies import shared_lines
 
         stage = self._open("lines", lines.lines_fingerprint(recipe, extract=extracted.fingerprint))
         settings = lines.LineSettings(extracted, recipe.weight)
@@ -293,7 +293,7 @@ class Build:
         measured: Stage | None,
     ) -> None:
         """Those from `first` on, each beside what the one before decided."""
-        from filters import shared_lines
+        from filters.copies import shared_lines
 
         duplicates.warm_up()
         if measured is not None:
@@ -436,7 +436,7 @@ class Build:
         return self.run.path("splits.arrow")
 
     def _in_force(self) -> dict[str, Any]:
-        """What a stage's manifest says of the settings under which it is complete (corpus.report.settings)."""
+        """What a stage's manifest says of the settings under which it is complete (pipelines.report.run_settings)."""
         return {"recipe": self.recipe.model_dump(mode="json")}
 
     def _open(self, name: str, mark: str) -> Stage:
@@ -529,9 +529,11 @@ def naming(recipe_path: Path) -> Iterator[None]:
 
 def compile_kernels(model: Path) -> None:
     """Compiles once, before workers start: each would compile for itself otherwise."""
-    from corpus.text import markup
-    from filters import minhash, pii, signals
-    from filters.language import LanguageModel
+    from corpus.pages import markup
+    from filters.copies import minhash
+    from filters.language.identification import LanguageModel
+    from filters.privacy import pii
+    from filters.quality import signals
 
     LanguageModel(model).identify(["The warm-up."])
     markup.warm_up()

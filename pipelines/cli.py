@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from corpus.errors import CorpusError
-from pipelines import interrupts
+from pipelines.running import interrupts
 
 EXIT_CODES = """\b
 Exit codes
@@ -143,7 +143,7 @@ def build(
       corpus build recipe.toml --run-dir gs://bucket/a --runner=DataflowRunner --project=...
     """
     from corpus.errors import RecipeError
-    from corpus.recipe_files import load_recipe, overrides_of
+    from corpus.recipe.parsing import load_recipe, overrides_of
     from corpus.storage import files
     from corpus.storage.run_directory import STAGES, RunDirectory
 

@@ -6,7 +6,7 @@ The command as it is, but for the function that the name `trafilatura` stands fo
 import sys
 from pathlib import Path
 
-from corpus.text.extractor_process import EXTRACTORS
+from corpus.pages.extractor_process import EXTRACTORS
 from pipelines.cli import main
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 import os
 import signal
 
-from corpus.text.answers import MainText
-from corpus.text.main_text import main_text as real_main_text
+from corpus.pages.main_text import MainText
+from corpus.pages.trafilatura_text import main_text as real_main_text
 
 HOSTILE = "<!-- hostile -->"
 

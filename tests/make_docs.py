@@ -16,8 +16,8 @@ import click
 from click.testing import CliRunner
 
 import pii_cases
-from filters.profile_files import profile_files
-from filters.rules import Limit, RuleSet, shipped_rules
+from filters.quality.profile_files import profile_files
+from filters.quality.rules import Limit, RuleSet, shipped_rules
 from pipelines.cli import main
 from pipelines.planning.coefficients import UNITS, InputCoefficients, shipped_coefficients
 

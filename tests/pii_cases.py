@@ -1,4 +1,4 @@
-"""The labelled cases of pii_cases.toml, and how many of them `filters.pii` finds: for the tests and docs/privacy.md."""
+"""The labelled cases of pii_cases.toml, and how many of them `filters.privacy.pii` finds: for the tests and docs/privacy.md."""
 
 import re
 import tomllib
@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from corpus.text.personal_data import Kind
-from filters import pii
+from filters.privacy import pii
+from filters.privacy.kinds import Kind
 
 CASES = Path(__file__).with_name("pii_cases.toml")
 

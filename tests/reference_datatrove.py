@@ -9,12 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from corpus.text import datatrove_words, unicode_table
+from corpus.unicode import code_points
+from filters.parity import datatrove_words
 
 Words = Callable[[str], list[str]]
 
 _CLASSES = datatrove_words.load().classes
-_LETTERS = unicode_table.load().classes & unicode_table.LETTER
+_LETTERS = code_points.load().classes & code_points.LETTER
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 

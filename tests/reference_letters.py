@@ -1,9 +1,9 @@
-"""What corpus.text.letters, filters.exams and filters.decontamination compute, in plain Python over strings: no hashes."""
+"""What corpus.unicode.letters, filters.exams and filters.exams.search compute, in plain Python over strings: no hashes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from corpus.text import letters
+from corpus.unicode import letters
 from filters.exams.grams import ANCHOR_SINGLE, ANCHOR_WORD, LONGEST_RUN, GramSettings
 from filters.exams.index import MAX_ITEMS, THINNED_ABOVE, THINNED_TO
 from filters.exams.items import Item, Part

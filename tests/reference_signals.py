@@ -10,7 +10,7 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
-from corpus.text import unicode_table as u
+from corpus.unicode import code_points as u
 
 _CLASSES = u.load().classes
 

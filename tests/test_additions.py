@@ -12,7 +12,7 @@ import pytest
 from command_line import corpus
 from corpus.domains import repeats_of
 from corpus.errors import RecipeError
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from test_build import DEMO, digests
 
 RECIPE = """

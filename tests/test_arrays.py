@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from corpus.errors import DamageError
 from corpus.storage import ipc
-from corpus.storage.arrays import ALIGNMENT, ARRAYS, open_arrays, write_arrays
+from corpus.storage.named_arrays import ALIGNMENT, ARRAYS, open_arrays, write_arrays
 
 TYPES = st.sampled_from(["uint8", "uint16", "uint32", "uint64", "int64", "float32", "float64"])
 NAMES = st.text("abc", min_size=1, max_size=3)

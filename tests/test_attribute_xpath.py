@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from corpus.text import attribute_xpath
-from corpus.text.attribute_xpath import AttributeXPath
+from corpus.pages import attribute_xpath
+from corpus.pages.attribute_xpath import AttributeXPath
 
 NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
 MODULES = ("core", "main_extractor", "baseline", "htmlprocessing")

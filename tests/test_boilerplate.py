@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.text.boilerplate import PHRASES, remove_boilerplate
+from corpus.pages.boilerplate import PHRASES, remove_boilerplate
 
 PARAGRAPH = "<p>The corpus is read from archives, page by page, and every page is counted once.</p>"
 

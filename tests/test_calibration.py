@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from corpus.reasons import Reason
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
-from filters.calibration import Calibration, Method, Sample, calibrate, tail_limit, tail_of_all
-from filters.language import default_model_path
-from filters.rules import Limit, judge, load_profiles
+from filters.language.identification import default_model_path
+from filters.quality.calibration import Calibration, Method, Sample, calibrate, tail_limit, tail_of_all
+from filters.quality.rules import Limit, judge, load_profiles
 from pipelines.cli import main
 from pipelines.commands.measure import measured_batches, recipe_of_files
 from pipelines.commands.reading import Options, Reading, splits_of
-from pipelines.extraction import ExtractSettings
+from pipelines.stages.extraction import ExtractSettings
 
 LEAST = Limit("alphabetic_word_ratio", "min", 0.7, Reason.NON_ALPHABETIC_WORDS, "base")
 MOST = Limit("duplicate_line_ratio", "max", 0.3, Reason.DUPLICATE_LINES, "base")

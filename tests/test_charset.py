@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from corpus.pages.charset import decode_page
 from corpus.sources.records import Limits, Page, Split
 from corpus.sources.warc import read_warc
-from corpus.text.charset import decode_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHARSETS = REPOSITORY.parent / "shared" / "data" / "charsets"

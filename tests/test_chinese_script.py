@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import InputError
-from corpus.recipe_files import parse_recipe
-from corpus.report.documents import RunDocuments
+from corpus.recipe.parsing import parse_recipe
 from corpus.storage.run_directory import RunDirectory
 from corpus.text import chinese_script
 from corpus.text.chinese_script import in_script
+from pipelines.report.run_documents import RunDocuments
 
 TRADITIONAL = (
     "這個國家的經濟發展很快，人民的生活水準也提高了。學校裏的學生們正在認真地學習歷史與數學，老師講解得非常清楚。"

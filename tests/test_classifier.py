@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import InputError
-from filters.classifier import Classifier, Settings, report, train, words_of
-from filters.language import default_model_path
+from filters.language.identification import default_model_path
+from filters.scorers.classifier import Classifier, Settings, report, train, words_of
 from pipelines.cli import main
 
 GOOD_WORDS = ["theorem", "proof", "lemma", "therefore", "证明", "定理", "因此", "我们", "得到"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from corpus import schema
 from corpus.text.edits import Edit, apply_edits
-from filters.contaminated import LARGEST_CUT, Action, judge_contamination
+from filters.exams.contaminated import LARGEST_CUT, Action, judge_contamination
 
 ACTIONS = st.sampled_from(["drop", "cut", "mark"])
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from command_line import corpus
-from corpus.report.copies import SourceCopies, loss_warnings, source_copies
-from corpus.report.verification import verify
 from corpus.storage.run_directory import RunDirectory
+from pipelines.report.verification import verify
+from pipelines.selection.source_losses import SourceCopies, loss_warnings, source_copies
 
 COUNTS = {"documents": 99, "passed.web": 10, "copies.web.web": 6, "copies.web.wiki": 1, "passed.wiki": 4, "passed.x": 5,
           "copies.x.wiki": 3, "copies.x.web": 1}  # fmt: skip

@@ -7,11 +7,11 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from corpus.recipe_files import parse_recipe
-from corpus.storage.pinned import PinnedFile
+from corpus.recipe.parsing import parse_recipe
+from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import RunDirectory
-from pipelines.extraction import ExtractSettings, extract_item
-from pipelines.transforms.work_items import RunItems
+from pipelines.running.work_items import RunItems
+from pipelines.stages.extraction import ExtractSettings, extract_item
 
 OPTIONS = [
     "--runner=DataflowRunner",

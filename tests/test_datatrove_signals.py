@@ -1,4 +1,4 @@
-"""`filters.datatrove_signals` and the profile `parity` against datatrove's own verdicts and a plain Python reference."""
+"""`filters.parity.datatrove_signals` and the profile `parity` against datatrove's own verdicts and a plain Python reference."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 import reference_datatrove as reference
 import test_datatrove_words as words_of
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from corpus.schema import DATATROVE_COUNTS, DATATROVE_RATIOS
-from filters import datatrove_signals, signals
-from filters.rules import load_profiles
+from filters.parity import datatrove_signals
+from filters.quality import signals
+from filters.quality.rules import load_profiles
 
 CASES = [case for case in words_of.CASES if "verdicts" in case]
 FILTERS = ("GopherRepetitionFilter", "GopherQualityFilter", "C4QualityFilter", "FineWebQualityFilter")
@@ -137,9 +138,9 @@ def test_values_are_those_of_this_version() -> None:
 def test_a_run_measures_the_group_that_its_profile_asks_for(tmp_path: Path) -> None:
     """From the recipe through `extract` to `select`, without Beam."""
     from corpus.schema import DOCUMENTS, SIGNAL_GROUPS
-    from filters.language import default_model_path
-    from filters.rules import judge
-    from pipelines.extraction import ExtractSettings, extract_fingerprint, signal_batch
+    from filters.language.identification import default_model_path
+    from filters.quality.rules import judge
+    from pipelines.stages.extraction import ExtractSettings, extract_fingerprint, signal_batch
 
     def recipe_of(profile: str) -> Any:
         source = {"name": "x", "inputs": ["-"], "profile": profile}

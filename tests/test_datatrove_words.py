@@ -1,4 +1,4 @@
-"""`corpus.text.datatrove_words` against the words that datatrove gave the texts of datatrove_cases.jsonl, and on any text."""
+"""`filters.parity.datatrove_words` against the words that datatrove gave the texts of datatrove_cases.jsonl, and on any text."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.text import datatrove_words, unicode_table
-from corpus.text.segmentation import ALPHABETIC_WORD, SYMBOL_WORD, classify
+from corpus.unicode import code_points
+from corpus.unicode.segmentation import ALPHABETIC_WORD, SYMBOL_WORD, classify
+from filters.parity import datatrove_words
 
 _LINES = Path(__file__).with_name("datatrove_cases.jsonl").read_text("utf-8").split("\n")
 CASES = [json.loads(line) for line in _LINES if line]
@@ -21,7 +22,7 @@ def cut(text: str) -> list[tuple[str, int]]:
     tables = datatrove_words.load()
     points = np.array([*map(ord, text), 0], dtype=np.uint32)
     flags = np.zeros(len(points), np.uint16)
-    classify(points, len(text), unicode_table.load().classes, flags)
+    classify(points, len(text), code_points.load().classes, flags)
     starts, ends = np.zeros(len(points), np.int32), np.zeros(len(points), np.int32)
     kinds = np.zeros(len(points), np.uint8)
     count = datatrove_words.cut_english(

@@ -19,11 +19,11 @@ import pytest
 
 from command_line import corpus
 from corpus import schema
-from corpus.report.findings import Check
-from corpus.report.verification import verify
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.edits import Edit, apply_edits
+from pipelines.report.findings import Check
+from pipelines.report.verification import verify
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 

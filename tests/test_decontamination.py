@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference_letters as reference
-from filters.decontamination import BRIDGED_LETTERS, LEAST_COVERAGE, Match, find_items
 from filters.exams.grams import GramSettings
 from filters.exams.index import ExamIndex, build_index
 from filters.exams.items import Item, Part
+from filters.exams.search import BRIDGED_LETTERS, LEAST_COVERAGE, Match, find_items
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from corpus.report.documents import RunDocuments
 from corpus.storage.run_directory import RunDirectory
-from filters.dedup_quality import overlap, shingle_set
+from filters.copies.dedup_quality import overlap, shingle_set
 from pipelines.cli import main
 from pipelines.commands.dedup_explanation import CHANGED_LINES, changed_lines
+from pipelines.report.run_documents import RunDocuments
 
 THRESHOLD = 0.6
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202e[bold red]markup[/]"

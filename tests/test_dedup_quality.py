@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.dedup_quality import Z_97_5, ShingleIndex, overlap, recall, share, shingle_set
-from filters.minhash import flat_shingle_hashes, shingle_hashes
+from filters.copies.dedup_quality import Z_97_5, ShingleIndex, overlap, recall, share, shingle_set
+from filters.copies.minhash import flat_shingle_hashes, shingle_hashes
 
 WORDS = st.lists(st.sampled_from(["one", "two", "three", "four", "five", "six"]), max_size=12)
 TEXTS = st.lists(WORDS.map(" ".join), max_size=8)

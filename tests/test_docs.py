@@ -28,19 +28,19 @@ from corpus.errors import RecipeError
 from corpus.feed.phases import plan_phases
 from corpus.reasons import BYTE_LOSSES, Outcome, Reason
 from corpus.recipe import GIB, MIB, Phase, Recipe
-from corpus.recipe_files import load_recipe, parse_recipe
+from corpus.recipe.parsing import load_recipe, parse_recipe
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule
-from filters.rules import load_profiles
-from pipelines.additions import Planned, plan_selections
+from filters.quality.rules import load_profiles
 from pipelines.cli import main
-from pipelines.commands.documents import FIELDS
-from pipelines.decontamination import decontaminate_fingerprint
-from pipelines.extraction import extract_fingerprint
-from pipelines.lines import lines_fingerprint
-from pipelines.packing import pack_fingerprint
-from pipelines.scoring import score_fingerprint
-from pipelines.tokenizer import tokenizer_fingerprint
+from pipelines.commands.document_rows import FIELDS
+from pipelines.selection.additions import Planned, plan_selections
+from pipelines.stages.decontamination import decontaminate_fingerprint
+from pipelines.stages.extraction import extract_fingerprint
+from pipelines.stages.lines import lines_fingerprint
+from pipelines.stages.packing import pack_fingerprint
+from pipelines.stages.scoring import score_fingerprint
+from pipelines.stages.tokenizer import tokenizer_fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))

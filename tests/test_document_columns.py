@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from corpus.sources.splits import list_inputs, make_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
-from filters.language import default_model_path
-from pipelines.extraction import ExtractSettings, extract_fingerprint, extract_item
+from filters.language.identification import default_model_path
+from pipelines.stages.extraction import ExtractSettings, extract_fingerprint, extract_item
 
 SENTENCE = "The corpus is read from archives, page by page, and every page is counted once. "
 PAGE = (

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.seeds import identity_key
-from filters import minhash
-from filters.duplicates import (
+from filters.copies import minhash
+from filters.copies.duplicates import (
     ALL_PAIRS,
     Block,
     Documents,
@@ -32,8 +32,8 @@ from filters.duplicates import (
     unique_pairs,
     warm_up,
 )
-from filters.duplicates import resolve as resolve_ranked
-from filters.preference import SPARED, with_claim
+from filters.copies.duplicates import resolve as resolve_ranked
+from filters.copies.preference import SPARED, with_claim
 
 PERMUTATIONS, BANDS, ROWS = 24, 6, 4
 THRESHOLD = 0.7

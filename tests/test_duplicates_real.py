@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from filters import minhash
-from filters.duplicates import Block, Documents, candidate_edges, halves, rank_edges, resolve, warm_up
-from filters.preference import preference
+from filters.copies import minhash
+from filters.copies.duplicates import Block, Documents, candidate_edges, halves, rank_edges, resolve, warm_up
+from filters.copies.preference import preference
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "dedup"
 BANDS, ROWS = 14, 8

@@ -12,10 +12,10 @@ import pytest
 
 from corpus.errors import InputError
 from corpus.recipe import Exam, ExamFormat, ExamPart
-from filters.exams.files import read_exams
+from filters.exams.exam_files import read_exams
+from filters.exams.exam_rows import options
 from filters.exams.items import Item, Part
 from filters.exams.published import LOADERS, load_file
-from filters.exams.rows import options
 
 
 def dump(*values: Any) -> str:

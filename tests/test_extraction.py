@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from corpus.pages.main_text import MainText
+from corpus.pages.page_text import clean, extract_page
 from corpus.reasons import Outcome, Reason
 from corpus.sources.records import Limits, Loss, Page, Split
 from corpus.sources.warc import read_warc
-from corpus.text.answers import MainText
-from corpus.text.extraction import clean, extract_page
-from pipelines.extraction import parse_date
+from pipelines.stages.extraction import parse_date
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import BuildError
+from corpus.pages.extractor_process import EXTRACTORS, IN_PROCESS, ExtractorProcess, InProcessExtractor
+from corpus.pages.main_text import Failure, MainText, pack, unpack
 from corpus.reasons import Outcome, Reason
-from corpus.text.answers import Failure, MainText, pack, unpack
-from corpus.text.extractor_process import EXTRACTORS, IN_PROCESS, ExtractorProcess, InProcessExtractor
 
 HERE = Path(__file__).resolve().parent
 MIB = 1 << 20
@@ -147,7 +147,7 @@ def test_a_helper_that_cannot_start_says_so() -> None:
 def test_the_child_dies_with_its_parent(page: str) -> None:
     script = (
         "import sys, threading, time; sys.path.insert(0, sys.argv[1])\n"
-        "from corpus.text.extractor_process import ExtractorProcess\n"
+        "from corpus.pages.extractor_process import ExtractorProcess\n"
         "p = ExtractorProcess(page_seconds=300, page_memory_bytes=1 << 30, main='hostile_extractors:main_text')\n"
         "p.main_text('a'); print(p.pid, flush=True)\n"
         "p.main_text(sys.argv[2]); time.sleep(300)\n"

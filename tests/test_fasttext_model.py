@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.fasttext_model import FastTextModel, read_model
-from filters.language import LanguageModel, default_model_path
+from filters.language.fasttext_model import FastTextModel, read_model
+from filters.language.identification import LanguageModel, default_model_path
 
 LID = Path(__file__).resolve().parents[2] / "shared" / "data" / "lid" / "lid.jsonl.gz"
 CLOSE = 2e-6

@@ -10,14 +10,14 @@ from apache_beam import coders, typehints
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
 from corpus.recipe import Recipe
-from corpus.recipe_files import parse_recipe
-from corpus.storage.pinned import PinnedFile
+from corpus.recipe.parsing import parse_recipe
+from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import RunDirectory
-from filters.rules import load_profiles
-from pipelines.extraction import ExtractSettings, extract_item
-from pipelines.selection.settings import SelectSettings, SourceRanges
+from filters.quality.rules import load_profiles
+from pipelines.running.work_items import RunItems, write_pending
+from pipelines.selection.decision_settings import SelectSettings, SourceRanges
 from pipelines.selection.steps import Select
-from pipelines.transforms.work_items import RunItems, write_pending
+from pipelines.stages.extraction import ExtractSettings, extract_item
 
 RUN = RunDirectory("memory://graphs")
 

@@ -10,7 +10,7 @@ import zstandard
 
 from corpus.errors import InputError
 from corpus.recipe import Recipe
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from corpus.sources.jsonl import read_jsonl
 from corpus.sources.read import read_split
 from corpus.sources.records import Fields, Limits, Loss, Page, Split, Text

@@ -14,10 +14,10 @@ import pytest
 import xxhash
 from click.testing import CliRunner, Result
 
-from corpus.report.plain import json_line, one_line, plain
 from corpus.sources.read import READERS
 from pipelines.cli import COMMANDS, main
 from pipelines.commands.reading import format_of
+from pipelines.report.terminal_text import json_line, one_line, plain
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egnp.exe [bold red]markup[/] \x00 :smile:"
 

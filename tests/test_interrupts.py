@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from corpus.errors import BuildError
-from pipelines import interrupts
+from pipelines.running import interrupts
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""`corpus.text.jieba_words`: a small made dictionary against a plain Python reference, and the real one against jieba itself
+"""`filters.parity.jieba_words`: a small made dictionary against a plain Python reference, and the real one against jieba itself
 where it is installed."""
 
 import importlib.util
@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import InputError
-from corpus.text import jieba_words, unicode_table
-from corpus.text.segmentation import classify
-from filters import jieba_signals
+from corpus.unicode import code_points
+from corpus.unicode.segmentation import classify
+from filters.parity import jieba_signals, jieba_words
 
 INSTALLED = importlib.util.find_spec("jieba") is not None
 
@@ -51,7 +51,7 @@ def cut(text: str, tables: jieba_words.JiebaTables) -> list[str]:
     size = len(text)
     points = np.array([*map(ord, text), 0], dtype=np.uint32)
     flags = np.zeros(size + 1, np.uint16)
-    classify(points, size, unicode_table.load().classes, flags)
+    classify(points, size, code_points.load().classes, flags)
     starts, ends, after = (np.zeros(size + 1, np.int32) for _ in range(3))
     best, back = np.zeros(size + 1), np.zeros(4 * size + 4, np.uint8)
     count = jieba_words.cut_chinese(

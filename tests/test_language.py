@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import InputError
-from filters.language import (
+from filters.language.identification import (
     SURE,
     Identification,
     LanguageModel,
@@ -28,7 +28,7 @@ from filters.language import (
     model_digest,
     sample_windows,
 )
-from filters.scripts import CLASSES, HAN, KANA, certain_scripts
+from filters.language.scripts import CLASSES, HAN, KANA, certain_scripts
 
 LID = Path(__file__).resolve().parents[2] / "shared" / "data" / "lid" / "lid.jsonl.gz"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.language import UNDETERMINED, Identification
-from filters.language_hint import UNSURE, with_hint
+from filters.language.hint import UNSURE, with_hint
+from filters.language.identification import UNDETERMINED, Identification
 
 SURE, WEAK, NONE = Identification("en", 0.9, ""), Identification("en", 0.3, ""), Identification(UNDETERMINED, 0.0, "")
 

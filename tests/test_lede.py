@@ -3,7 +3,7 @@
 import lxml.html
 import pytest
 
-from corpus.text.lede import find_lede
+from corpus.pages.lede import find_lede
 
 LEDE = "Every page of the crawl is read once, and all that is lost on the way is counted and listed."
 CHINESE_LEDE = "语料库从网页档案中逐页读取，每一页只计算一次，没有任何内容会悄悄丢失，也没有重复。"

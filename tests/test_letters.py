@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference_letters as reference
-from corpus.text import letters, unicode_table
-from corpus.text.letters import SEVERAL, hash_run, next_point, place_letters, read_letters
-from corpus.text.unicode_table import CODE_POINTS, SPACE
+from corpus.unicode import code_points, letters
+from corpus.unicode.code_points import CODE_POINTS, SPACE
+from corpus.unicode.letters import SEVERAL, hash_run, next_point, place_letters, read_letters
 
 FACTOR = 0xD1342543DE82EF95
-SPACES = (unicode_table.load().classes & SPACE) != 0
+SPACES = (code_points.load().classes & SPACE) != 0
 
 #: Everything at once: scripts, widths, marks, several letters in one character, supplementary planes, format characters.
 NO_DEADLINE = settings(deadline=None)  # the first example compiles

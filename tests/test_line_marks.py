@@ -1,11 +1,11 @@
-"""`filters.line_marks` by example; tests/test_signals.py holds its counts to a plain Python reference on made text."""
+"""`filters.quality.line_marks` by example; tests/test_signals.py holds its counts to a plain Python reference on made text."""
 
 import numpy as np
 import pytest
 
-from corpus.text import unicode_table
-from filters import line_marks
-from filters.line_marks import BOILERPLATE, JAVASCRIPT, LOREM_IPSUM, POLICY, SEPARATOR, URL
+from corpus.unicode import code_points
+from filters.quality import line_marks
+from filters.quality.line_marks import BOILERPLATE, JAVASCRIPT, LOREM_IPSUM, POLICY, SEPARATOR, URL
 
 
 def points_of(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
@@ -51,5 +51,5 @@ def test_other_lines(line: str) -> None:
 
 def begins_list(line: str) -> bool:
     points = points_of(line)
-    flags = unicode_table.load().classes[points]
+    flags = code_points.load().classes[points]
     return bool(line_marks.begins_list(points, flags, 0, len(line)))

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.recipe import LineEdits
-from corpus.recipe_files import parse_recipe
-from corpus.report.verification import verify
+from corpus.recipe.parsing import parse_recipe
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule, LineRules, edit_lines
-from pipelines.extraction import extract_fingerprint
+from pipelines.report.verification import verify
+from pipelines.stages.extraction import extract_fingerprint
 
 BEFORE, AFTER = "The first line of an article, which says something.", "文章的最后一行说明了一切。"
 
@@ -166,7 +166,7 @@ def test_a_hostile_line_is_judged(unit: str) -> None:
 
 def test_the_recipe_has_a_key_for_every_rule() -> None:
     assert list(LineEdits.model_fields) == ["kinds", *LineRule]
-    assert not LineEdits().settings().any
+    assert not LineRules(**LineEdits().model_dump(exclude={"kinds"})).any
 
 
 # ------------------------------------------------------------------------------------------------ in a build

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus.pages.extractor_process import EXTRACTORS
+from corpus.pages.main_text import MainText
+from corpus.pages.resiliparse_text import main_content
 from corpus.recipe import Extractor
-from corpus.recipe_files import parse_recipe
-from corpus.text.answers import MainText
-from corpus.text.extractor_process import EXTRACTORS
-from corpus.text.main_content import main_content
-from pipelines.extraction import ExtractSettings, extract_fingerprint
+from corpus.recipe.parsing import parse_recipe
+from pipelines.stages.extraction import ExtractSettings, extract_fingerprint
 
 SENTENCE = "The corpus is read from archives, page by page, and every page is counted once. "
 PAGE = (

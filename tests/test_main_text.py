@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml.html import HtmlElement
 
+from corpus.pages.charset import decode_page
+from corpus.pages.page_kind import PageKind, is_chinese, is_discussion, kind_of
+from corpus.pages.trafilatura_text import SETTINGS, main_text
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Page, Split
-from corpus.text.charset import decode_page
-from corpus.text.main_text import SETTINGS, main_text
-from corpus.text.page_kind import PageKind, is_chinese, is_discussion, kind_of
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 SENTENCE = "The corpus is read from archives, page by page, and every page is counted once. "

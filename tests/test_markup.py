@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree, html
 
-from corpus.text.markup import INLINE, UNCOUNTED, count_tags, text_of_markup
+from corpus.pages.markup import INLINE, UNCOUNTED, count_tags, text_of_markup
 
 _START_TAG = re.compile(r"<[A-Za-z]")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,40})")

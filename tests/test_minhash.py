@@ -1,4 +1,4 @@
-"""`filters.minhash`: bit-identical to datasketch, shingles as defined, bands and similarity at their edges."""
+"""`filters.copies.minhash`: bit-identical to datasketch, shingles as defined, bands and similarity at their edges."""
 
 import gzip
 import hashlib
@@ -14,9 +14,9 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.text import unicode_table as u
-from corpus.text.segmentation import UInt32s
-from filters import minhash
+from corpus.unicode import code_points as u
+from corpus.unicode.segmentation import UInt32s
+from filters.copies import minhash
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 REAL_TEXT = DATA / "text" / "open-00.jsonl.gz"

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus.pages.charset import decode_page
+from corpus.pages.main_text import Failure, MainText
+from corpus.pages.page_text import PageWork, clean, extract_page
 from corpus.sources.records import Limits, Page, Split
 from corpus.sources.warc import read_warc
-from corpus.text.answers import Failure, MainText
-from corpus.text.charset import decode_page
-from corpus.text.extraction import PageWork, clean, extract_page
 from corpus.text.mojibake import repair
 from corpus.text.mojibake_readings import readings
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpus.pages.main_text import Failure, MainText
+from corpus.pages.opt_out import OptOuts
+from corpus.pages.page_text import PageWork, PayloadCache, extract_page
 from corpus.reasons import Reason
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Page, Split
-from corpus.text.answers import Failure, MainText
-from corpus.text.extraction import PageWork, PayloadCache, extract_page
-from corpus.text.opt_out import OptOuts
 
 LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
 ALL = frozenset({"noindex", "noai", "tdm"})

@@ -15,12 +15,9 @@ from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 from trafilatura.metadata import extract_metadata
 
-from corpus.sources.read import read_split
-from corpus.sources.records import Limits, Page, Split
-from corpus.text.answers import PageMetadata
-from corpus.text.charset import decode_page
-from corpus.text.main_content import ResiliparseElements
-from corpus.text.page_metadata import (
+from corpus.pages.charset import decode_page
+from corpus.pages.main_text import PageMetadata
+from corpus.pages.page_metadata import (
     AUTHOR_CHARACTERS,
     EARLIEST,
     JSON_CHARACTERS,
@@ -31,6 +28,9 @@ from corpus.text.page_metadata import (
     day_of,
     page_metadata,
 )
+from corpus.pages.resiliparse_text import ResiliparseElements
+from corpus.sources.read import read_split
+from corpus.sources.records import Limits, Page, Split
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEMO = REPOSITORY / "examples" / "demo"

@@ -1,4 +1,4 @@
-"""`filters.perplexity` against a plain reading of the same model, and its texts: forms, stretches, what is hostile."""
+"""`filters.scorers.perplexity` against a plain reading of the same model, and its texts: forms, stretches, what is hostile."""
 
 import base64
 import importlib.metadata
@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from ngram_model import ArpaModel, write_arpa
 
 from corpus.errors import InputError
-from corpus.report.scores import GREATEST_STEP, rounded_up
 from corpus.text.ccnet_form import ccnet_form
-from filters import perplexity
-from filters.perplexity import Perplexity, check_files, lines_of, stretches_of, token_lines
+from filters.scorers import perplexity
+from filters.scorers.perplexity import Perplexity, check_files, lines_of, stretches_of, token_lines
+from filters.scorers.score_counts import GREATEST_STEP, rounded_up
 from packages import needs_kenlm
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

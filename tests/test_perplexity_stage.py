@@ -19,14 +19,15 @@ from hypothesis import strategies as st
 from ngram_model import write_arpa
 
 from command_line import corpus
-from corpus.recipe_files import load_recipe
-from corpus.report.findings import Check
-from corpus.report.scores import SHARES, perplexity_reports, score_counts
-from corpus.report.verification import verify
+from corpus.recipe.parsing import load_recipe
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
-from filters.perplexity import Perplexity, lines_of, token_lines
+from filters.scorers.perplexity import Perplexity, lines_of, token_lines
+from filters.scorers.score_counts import score_counts
 from packages import needs_kenlm
+from pipelines.report.findings import Check
+from pipelines.report.scores import SHARES, perplexity_reports
+from pipelines.report.verification import verify
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 

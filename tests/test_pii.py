@@ -14,11 +14,11 @@ import pii_cases
 from corpus.recipe import PersonalAction, Privacy
 from corpus.schema import PERSONAL_SIGNALS
 from corpus.text.edits import EDITS, Edit, apply_edits
-from corpus.text.personal_data import SIGNALS, TOKENS, Kind, kind_of, kinds_that_are
-from corpus.text.segmentation import utf8_buffers
-from filters import pii, pii_gate
-from filters.pii_addresses import addresses_v4, top_level_domains
-from filters.pii_numbers import COUNTRY_LENGTHS, is_card, is_resident_id
+from corpus.unicode.segmentation import utf8_buffers
+from filters.privacy import gate, pii
+from filters.privacy.addresses import addresses_v4, top_level_domains
+from filters.privacy.kinds import SIGNALS, TOKENS, Kind, kind_of, kinds_that_are
+from filters.privacy.personal_numbers import COUNTRY_LENGTHS, is_card, is_resident_id
 
 LEAST = 0.98
 
@@ -118,8 +118,8 @@ def test_no_text_raises(text: str) -> None:
 def test_a_place_is_small_whatever_the_text(unit: str) -> None:
     """The cost of a place grows with its length, and must not grow with the text's."""
     data, offsets = utf8_buffers(pa.array([unit * 20_000]))
-    places = pii_gate.find_places(data, offsets)
-    assert ((places.end - places.begin) < 2 * pii_gate.MOST_BYTES).all()
+    places = gate.find_places(data, offsets)
+    assert ((places.end - places.begin) < 2 * gate.MOST_BYTES).all()
     assert len(places.kind) <= len(data)
     assert (np.diff(places.end) > 0).all()
 

@@ -6,7 +6,7 @@ import pytest
 from corpus.errors import DamageError
 from corpus.seeds import content_digest
 from corpus.storage import files
-from corpus.storage.pinned import PinnedFile
+from corpus.storage.digested_file import PinnedFile
 
 
 def pinned(url: str, data: bytes) -> PinnedFile:

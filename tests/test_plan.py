@@ -23,24 +23,24 @@ from command_line import corpus
 from corpus import schema
 from corpus.errors import RecipeError
 from corpus.recipe import Recipe
-from corpus.recipe_files import load_recipe, parse_recipe
+from corpus.recipe.parsing import load_recipe, parse_recipe
 from corpus.sources.read import read_split
 from corpus.sources.records import Fields, Limits
 from corpus.sources.splits import InputFile, list_inputs, make_splits, read_splits
 from corpus.storage import ipc
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, RunDirectory
-from filters.rules import load_profiles
-from pipelines.packing import domain_totals
-from pipelines.planning.calibrate import extract_seconds, pooled
+from filters.quality.rules import load_profiles
 from pipelines.planning.coefficients import UNITS, Coefficients, InputCoefficients, Number, shipped_coefficients
 from pipelines.planning.estimate import Estimate, estimate
-from pipelines.planning.exchange import kinds_of_copies, sent_files
+from pipelines.planning.exchange_costs import kinds_of_copies, sent_files
 from pipelines.planning.inputs import SourceInputs, even_layout, inputs_of
-from pipelines.planning.measure import PIECES, Measured, MeasuredSource, sample_of
-from pipelines.planning.tables import shown_bytes, shown_number
-from pipelines.selection import settings as selection
+from pipelines.planning.measured_coefficients import extract_seconds, pooled
+from pipelines.planning.plan_tables import shown_bytes, shown_number
+from pipelines.planning.sample_build import PIECES, Measured, MeasuredSource, sample_of
+from pipelines.selection import decision_settings as selection
 from pipelines.selection.steps import run_everything
+from pipelines.stages.packing import domain_totals
 
 LARGE = Path("recipes/internlm-1.6t.toml")
 #: Billions of tokens, by the report on InternLM's 104B model.

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.preference import (
+from filters.copies.preference import (
     LATER,
     MAX_PLACES,
     SPARED,

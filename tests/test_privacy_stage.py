@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 
 from command_line import corpus
-from corpus.report.findings import Check
-from corpus.report.verification import verify
 from corpus.seeds import content_digest
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.edits import Edit
-from corpus.text.personal_data import Kind
-from pipelines.transforms.partitions import edits_of
+from filters.privacy.kinds import Kind
+from pipelines.report.findings import Check
+from pipelines.report.verification import verify
+from pipelines.stages.kept_documents import edits_of
 from tokenizer_training.encode import load_encoder
 
 RECIPE = """

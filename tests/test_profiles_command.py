@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from corpus.reasons import Reason
-from filters.meanings import REASON_MEANINGS, SIGNAL_MEANINGS
-from filters.rules import RULE_REASONS, SIGNALS, shipped_rules
+from filters.quality.explanations import REASON_MEANINGS, SIGNAL_MEANINGS
+from filters.quality.rules import RULE_REASONS, SIGNALS, shipped_rules
 from pipelines.cli import main
 
 

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
-from pipelines import progress
-from pipelines.progress import StageWatch
+from pipelines.running import progress
+from pipelines.running.progress import StageWatch
 
 
 def test_items_of_the_same_stage_that_others_made_are_not_counted(

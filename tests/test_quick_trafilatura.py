@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import trafilatura
 
+from corpus.pages.attribute_xpath import AttributeXPath
+from corpus.pages.charset import decode_page
+from corpus.pages.quick_trafilatura import quickened
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Page, Split
-from corpus.text.attribute_xpath import AttributeXPath
-from corpus.text.charset import decode_page
-from corpus.text.quick_trafilatura import quickened
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 EXTRACTION = Path(__file__).resolve().parents[2] / "shared" / "data" / "extraction"

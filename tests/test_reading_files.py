@@ -14,10 +14,10 @@ import pytest
 import zstandard
 from click.testing import CliRunner, Result
 
+from corpus.pages import extractor_process
 from corpus.recipe import FieldNames
 from corpus.sources.read import READERS
 from corpus.sources.records import Fields
-from corpus.text import extractor_process
 from pipelines.cli import main
 from pipelines.commands.extract import FIELDS
 from pipelines.commands.reading import PAGES

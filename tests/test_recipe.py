@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import RecipeError
 from corpus.recipe import MIB, Recipe, fingerprint
-from corpus.recipe_files import load_recipe, parse_recipe
+from corpus.recipe.parsing import load_recipe, parse_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RECIPES = sorted(file for folder in ("examples", "recipes") for file in (REPOSITORY / folder).rglob("*.toml"))
@@ -323,7 +323,7 @@ def test_another_process_gives_the_same_fingerprint(tmp_path: Path) -> None:
     """Not hash(), not the order of a set: two workers must agree on where a stage's files are."""
     recipe = load(tmp_path, LEAST + PHASE)
     program = (
-        "import sys; from pathlib import Path; from corpus.recipe import fingerprint; from corpus.recipe_files import load_recipe; "
+        "import sys; from pathlib import Path; from corpus.recipe import fingerprint; from corpus.recipe.parsing import load_recipe; "
         "print(fingerprint(load_recipe(Path(sys.argv[1])), {'b': 1, 'a': [0.1, None]}))"
     )
     for seed in ("0", "12345"):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from corpus.report.findings import Check, Finding
-from corpus.report.repair import STAGE_OF, delete_damaged
 from corpus.storage.run_directory import STAGES, RunDirectory
-from pipelines import decontamination, extraction, packing, scoring, tokenization, tokenizer
+from pipelines.report.findings import Check, Finding
+from pipelines.report.repair import STAGE_OF, delete_damaged
+from pipelines.stages import decontamination, extraction, packing, scoring, tokenization, tokenizer
 
 KINDS = ("documents", "signals", "failed", "edges", "decisions", "sample", "tokenizer", "tokens", "shards")
 

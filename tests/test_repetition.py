@@ -1,4 +1,4 @@
-"""`filters.repetition` against plain Python on sequences that repeat much, little and not at all."""
+"""`filters.quality.repetition` against plain Python on sequences that repeat much, little and not at all."""
 
 import math
 from collections import Counter
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.text.segmentation import hash_prefixes, mix64
-from filters import repetition
+from corpus.unicode.segmentation import hash_prefixes, mix64
+from filters.quality import repetition
 
 SEQUENCES = st.one_of(
     st.lists(st.integers(0, 2), max_size=60),

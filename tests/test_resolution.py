@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters import duplicates
-from filters.duplicates import RankedEdges, Removals
-from filters.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
+from filters.copies import duplicates
+from filters.copies.duplicates import RankedEdges, Removals
+from filters.copies.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
 
 #: Pairs of documents; the smaller number is preferred, so edges never run in a circle.
 PAIRS = st.sets(st.tuples(st.integers(0, 30), st.integers(0, 30)).filter(lambda pair: pair[0] != pair[1]), max_size=60)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from corpus.errors import RecipeError
 from corpus.reasons import Outcome, Reason
 from corpus.recipe import Kind, Recipe
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from corpus.schema import (
     COUNT_SIGNALS,
     PERSONAL_SIGNALS,
@@ -23,9 +23,9 @@ from corpus.schema import (
     signal_type,
     signals_schema,
 )
-from filters.profile_files import parse_profile, profile_files
-from filters.profiles import shipped_profiles
-from filters.rules import (
+from filters.quality.profile_files import parse_profile, profile_files
+from filters.quality.profiles import shipped_profiles
+from filters.quality.rules import (
     RULE_REASONS,
     SIGNALS,
     Limit,
@@ -36,8 +36,8 @@ from filters.rules import (
     load_profiles,
     shipped_rules,
 )
-from filters.signals import measure
-from filters.stop_words import stop_words
+from filters.quality.signals import measure
+from filters.quality.stop_words import stop_words
 
 # Values that every rule of every shipped profile passes.
 GOOD: dict[str, float] = {
@@ -191,7 +191,7 @@ def test_stop_words_are_asked_for_wherever_there_is_a_list_and_nowhere_else() ->
         "fa",
     )
     assert of_web.issuperset(spoken_by_most)
-    # Clean texts fail these lists: filters/profiles/web.toml.
+    # Clean texts fail these lists: filters/quality/profiles/web.toml.
     assert of_web.isdisjoint(("te", "ml", "ta", "kk", "ka", "mr", "bs", "lt"))
 
 

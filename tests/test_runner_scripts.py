@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import beam_worker
+from pipelines.running import beam_worker
 
 
 @pytest.mark.parametrize(

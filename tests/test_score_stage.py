@@ -16,12 +16,12 @@ from command_line import corpus
 from corpus import schema
 from corpus.domains import domain_of
 from corpus.reasons import DUPLICATES
-from corpus.report.findings import Check
-from corpus.report.verification import _check_tiers, verify
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
-from filters.classifier import Classifier, Settings, train
-from filters.word_lists import count_listed, entries_of
+from filters.scorers.classifier import Classifier, Settings, train
+from filters.scorers.word_lists import count_listed, entries_of
+from pipelines.report.findings import Check
+from pipelines.report.verification import _check_tiers, verify
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 

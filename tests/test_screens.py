@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import InputError
+from corpus.pages.main_text import Failure, MainText
+from corpus.pages.opt_out import OptOuts
+from corpus.pages.page_text import PageWork, PayloadCache, extract_page
+from corpus.pages.screens import too_much_markup
 from corpus.reasons import Outcome, Reason
-from corpus.recipe_files import parse_recipe
+from corpus.recipe.parsing import parse_recipe
 from corpus.sources.records import Limits, Loss, Page
-from corpus.text.answers import Failure, MainText
-from corpus.text.block_list import NOTHING_BLOCKED, BlockList
-from corpus.text.extraction import PageWork, PayloadCache, extract_page
-from corpus.text.opt_out import OptOuts
-from corpus.text.screens import too_much_markup
-from corpus.text.url_lists import read_url_lists
-from corpus.text.url_screen import UrlScreen, read_url_screen
-from filters.language import default_model_path
-from filters.language_screen import LanguageScreen
-from pipelines.extraction import ExtractSettings, extract_fingerprint
+from corpus.urls.block_list import NOTHING_BLOCKED, BlockList
+from corpus.urls.url_lists import read_url_lists
+from corpus.urls.url_screen import UrlScreen, read_url_screen
+from filters.language.identification import default_model_path
+from filters.language.wanted import LanguageScreen
+from pipelines.stages.extraction import ExtractSettings, extract_fingerprint
 
 LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
 

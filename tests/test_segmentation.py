@@ -1,4 +1,4 @@
-"""`corpus.text`: the shipped code point classes against `unicodedata`, decoding against Python's, words by example."""
+"""`corpus.unicode`: the shipped code point classes against `unicodedata`, decoding against Python's, words by example."""
 
 import itertools
 import unicodedata
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.text import segmentation
-from corpus.text import unicode_table as u
+from corpus.unicode import code_points as u
+from corpus.unicode import segmentation
 
 
 def decode(raw: bytes, begin: int = 0, end: int | None = None) -> str:

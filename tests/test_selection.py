@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from corpus import schema
 from corpus.recipe import Recipe
-from corpus.recipe_files import parse_recipe
-from corpus.report.copies import source_copies
+from corpus.recipe.parsing import parse_recipe
 from corpus.seeds import content_digest
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
-from filters import duplicates, minhash
-from filters.rules import load_profiles
-from pipelines.selection import settings as selection
+from filters.copies import duplicates, minhash
+from filters.quality.rules import load_profiles
+from pipelines.selection import decision_settings as selection
 from pipelines.selection import steps
-from pipelines.selection.settings import Desk, SelectSettings, Settled, SourceRanges, divide
+from pipelines.selection.decision_settings import Desk, SelectSettings, Settled, SourceRanges, divide
+from pipelines.selection.source_losses import source_copies
 from pipelines.selection.steps import Select
 
 RECIPE = parse_recipe(

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.text.edits import Edit, apply_edits
-from corpus.text.url_identity import site_hash
-from filters.shared_lines import (
+from corpus.urls.url_identity import site_hash
+from filters.copies.shared_lines import (
     MOST_LINES,
     Lines,
     count_documents,

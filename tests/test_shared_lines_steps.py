@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from command_line import corpus
 from corpus import schema
 from corpus.recipe import Recipe
-from corpus.recipe_files import parse_recipe
-from corpus.report.verification import verify
+from corpus.recipe.parsing import parse_recipe
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.edits import Edit, apply_edits
-from pipelines.lines import line_counts, lines_batch
-from pipelines.selection import settings as selection
-from pipelines.selection.settings import LineInputs, SelectSettings
+from pipelines.report.verification import verify
+from pipelines.selection import decision_settings as selection
+from pipelines.selection.decision_settings import LineInputs, SelectSettings
 from pipelines.selection.steps import Select
+from pipelines.stages.lines import line_counts, lines_batch
 from test_selection import signals_of
 from test_shared_lines import without
 

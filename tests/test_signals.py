@@ -1,4 +1,4 @@
-"""`filters.signals` against a plain Python reference on made and real text; slices, types, edges, order of columns."""
+"""`filters.quality.signals` against a plain Python reference on made and real text; slices, types, edges, order of columns."""
 
 import gzip
 import hashlib
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import reference_signals as reference
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
-from filters import signals
+from filters.quality import signals
 
 REAL_TEXT = Path(__file__).parents[2] / "shared" / "data" / "text" / "open-00.jsonl.gz"
 

@@ -1,4 +1,4 @@
-"""`filters.stop_words`: the shipped lists are what FineWeb-2 publishes, and each word of them is found or known not to be."""
+"""`filters.quality.stop_words`: the shipped lists are what FineWeb-2 publishes, and each word of them is found or known not to be."""
 
 import re
 import tomllib
@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 import reference_signals as reference
-from filters import signals
-from filters.repetition import find_slot
-from filters.stop_words import SLOTS, stop_word_table, stop_words
+from filters.quality import signals
+from filters.quality.repetition import find_slot
+from filters.quality.stop_words import SLOTS, stop_word_table, stop_words
 
 FILE = Path(__file__).parents[1] / "filters" / "stop_words.toml"
 #: FineWeb-2's words that end in a mark, or that our words take apart: they stand in the lists and are never met.

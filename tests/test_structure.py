@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 PACKAGES = ("corpus", "filters", "tokenizer_training", "pipelines")
@@ -40,6 +41,11 @@ def test_the_four_packages_share_one_parent() -> None:
 
 def test_no_module_is_named_like_the_standard_library(repository: Path) -> None:
     assert [str(path) for path in modules(repository) if path.stem in sys.stdlib_module_names] == []
+
+
+def test_no_two_modules_have_one_name(repository: Path) -> None:
+    names = Counter(path.stem for path in modules(repository) if path.name != "__init__.py")
+    assert [name for name, number in names.items() if number > 1] == []
 
 
 def test_every_module_opens_with_its_contract(repository: Path) -> None:

@@ -1,7 +1,7 @@
 """A worker's failure, as a user reads it."""
 
 from corpus.errors import BuildError
-from pipelines.runners import translate
+from pipelines.running.runners import translate
 
 
 def test_a_vanished_input_is_named_with_its_remedy() -> None:

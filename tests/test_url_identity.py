@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.text.url_identity import url_hash
+from corpus.urls.url_identity import url_hash
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.text.url_expressions import MAX_REPEATS, expand
-from corpus.text.url_words import UrlWords, entries_of, url_tokens
+from corpus.urls.url_expressions import MAX_REPEATS, expand
+from corpus.urls.url_words import UrlWords, entries_of, url_tokens
 
 # The form of UT1's adult/expressions, with other words.
 BOUNDED = r"(^|[-\?+=/_])(big|cyber|hard|soft)?(boat|canoe|topp?les|xxx)s?([-\.\?+=/_]|$)"

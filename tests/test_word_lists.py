@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import reference_letters as reference
 from corpus.errors import InputError
 from corpus.recipe import WordList
-from filters.word_lists import (
+from filters.scorers.word_lists import (
     LONGEST_ENTRY,
     LONGEST_WORD,
     Entries,

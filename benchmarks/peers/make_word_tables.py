@@ -1,9 +1,9 @@
-"""Writes corpus/text/datatrove_words.npz: what spaCy's blank English tokenizer does with every character, its special
+"""Writes filters/parity/datatrove_words.npz: what spaCy's blank English tokenizer does with every character, its special
 cases, and datatrove's sets of punctuation, all by asking them.
 
 Run in the peers' environment: `python benchmarks/peers/make_word_tables.py`. Nothing of either is copied as code: a
 character's flags say how the tokenizer answers on short strings with that character. spaCy and datatrove are MIT and
-Apache-2.0. Flags and arrays: corpus/text/datatrove_words.py.
+Apache-2.0. Flags and arrays: filters/parity/datatrove_words.py.
 """
 
 import itertools

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from corpus.sources.arc import read_arc
-from corpus.sources.documents import read_html, read_text
 from corpus.sources.jsonl import read_jsonl
 from corpus.sources.parquet import read_parquet
 from corpus.sources.records import Item, Limits, Split
 from corpus.sources.warc import read_warc
+from corpus.sources.whole_files import read_html, read_text
 
 #: Of everything in corpus.sources that decides what a record holds.
 VERSION = 3

@@ -43,7 +43,7 @@ class Limits:
     max_page_bytes: int
 
 
-#: Headers of a response that can ask for a page not to be used (corpus.text.opt_out), in lower case.
+#: Headers of a response that can ask for a page not to be used (corpus.pages.opt_out), in lower case.
 OPT_OUT_HEADERS = ("x-robots-tag", "tdm-reservation")
 
 

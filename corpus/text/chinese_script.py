@@ -14,13 +14,13 @@ import functools
 import importlib.util
 import re
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 from corpus.errors import InputError
+from corpus.recipe import Script
 
 VERSION = 1
 
-Script = Literal["keep", "simplified", "traditional"]
 #: One alone is a Chinese writer's の.
 LEAST_KANA = 2
 

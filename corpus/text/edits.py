@@ -11,23 +11,6 @@ Cost: one copy of the text.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import pyarrow as pa
-
-#: How edits are stored: `begin` and `end` are bytes of the UTF-8 text, half open, on characters' boundaries.
-EDITS = pa.list_(
-    pa.field(
-        "item",
-        pa.struct(
-            [
-                pa.field("begin", pa.uint32(), nullable=False),
-                pa.field("end", pa.uint32(), nullable=False),
-                pa.field("replacement", pa.string(), nullable=False),
-            ]
-        ),
-        nullable=False,
-    )
-)
-
 
 class Edit(NamedTuple):
     """Bytes [begin, end) of a text's UTF-8 become the replacement."""

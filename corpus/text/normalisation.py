@@ -29,16 +29,14 @@ import dataclasses
 import functools
 import re
 import unicodedata
-from typing import Literal, get_args
+from typing import get_args
 
-from corpus.text.chinese_script import Script
+from corpus.recipe import HalfWidth, Script
 
 VERSION = 1
 
 #: No script puts so many marks on a letter.
 MAX_MARKS = 128
-
-HalfWidth = Literal["none", "alphanumerics", "all"]
 
 
 @dataclasses.dataclass(frozen=True)

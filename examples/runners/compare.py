@@ -115,7 +115,7 @@ def _portable(endpoint: str, logs: Path) -> list[str]:
     They are kept for the next stage: started anew for each, a build takes several times as long.
     """
     program = logs / "worker"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipelines.beam_worker "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipelines.running.beam_worker "$@"\n')
     program.chmod(0o755)
     environment = {"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}
     config = json.dumps({"command": str(program), "env": environment})

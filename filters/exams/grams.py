@@ -1,6 +1,6 @@
 """The n-grams of an evaluation item's texts: runs of letters that a document is searched for.
 
-Reads texts; writes windows: a hash of a run of letters (corpus.text.letters), how long it is, and the hash of its first
+Reads texts; writes windows: a hash of a run of letters (corpus.unicode.letters), how long it is, and the hash of its first
 letters, by which it is looked up. Cost: 5 ns a byte.
 
 - A *gram* begins where a unit begins, and ends where the units in it are worth one gram: a word is worth 1 / `words`
@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.text import letters
-from corpus.text.letters import Place, hash_run, read_letters
-from corpus.text.segmentation import Int64s, UInt8s, UInt16s, UInt32s, UInt64s, kernel, utf8_buffers
+from corpus.unicode import letters
+from corpus.unicode.letters import Place, hash_run, read_letters
+from corpus.unicode.segmentation import Int64s, UInt8s, UInt16s, UInt32s, UInt64s, kernel, utf8_buffers
 
 #: Letters by which a run is looked up, where it begins with a word, and with a letter of a script without spaces.
 ANCHOR_WORD, ANCHOR_SINGLE = 20, 8

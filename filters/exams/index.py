@@ -35,9 +35,9 @@ from corpus import schema
 from corpus.columns import numbers
 from corpus.seeds import content_digest
 from corpus.storage import ipc
-from corpus.storage.arrays import open_arrays, write_arrays
-from corpus.storage.pinned import PinnedFile
-from corpus.text.segmentation import Int64s, UInt16s, UInt32s, UInt64s, kernel
+from corpus.storage.digested_file import PinnedFile
+from corpus.storage.named_arrays import open_arrays, write_arrays
+from corpus.unicode.segmentation import Int64s, UInt16s, UInt32s, UInt64s, kernel
 from filters.exams.grams import GramSettings, Windows, windows_of
 from filters.exams.items import Item, Part
 

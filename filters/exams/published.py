@@ -8,7 +8,7 @@
     triviaqa          JSON: Data: [Question, QuestionId] (Joshi et al.); its evidence is other people's pages, and not looked for
     naturalquestions  JSON lines: question (NQ-Open), or question_text and example_id (the original); not the Wikipedia page
     race              JSON: article, questions, options, id; one passage a file, or a line (Lai et al.)
-    clue              the tasks of CLUE and FewCLUE: filters.exams.clue
+    clue              the tasks of CLUE and FewCLUE: filters.exams.clue_tasks
     gsm8k             JSON lines: question, answer with <<calculations>> (openai/grade-school-math)
     math              JSON, a problem a file or a line: problem, solution (hendrycks/math)
     humaneval         JSON lines: task_id, prompt, canonical_solution (openai/human-eval)
@@ -26,9 +26,19 @@ from collections.abc import Callable, Iterator, Mapping
 
 from corpus.errors import InputError
 from corpus.recipe import ExamFormat
-from filters.exams.clue import load_task
+from filters.exams.clue_tasks import load_task
+from filters.exams.exam_rows import (
+    Loaded,
+    Row,
+    csv_rows,
+    json_lines,
+    json_rows,
+    json_value,
+    named_rows,
+    options,
+    plain_id,
+)
 from filters.exams.items import Part
-from filters.exams.rows import Loaded, Row, csv_rows, json_lines, json_rows, json_value, named_rows, options, plain_id
 
 _CALCULATION = re.compile(r"<<[^<>]{0,200}>>")
 _FINAL_ANSWER = re.compile(r"\n#### .*\Z", re.DOTALL)

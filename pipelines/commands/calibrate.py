@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 
 from corpus.errors import InputError, RecipeError
 from corpus.recipe import Kind
-from corpus.report.plain import json_line
-from filters.calibration import Calibrated, Calibration, Method, Sample
-from filters.calibration import calibrate as calibrated
-from filters.language import default_model_path
-from filters.rules import ANY_LANGUAGE, Limit, RuleSet, shipped_rules
+from filters.language.identification import default_model_path
+from filters.quality.calibration import Calibrated, Calibration, Method, Sample
+from filters.quality.calibration import calibrate as calibrated
+from filters.quality.rules import ANY_LANGUAGE, Limit, RuleSet, shipped_rules
 from pipelines.commands.measure import measured_batches, recipe_of_files
 from pipelines.commands.reading import Options, Reading, reading_options, splits_of
-from pipelines.extraction import ExtractSettings
+from pipelines.report.terminal_text import json_line
+from pipelines.stages.extraction import ExtractSettings
 
 _PERCENT = click.FloatRange(0, 50, min_open=True)
 

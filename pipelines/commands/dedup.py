@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from corpus.reasons import Reason
-from corpus.report.documents import RunDocuments
-from corpus.report.plain import json_line, plain
-from corpus.report.tables import open_console, table_of
 from corpus.storage.run_directory import RunDirectory
-from filters.dedup_quality import Share
+from filters.copies.dedup_quality import Share
 from pipelines.commands.dedup_explanation import Compared, Explanation, explain_document
 from pipelines.commands.dedup_report import DedupReport, dedup_report
-from pipelines.commands.documents import find_documents
+from pipelines.commands.document_rows import find_documents
+from pipelines.report.run_documents import RunDocuments
+from pipelines.report.tables import open_console, table_of
+from pipelines.report.terminal_text import json_line, plain
 
 SAMPLED = 1000
 

@@ -20,15 +20,15 @@ from corpus.columns import numbers
 from corpus.errors import RunDirectoryError
 from corpus.reasons import Reason
 from corpus.recipe import Dedup, Recipe
-from corpus.report.documents import Head, RunDocuments
-from corpus.report.settings import settings_in_force
 from corpus.storage import files, ipc
-from filters.dedup_quality import overlap, shingle_set
-from filters.preference import LATER, MAX_PLACES, SPARED, criteria_of, url_criteria_of
+from filters.copies.dedup_quality import overlap, shingle_set
+from filters.copies.preference import LATER, MAX_PLACES, SPARED, criteria_of, url_criteria_of
 from pipelines.commands.dedup_report import additions_of
 from pipelines.commands.measure import shortest
+from pipelines.report.run_documents import Head, RunDocuments
+from pipelines.report.run_settings import settings_in_force
+from pipelines.selection.decision_settings import NEAR, TEXT, URL
 from pipelines.selection.judging import compared_as, order_columns
-from pipelines.selection.settings import NEAR, TEXT, URL
 
 #: Members of a cluster and edges of a document that are listed, and changed lines that are shown.
 LISTED, CHANGED_LINES = 20, 12

@@ -5,7 +5,7 @@ Reads   decisions/ and identities of all documents; texts of the sampled removed
 Seeds   a sample is the documents of the least hash of (seed, key): of equal inputs the same in every run
 Memory  a record batch; 4 bytes a shingle of the sampled removed documents and their representatives, 20 of the sampled kept ones
 Cost    1 s for 50 to 130 MB of kept text, the longer the more of it resembles the sample; one core
-Formulas  filters.dedup_quality
+Formulas  filters.copies.dedup_quality
 """
 
 import dataclasses
@@ -23,16 +23,16 @@ from corpus.errors import RunDirectoryError
 from corpus.feed.order import mix
 from corpus.reasons import DUPLICATES, Reason
 from corpus.recipe import Recipe
-from corpus.report.documents import RunDocuments
-from corpus.report.plain import one_line
-from corpus.report.settings import settings_in_force
 from corpus.seeds import derive_seed
-from corpus.text.segmentation import UInt32s
-from filters.dedup_quality import Overlap, Share, ShingleIndex, overlap, recall, share, shingle_set
-from filters.duplicates import Documents, Int64s, UInt64s, concatenate, halves
-from filters.preference import spared
+from corpus.unicode.segmentation import UInt32s
+from filters.copies.dedup_quality import Overlap, Share, ShingleIndex, overlap, recall, share, shingle_set
+from filters.copies.duplicates import Documents, Int64s, UInt64s, concatenate, halves
+from filters.copies.preference import spared
+from pipelines.report.run_documents import RunDocuments
+from pipelines.report.run_settings import settings_in_force
+from pipelines.report.terminal_text import one_line
+from pipelines.selection.decision_settings import NEAR
 from pipelines.selection.judging import compared_as, order_columns
-from pipelines.selection.settings import NEAR
 
 EXCERPT_CHARACTERS = 160
 LARGEST = 10

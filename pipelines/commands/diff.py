@@ -6,10 +6,10 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from corpus.report.difference import compare_runs
-from corpus.report.plain import json_line
-from corpus.report.tables import difference_tables, open_console
 from corpus.storage.run_directory import RunDirectory
+from pipelines.report.difference import compare_runs
+from pipelines.report.tables import difference_tables, open_console
+from pipelines.report.terminal_text import json_line
 
 
 @click.command()

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from corpus.errors import RecipeError
-from corpus.report.plain import json_line
 from pipelines.commands.reading import Options, Reading, reading_options, splits_of
-from pipelines.extraction import Row
+from pipelines.report.terminal_text import json_line
+from pipelines.stages.extraction import Row
 
 #: What may be printed of a document, and how it is got; the first four are printed unless others are asked for.
 FIELDS: dict[str, Callable[[Row], Any]] = {

@@ -11,12 +11,12 @@ import corpus.feed
 from corpus.errors import RecipeError
 from corpus.feed.loader import Batch, Feed
 from corpus.feed.mapped import read_manifest
-from corpus.report.documents import RunDocuments
-from corpus.report.plain import json_line, one_line
-from corpus.report.run_statistics import phases_of, read_plan
-from corpus.report.tables import open_console, phase_table, table_of
 from corpus.storage.run_directory import RunDirectory
 from corpus.storage.shards import read_shard
+from pipelines.report.run_documents import RunDocuments
+from pipelines.report.run_statistics import phases_of, read_plan
+from pipelines.report.tables import open_console, phase_table, table_of
+from pipelines.report.terminal_text import json_line, one_line
 from tokenizer_training.encode import Encoder, load_encoder
 
 #: Tokens of a piece's beginning that are decoded.

@@ -14,18 +14,18 @@ from click.core import ParameterSource
 
 from corpus.errors import RecipeError
 from corpus.recipe import Extractor, Kind, Recipe
-from corpus.recipe_files import load_recipe, parse_recipe
-from corpus.report.plain import json_line
+from corpus.recipe.parsing import load_recipe, parse_recipe
+from corpus.recipe.scorer_tables import Classifier, Perplexity, ScorerTable
 from corpus.schema import SCORED
-from corpus.scorers import Classifier, Perplexity, ScorerTable
 from corpus.sources.records import DEFAULT_FIELDS, Fields, Split
-from filters.language import default_model_path
-from filters.profiles import shipped_profiles
-from filters.rules import SIGNALS, RuleSet, all_reasons, load_profiles
-from filters.scoring import Scorer, open_scorers, score_columns
+from filters.language.identification import default_model_path
+from filters.quality.profiles import shipped_profiles
+from filters.quality.rules import SIGNALS, RuleSet, all_reasons, load_profiles
+from filters.scorers.score_columns import Scorer, open_scorers, score_columns
 from pipelines.commands.reading import SOURCE, Options, Reading, reading_options, splits_of
-from pipelines.extraction import ExtractSettings, document_batch, in_chinese_script, signal_batch
-from pipelines.prerequisites import language_model, named_scorers
+from pipelines.report.terminal_text import json_line
+from pipelines.stages.extraction import ExtractSettings, document_batch, in_chinese_script, signal_batch
+from pipelines.stages.prerequisites import language_model, named_scorers
 
 #: Documents that are measured at once: enough for the kernels, few enough for `| head` to see the first ones soon.
 BATCH_DOCUMENTS = 32

@@ -5,10 +5,10 @@ from typing import get_args
 
 import click
 
-from corpus.report.plain import json_line
-from corpus.scorers import Perplexity, PerplexityText
-from filters.perplexity import token_lines
+from corpus.recipe.scorer_tables import Perplexity, PerplexityText
+from filters.scorers.perplexity import token_lines
 from pipelines.commands.reading import Options, Reading, reading_options, splits_of
+from pipelines.report.terminal_text import json_line
 
 
 @click.command(name="perplexity-text")

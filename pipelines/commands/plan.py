@@ -10,11 +10,11 @@ import click
 
 from corpus.errors import InputError
 from corpus.recipe import GIB, MIB, Recipe
-from corpus.recipe_files import load_recipe, overrides_of
-from corpus.report.plain import json_line
-from corpus.report.tables import open_console
+from corpus.recipe.parsing import load_recipe, overrides_of
 from corpus.storage import files
 from pipelines.planning.coefficients import Coefficients, read_coefficients, shipped_coefficients
+from pipelines.report.tables import open_console
+from pipelines.report.terminal_text import json_line
 
 if TYPE_CHECKING:
     from pipelines.planning.estimate import Estimate
@@ -71,11 +71,11 @@ def plan(
       corpus plan recipe.toml --coefficients here.json --set run.work_item_bytes=268435456 --json
     """
     logging.getLogger().addHandler(logging.NullHandler())  # Beam warns at its import of what nobody here needs
-    from filters.rules import load_profiles
+    from filters.quality.rules import load_profiles
     from pipelines.build import naming
     from pipelines.planning.estimate import estimate
     from pipelines.planning.inputs import inputs_of, only
-    from pipelines.planning.tables import tables_of
+    from pipelines.planning.plan_tables import tables_of
 
     settings = load_recipe(recipe, overrides_of(overrides))
     with naming(recipe):
@@ -112,7 +112,7 @@ def _token_bytes(settings: Recipe, recipe: Path) -> int:
 
 
 def _calibrated(settings: Recipe, recipe: Path, base: Coefficients, sample_bytes: int) -> Coefficients:
-    from pipelines.planning.calibrate import calibrate
+    from pipelines.planning.measured_coefficients import calibrate
 
     return calibrate(
         settings,

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from corpus.errors import RecipeError
-from corpus.recipe_files import load_recipe
-from corpus.report.plain import json_line
-from corpus.report.tables import open_console, table_of
-from filters.meanings import REASON_MEANINGS, SIGNAL_MEANINGS
-from filters.profile_files import profile_files
-from filters.rules import ANY_LANGUAGE, RULE_REASONS, Limit, RuleSet, load_profiles, shipped_rules
+from corpus.recipe.parsing import load_recipe
+from filters.quality.explanations import REASON_MEANINGS, SIGNAL_MEANINGS
+from filters.quality.profile_files import profile_files
+from filters.quality.rules import ANY_LANGUAGE, RULE_REASONS, Limit, RuleSet, load_profiles, shipped_rules
+from pipelines.report.tables import open_console, table_of
+from pipelines.report.terminal_text import json_line
 
 _RECIPE = click.option(
     "--recipe", type=click.Path(path_type=Path), metavar="RECIPE", help="Show the profiles as this recipe changes them."

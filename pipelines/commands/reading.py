@@ -12,9 +12,10 @@ from typing import Any, get_args
 import click
 
 from corpus.errors import InputError, RecipeError
+from corpus.pages.extractor_process import ExtractorProcess
+from corpus.pages.page_text import PageWork, PayloadCache
 from corpus.reasons import BYTE_LOSSES
 from corpus.recipe import Extract, Extractor
-from corpus.report.plain import one_line
 from corpus.sources.arc import ArcGrammar
 from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
 from corpus.sources.read import READERS
@@ -22,9 +23,8 @@ from corpus.sources.records import DEFAULT_FIELDS, Fields, Limits, Loss, Other, 
 from corpus.sources.splits import PATH_LISTS, located
 from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
-from corpus.text.extraction import PageWork, PayloadCache
-from corpus.text.extractor_process import ExtractorProcess
-from pipelines.extraction import Row, documents_of, page_work
+from pipelines.report.terminal_text import one_line
+from pipelines.stages.extraction import Row, documents_of, page_work
 
 FORMATS = ("auto", *READERS)
 HEAD_BYTES = 1 << 16

@@ -9,11 +9,8 @@ from rich.text import Text
 
 from corpus.errors import RecipeError
 from corpus.reasons import Reason
-from corpus.report.documents import RunDocuments
-from corpus.report.plain import json_line, one_line, plain
-from corpus.report.tables import open_console, table_of
 from corpus.storage.run_directory import RunDirectory
-from pipelines.commands.documents import (
+from pipelines.commands.document_rows import (
     FIELDS,
     KNOWN_FIELDS,
     Document,
@@ -24,6 +21,9 @@ from pipelines.commands.documents import (
     lost_rows,
     with_signals,
 )
+from pipelines.report.run_documents import RunDocuments
+from pipelines.report.tables import open_console, table_of
+from pipelines.report.terminal_text import json_line, one_line, plain
 
 LIMIT = 20
 LIST_FIELDS = ("doc_id", "url", "language", "reason", "representative")

@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from corpus.report.plain import json_line
-from corpus.report.run_statistics import read_statistics
-from corpus.report.tables import open_console, statistics_tables
 from corpus.storage.run_directory import RunDirectory
+from pipelines.report.run_statistics import read_statistics
+from pipelines.report.tables import open_console, statistics_tables
+from pipelines.report.terminal_text import json_line
 
 
 @click.command()

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from corpus.report.plain import json_line
-from corpus.report.tables import open_console, table_of
 from corpus.sources.records import Split
-from filters.classifier import Report, Settings, train
+from filters.scorers.classifier import Report, Settings, train
 from pipelines.commands.reading import FORMATS, Options, Reading, splits_of
+from pipelines.report.tables import open_console, table_of
+from pipelines.report.terminal_text import json_line
 
 
 @click.command(name="train-classifier")

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from corpus.errors import InputError
 from corpus.recipe import Expected, Format, Recipe, Source
-from corpus.scorers import ScorerTable
-from corpus.setting_types import Language
+from corpus.recipe.scorer_tables import ScorerTable
+from corpus.recipe.setting_types import Language
 
 SHIPPED = Path(__file__).parent / "coefficients.json"
 

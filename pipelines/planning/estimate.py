@@ -12,12 +12,12 @@ from corpus.domains import names_of
 from corpus.errors import RecipeError
 from corpus.feed.phases import PhasePlan, plan_phases
 from corpus.recipe import Prices, Recipe
-from filters.rules import Profiles
+from filters.quality.rules import Profiles
 from pipelines.planning.coefficients import Coefficients
-from pipelines.planning.exchange import Exchange, exchange_of
+from pipelines.planning.exchange_costs import Exchange, exchange_of
 from pipelines.planning.inputs import SourceInputs
 from pipelines.planning.sources import SourcePlan, domain_tokens, source_plan
-from pipelines.planning.stages import StagePlan, Stages, Stored, shards_of
+from pipelines.planning.stage_costs import StagePlan, Stages, Stored, shards_of
 
 
 @dataclasses.dataclass(frozen=True)

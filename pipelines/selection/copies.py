@@ -1,7 +1,7 @@
 """The steps of `select` that find copies: by URL, by text, by signature, in this order, each among what is left.
 
 Units are parts (ranges of documents, which know signals) or ranges of hashes (which know buckets); what one finds is sent
-to the units that go on with it (pipelines.selection.settings). The arithmetic is filters.duplicates.
+to the units that go on with it (pipelines.selection.decision_settings). The arithmetic is filters.copies.duplicates.
 
     part: keys of documents that stand ─→ range: exact copies ─→ parts of copy and representative
     part: (band hash, id)  ─→ range: candidate pairs ─→ part of the one: its codes ─→ part of the other: verified edges ┐
@@ -21,10 +21,10 @@ from corpus import schema
 from corpus.columns import byte_rows, fixed_bytes, numbers
 from corpus.storage import ipc
 from corpus.storage.exchange import Rows
-from filters import duplicates
-from filters.duplicates import Block, Documents, Edges, Removals, UInt64s
+from filters.copies import duplicates
+from filters.copies.duplicates import Block, Documents, Edges, Removals, UInt64s
+from pipelines.selection.decision_settings import NEAR, TEXT, URL, Desk
 from pipelines.selection.judging import Judged, judged_part, of_source
-from pipelines.selection.settings import NEAR, TEXT, URL, Desk
 
 #: What one unit of a step does.
 RunUnit = Callable[[Desk, int], None]

@@ -19,19 +19,20 @@ from corpus.columns import booleans, numbers
 from corpus.domains import COLUMNS, domains_of
 from corpus.errors import DamageError
 from corpus.reasons import DUPLICATES, Reason
+from corpus.schema import EDITS
 from corpus.storage import ipc
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord
-from corpus.text.edits import EDITS, Edit, edited_bytes
-from corpus.text.personal_data import Kind, kind_of, kinds_that_are, replacements
-from filters.contaminated import Verdicts
-from filters.duplicates import Removals
+from corpus.text.edits import Edit, edited_bytes
+from filters.copies.duplicates import Removals
+from filters.exams.contaminated import Verdicts
+from filters.privacy.kinds import Kind, kind_of, kinds_that_are, replacements
+from pipelines.running.metrics import count
 from pipelines.selection.copies import removed, represented
+from pipelines.selection.decision_settings import NEAR, Desk, SelectSettings, SourceRanges
 from pipelines.selection.judging import CODE_OF, REASONS, Judged, contamination_of, judged_part, of_source
-from pipelines.selection.settings import NEAR, Desk, SelectSettings, SourceRanges
 from pipelines.selection.shared import LineCuts, line_cuts
-from pipelines.transforms.metrics import count
-from pipelines.transforms.partitions import EDITS_OF_TEXTS
+from pipelines.stages.kept_documents import EDITS_OF_TEXTS
 
 _REASON_OF = {
     "final-url": Reason.URL_DUPLICATE,

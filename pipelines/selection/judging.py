@@ -18,11 +18,11 @@ from corpus.errors import DamageError
 from corpus.reasons import Reason
 from corpus.recipe import Recipe
 from corpus.storage import ipc
-from filters.contaminated import Verdicts, judge_contamination
-from filters.duplicates import Documents, UInt64s, halves
-from filters.preference import LATER, SPARED, newest, place_of, preference, with_claim
-from filters.rules import judge
-from pipelines.selection.settings import NEAR, TEXT, URL, Desk, SelectSettings
+from filters.copies.duplicates import Documents, UInt64s, halves
+from filters.copies.preference import LATER, SPARED, newest, place_of, preference, with_claim
+from filters.exams.contaminated import Verdicts, judge_contamination
+from filters.quality.rules import judge
+from pipelines.selection.decision_settings import NEAR, TEXT, URL, Desk, SelectSettings
 
 #: Columns of signals/ that no rule reads, and most of a row's bytes.
 _NOT_JUDGED = ("codes", "bands", "personal_data")

@@ -4,7 +4,7 @@
     round: part: what it decides ─→ parts that watch its documents     (SelectSettings.rounds times)
     part: removals ─→ parts of copy and representative; edges that are open still ─→ one unit: the rest
 
-A run of usual size has no rounds, and resolves all edges in that unit. The arithmetic is filters.resolution; the result is
+A run of usual size has no rounds, and resolves all edges in that unit. The arithmetic is filters.copies.resolution; the result is
 the same (G3).
 """
 
@@ -14,11 +14,11 @@ from corpus import schema
 from corpus.columns import numbers
 from corpus.storage import ipc
 from corpus.storage.exchange import Rows
-from filters import duplicates
-from filters.duplicates import RankedEdges, Removals
-from filters.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
+from filters.copies import duplicates
+from filters.copies.duplicates import RankedEdges, Removals
+from filters.copies.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
 from pipelines.selection.copies import RunUnit, removal_rows, send_removals
-from pipelines.selection.settings import NEAR, Desk
+from pipelines.selection.decision_settings import NEAR, Desk
 
 #: Kinds of rows, of a round where they end in a dash.
 WATCHED, LEFT = "watched", "left"

@@ -24,16 +24,16 @@ from numpy.typing import NDArray
 from corpus import schema
 from corpus.columns import numbers
 from corpus.errors import DamageError
+from corpus.schema import EDITS
 from corpus.storage import ipc
 from corpus.storage.exchange import Rows
-from corpus.text.edits import EDITS
-from filters import duplicates, shared_lines
-from filters.duplicates import Documents, UInt64s
-from filters.preference import SPARED, with_claim
-from filters.shared_lines import Lines
+from filters.copies import duplicates, shared_lines
+from filters.copies.duplicates import Documents, UInt64s
+from filters.copies.preference import SPARED, with_claim
+from filters.copies.shared_lines import Lines
 from pipelines.selection.copies import documents_of, identity_of, signals_of, standing
+from pipelines.selection.decision_settings import NEAR, TEXT, URL, Desk, LineInputs
 from pipelines.selection.judging import Judged, judged_part, of_source
-from pipelines.selection.settings import NEAR, TEXT, URL, Desk, LineInputs
 
 #: Within what documents are counted.
 SITE, CORPUS = "site", "corpus"

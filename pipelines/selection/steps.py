@@ -6,7 +6,7 @@ Reads   signals/FP/ITEM.arrow; contamination/FP/ITEM.arrow where the recipe has 
 Writes  decisions/FP/ITEM.arrow (schema.DECISIONS), row for row beside it; edges/FP/PART.arrow, what near copies were decided by
 Steps   below, in order; the units of one are done before the next begins, and a unit that is done never runs again.
         They send each other hashes, ids and codes through files (corpus.storage.exchange), never text.
-Invariant  documents = kept + dropped; G1–G4 of filters.duplicates
+Invariant  documents = kept + dropped; G1–G4 of filters.copies.duplicates
 Memory  of a worker: 300 bytes a document of a part, 40 a row of a range, and in one unit 60 an edge, of which there are as
         many as some 30 % of the documents
 
@@ -23,8 +23,8 @@ from corpus.storage import files
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.selection import copies, rounds, shared
 from pipelines.selection.deciding import decide_part
+from pipelines.selection.decision_settings import TEXT, URL, Desk, SelectSettings
 from pipelines.selection.judging import judge_part
-from pipelines.selection.settings import TEXT, URL, Desk, SelectSettings
 
 
 @dataclasses.dataclass(frozen=True)

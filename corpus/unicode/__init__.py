@@ -1,0 +1,1 @@
+"""Classes of code points, segmentation, letters: compiled."""

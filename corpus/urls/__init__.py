@@ -1,0 +1,1 @@
+"""URL lists, screens, identity."""

@@ -1,0 +1,1 @@
+"""Exact and near-duplicates, shared lines: the arithmetic of deduplication."""

@@ -1,0 +1,1 @@
+"""Signals of a text, and the rules that judge them."""

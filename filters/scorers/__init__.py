@@ -1,0 +1,1 @@
+"""Classifiers, perplexity and word lists of a recipe."""

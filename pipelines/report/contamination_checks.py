@@ -1,0 +1,109 @@
+"""Checks of `contamination/`, `exams/` and what `select` made of them, against each other.
+
+Memory: the matches of one work item.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from corpus import schema
+from corpus.columns import booleans, numbers
+from corpus.reasons import Reason
+from corpus.recipe import Decontaminate
+from corpus.storage import ipc
+from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
+from pipelines.report.findings import Check, Finding, check_counts
+
+_SIGNALS = ["doc_id", "bytes"]
+
+
+def check_contamination(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding]:
+    """A work item's matches: beside the documents, inside their texts, the best of them named; counts."""
+    table = ipc.open_table(stage.output("contamination", record.item), schema.CONTAMINATION).combine_chunks()
+    signals = _signals(stage.run, record.item)
+    if not table["doc_id"].equals(signals["doc_id"]):
+        yield Finding(Check.ALIGNMENT, name, "doc_id is not that of signals/, row for row")
+        return
+    found = Counter({"documents": table.num_rows, "documents_with_matches": 0, "matches": 0})
+    sizes, coverages = numbers(signals["bytes"]).tolist(), numbers(table["coverage"]).tolist()
+    for row, matches in enumerate(table["matches"].to_pylist()):
+        found["documents_with_matches"] += bool(matches)
+        found["matches"] += len(matches)
+        best = max((match["coverage"] for match in matches), default=0.0)
+        beyond = [match for match in matches if not match["begin"] < match["end"] <= sizes[row]]
+        if best != coverages[row] or best > 1 or beyond:
+            detail = f"row {row}: coverage {coverages[row]}, of its matches {best}; {len(beyond)} outside its text"
+            yield Finding(Check.CONTAMINATION, name, detail)
+    yield from check_counts(name, "in the file", record.counts, dict(found))
+
+
+def check_exams(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding]:
+    """What was found of every item, against the matches of all work items."""
+    best: dict[tuple[str, str], float] = {}
+    documents: Counter[tuple[str, str]] = Counter()
+    searched = stage.run.current_stage("decontaminate")
+    for item in searched.finished():
+        table = ipc.open_table(searched.output("contamination", item), schema.CONTAMINATION, columns=["matches"])
+        for matches in table["matches"].to_pylist():
+            for match in matches:
+                key = match["exam"], match["item"]
+                best[key] = max(best.get(key, 0.0), match["coverage"])
+            documents.update({(match["exam"], match["item"]) for match in matches})
+    rows = ipc.open_table(stage.output("exams", record.item), schema.EXAMS).to_pylist()
+    stored = {(row["exam"], row["item"]): (row["coverage"], row["documents"]) for row in rows}
+    expected = {key: (best.get(key, 0.0), documents[key]) for key in {*stored, *best}}
+    if stored != expected:
+        wrong = min(key for key in expected if stored.get(key) != expected[key])
+        detail = (
+            f"item {'/'.join(wrong)}: {stored.get(wrong)}, in the documents {expected[wrong]} (coverage, documents)"
+        )
+        yield Finding(Check.CONTAMINATION, name, detail)
+
+
+def check_decided(
+    run: RunDirectory, item: int, decisions: pa.Table, recipe: Decontaminate, counts: dict[str, int], name: str
+) -> Iterator[Finding]:
+    """What was decided about documents with evaluation items is what threshold and action say."""
+    stage = run.current_stage("decontaminate")
+    coverage = ipc.open_table(stage.output("contamination", item), schema.CONTAMINATION, columns=["coverage"])
+    contaminated = numbers(coverage["coverage"]) >= np.float32(recipe.coverage)
+    kept = booleans(decisions["kept"])
+    reasons, cuts = decisions["reason"].to_pylist(), decisions["cuts"].to_pylist()
+    sizes = numbers(_signals(run, item)["bytes"]).tolist()
+    for row in range(decisions.num_rows):
+        wrong = _contradiction(bool(contaminated[row]), bool(kept[row]), reasons[row], cuts[row], sizes[row], recipe)
+        if wrong:
+            yield Finding(Check.CONTAMINATION, name, f"document {decisions['doc_id'][row].as_py()}: {wrong}")
+    found = {
+        "contaminated": int(contaminated.sum()),
+        "cut_documents": sum(map(bool, cuts)),
+        "cut_bytes": sum(cut["end"] - cut["begin"] for row in cuts for cut in row),
+    }
+    yield from check_counts(name, "in the file", {key: counts.get(key, 0) for key in found}, found)
+
+
+def _contradiction(
+    contaminated: bool, kept: bool, reason: str, cuts: list[dict[str, Any]], size: int, recipe: Decontaminate
+) -> str:
+    """What is wrong about one decision; "" where nothing is."""
+    if reason == Reason.CONTAMINATED and (not contaminated or recipe.action == "mark"):
+        return (
+            f"dropped as contaminated, action {recipe.action!r}, coverage below {recipe.coverage}: {not contaminated}"
+        )
+    if kept and contaminated and recipe.action == "drop":
+        return f"kept, though its coverage reaches {recipe.coverage}"
+    if bool(cuts) != (kept and contaminated and recipe.action == "cut"):
+        return f"{len(cuts)} cuts, kept {kept}, contaminated {contaminated}, action {recipe.action!r}"
+    ends = [0, *(cut["end"] for cut in cuts)]
+    if any(not end <= cut["begin"] < cut["end"] for end, cut in zip(ends, cuts, strict=False)) or ends[-1] > size:
+        return f"cuts that overlap or leave its {size} bytes"
+    return ""
+
+
+def _signals(run: RunDirectory, item: int) -> pa.Table:
+    url = run.current_stage("extract").output("signals", item)
+    return ipc.open_table(url, columns=_SIGNALS).combine_chunks()

@@ -1,0 +1,334 @@
+"""What a run holds, in numbers: the funnel of every stage, domains, tokenizer, phases. Pure: reads, returns a value.
+
+Reads   stages/*.json, recipe.json, exams/, manifest.arrow, phases/plan.json; a stage that is not finished is left out
+Checks  conservation: at each stage in = kept + dropped + failed; what leaves a stage enters the next, in all and by domain
+Cost    a few small files, whatever the run's size (pipelines.report.verification adds up the records behind them)
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from corpus import schema
+from corpus.errors import DamageError, RunDirectoryError
+from corpus.feed.phases import PhasePlan
+from corpus.recipe import scorer_tables
+from corpus.recipe.parsing import parse_recipe
+from corpus.storage import files, ipc
+from corpus.storage.run_directory import STAGES, RunDirectory
+from pipelines.report.contamination import ExamReport, exam_reports
+from pipelines.report.personal_data import PersonalReport, personal_reports
+from pipelines.report.run_settings import settings_in_force
+from pipelines.report.scores import (
+    PerplexityReport,
+    ScoreReport,
+    WordListReport,
+    perplexity_reports,
+    score_reports,
+    word_list_reports,
+)
+from pipelines.selection.source_losses import SourceCopies, loss_warnings, source_copies
+
+#: Stage → (name of the count of what entered, of what left). What leaves one enters the next.
+_CHAIN = {
+    "extract": ("records_in", "documents"),
+    "decontaminate": ("documents", "documents"),
+    "score": ("documents", "documents"),
+    "lines": ("documents", "documents"),
+    "select": ("documents", "kept"),
+    "tokenize": ("documents", "documents"),
+    "pack": ("documents", "documents"),
+}
+
+Counts = Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Funnel:
+    """What became of what entered a stage; `dropped` and `failed` by reason."""
+
+    stage: str
+    entered: int
+    kept: int
+    dropped: Counts
+    failed: Counts
+
+
+@dataclasses.dataclass(frozen=True)
+class Losses:
+    """Input bytes that no record could be made of."""
+
+    input_bytes: int
+    lost_bytes: int
+    ranges: Counts  # by reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Addition:
+    """What a run began with (`name` is None), or inputs that were added to it. Documents are 0 before `select`."""
+
+    name: str | None
+    files: int
+    input_bytes: int
+    documents: int
+    kept: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Domain:
+    """A source in a language; numbers of stages that are not finished are 0."""
+
+    name: str
+    documents: int
+    bytes: int  # of UTF-8 text
+    tokens: int
+    shards: int
+
+    @property
+    def bytes_per_token(self) -> float | None:
+        return self.bytes / self.tokens if self.tokens else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokenizer:
+    vocabulary_size: int
+    origin: str  # "trained on N documents", or the path of the model that was given
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseShare:
+    """One domain in one phase."""
+
+    domain: str
+    sequences: int
+    tokens: int
+    weight: float  # of the phase's tokens
+    epochs: float  # passes over the domain up to the end of the phase
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    name: str
+    steps: int
+    batch_size: int  # sequences
+    sequence_length: int  # tokens
+    tokens: int
+    domains: tuple[PhaseShare, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """A run at a glance. `broken` says where conservation does not hold: one line each, and none in a sound run."""
+
+    name: str
+    finished: tuple[str, ...]
+    unfinished: tuple[str, ...]  # of the stages that the recipe has
+    funnels: tuple[Funnel, ...]
+    losses: Losses | None
+    additions: tuple[Addition, ...]  # the first is what the run began with
+    domains: tuple[Domain, ...]
+    tokenizer: Tokenizer | None
+    phases: tuple[Phase, ...]
+    exams: tuple[ExamReport, ...]
+    scores: tuple[ScoreReport, ...]
+    word_lists: tuple[WordListReport, ...]
+    perplexity: tuple[PerplexityReport, ...]
+    personal_data: tuple[PersonalReport, ...]
+    removed_lines: Counts  # by line rule
+    shared_lines: Counts  # what lines that many documents share took: documents, bytes, lines, characters; {} where none are compared
+    copies: tuple[SourceCopies, ...]  # by source
+    warnings: tuple[str, ...]  # a line each; nothing is wrong, but it may not be what is wanted
+    broken: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a table of JSON types, with what follows from it: bytes per token, and shares."""
+        table = dataclasses.asdict(self)
+        for row, exam in zip(table["exams"], self.exams, strict=True):
+            row["share_found"] = exam.share_found
+        for row, domain in zip(table["domains"], self.domains, strict=True):
+            row["bytes_per_token"] = domain.bytes_per_token
+        for row, copies in zip(table["copies"], self.copies, strict=True):
+            row["share"] = copies.share
+        return table
+
+
+def read_statistics(run: RunDirectory) -> Statistics:
+    """The statistics of a run as far as it was built.
+
+    Raises RunDirectoryError for what is no run directory, DamageError for a file that cannot be read.
+    """
+    given = run.read_json("recipe.json")
+    without = {"decontaminate", "exams"} if given.get("decontaminate") is None else set()
+    if not any(given.get(kind) for kind in scorer_tables.KINDS):
+        without.add("score")
+    if not given.get("dedup", {}).get("lines"):
+        without.add("lines")
+    manifests = {stage: run.stage_manifest(stage) for stage in STAGES if run.has_stage(stage)}
+    counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
+    shards = _shards(run) if "pack" in manifests else []
+    funnels = tuple(funnel_of(stage, counts[stage]) for stage in _CHAIN if stage in counts)
+    copies = source_copies(counts.get("select", {}))
+    return Statistics(
+        name=given["run"]["name"],
+        finished=tuple(manifests),
+        unfinished=tuple(stage for stage in STAGES if stage not in {*manifests, *without}),
+        funnels=funnels,
+        losses=_losses(counts["extract"]) if "extract" in counts else None,
+        additions=_additions(manifests),
+        domains=_domains(counts, shards),
+        tokenizer=_tokenizer(run, manifests) if "pack" in manifests else None,
+        phases=phases_of(read_plan(run)) if "phases" in manifests else (),
+        exams=exam_reports(run, _threshold(run, manifests), counts.get("select", {})) if "exams" in manifests else (),
+        scores=score_reports(counts.get("score", {})),
+        word_lists=word_list_reports(counts.get("score", {})),
+        perplexity=perplexity_reports(counts.get("score", {})),
+        personal_data=personal_reports(settings_in_force(run).privacy, counts["extract"], counts.get("select", {}))
+        if "extract" in counts
+        else (),
+        shared_lines={
+            name.removeprefix("line_cut_"): number
+            for name, number in sorted(counts.get("select", {}).items())
+            if name.startswith("line_cut_")
+        },
+        removed_lines=by_suffix(counts.get("extract", {}), "removed_lines"),
+        copies=copies,
+        warnings=tuple(loss_warnings(copies, settings_in_force(run).dedup.max_loss)) if copies else (),
+        broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
+    )
+
+
+def _threshold(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> float:
+    """The coverage that `select` went by; the latest recipe's where it has not run with exams yet."""
+    in_force = settings_in_force(run).decontaminate
+    if in_force is None:
+        in_force = parse_recipe(manifests["exams"]["recipe"], run.url).decontaminate
+    return in_force.coverage if in_force is not None else 1.0
+
+
+def funnel_of(stage: str, counts: Counts) -> Funnel:
+    """The funnel that a stage's counts (of one work item, or summed) describe."""
+    entered, kept = _CHAIN[stage]
+    return Funnel(stage, counts[entered], counts[kept], by_suffix(counts, "dropped"), by_suffix(counts, "failed"))
+
+
+def by_suffix(counts: Counts, name: str) -> dict[str, int]:
+    """`{"dropped.http_status": 3}` → `{"http_status": 3}`, in the order of names."""
+    return {key[len(name) + 1 :]: counts[key] for key in sorted(counts) if key.startswith(f"{name}.")}
+
+
+def broken_chain(funnels: tuple[Funnel, ...]) -> Iterator[str]:
+    """Where in = kept + dropped + failed does not hold, or a stage does not get what the one before gave."""
+    before: Funnel | None = None
+    for funnel in funnels:
+        dropped, failed = sum(funnel.dropped.values()), sum(funnel.failed.values())
+        if funnel.entered != funnel.kept + dropped + failed:
+            yield (
+                f"{funnel.stage}: {funnel.entered} in, but {funnel.kept} kept + {dropped} dropped + {failed} failed = "
+                f"{funnel.kept + dropped + failed}"
+            )
+        if before is not None and before.kept != funnel.entered:
+            yield f"{before.stage} gave {before.kept} documents, {funnel.stage} got {funnel.entered}"
+        before = funnel
+
+
+def _broken_totals(counts: Mapping[str, Counts]) -> Iterator[str]:
+    """Where a total is not the sum of its reasons."""
+    for stage in _CHAIN:
+        for name in ("dropped", "failed", "lost_ranges"):
+            table = counts.get(stage, {})
+            if name in table and table[name] != (total := sum(by_suffix(table, name).values())):
+                yield f"{stage}: {name} is {table[name]}, its reasons sum to {total}"
+
+
+def _broken_domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) -> Iterator[str]:
+    """Where documents, bytes or tokens of a domain change between select, tokenize and the manifest."""
+    tokenized = counts.get("tokenize")
+    for name, selected in (("documents", "kept_documents"), ("bytes", "kept_bytes"), ("tokens", None)):
+        if tokenized is None:
+            return
+        middle = by_suffix(tokenized, name)
+        before = by_suffix(counts.get("select", {}), selected) if selected else middle
+        after = _sums(shards, name) if shards else middle
+        for domain in sorted({*before, *middle, *after}):
+            found = [table.get(domain, 0) for table in (before, middle, after)]
+            if len(set(found)) > 1:
+                yield f"{domain}: {found[0]} {name} after select, {found[1]} after tokenize, {found[2]} in the manifest"
+
+
+def _losses(counts: Counts) -> Losses:
+    return Losses(counts["input_bytes"], counts["lost_bytes"], by_suffix(counts, "lost_ranges"))
+
+
+def _additions(manifests: Mapping[str, dict[str, Any]]) -> tuple[Addition, ...]:
+    planned = manifests["plan"]["additions"] if "plan" in manifests else []
+    selected = manifests.get("select", {})
+    decided = selected.get("additions", [selected.get("counts", {})] if len(planned) == 1 else [{}] * len(planned))
+    return tuple(
+        Addition(each["name"], each["files"], each["input_bytes"], found.get("documents", 0), found.get("kept", 0))
+        for each, found in zip(planned, decided, strict=True)
+    )
+
+
+def _domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) -> tuple[Domain, ...]:
+    documents = by_suffix(counts.get("select", {}), "kept_documents")
+    sizes = by_suffix(counts.get("select", {}), "kept_bytes")
+    tokens = _sums(shards, "tokens") or by_suffix(counts.get("tokenize", {}), "tokens")
+    number: dict[str, int] = {}
+    for shard in shards:
+        number[shard["domain"]] = number.get(shard["domain"], 0) + 1
+    return tuple(
+        Domain(name, documents.get(name, 0), sizes.get(name, 0), tokens.get(name, 0), number.get(name, 0))
+        for name in sorted({*documents, *tokens})
+    )
+
+
+def _shards(run: RunDirectory) -> list[dict[str, Any]]:
+    names = ["domain", "documents", "bytes", "tokens"]
+    rows: list[dict[str, Any]] = ipc.open_table(run.path("manifest.arrow"), schema.MANIFEST, columns=names).to_pylist()
+    return rows
+
+
+def _sums(shards: list[dict[str, Any]], name: str) -> dict[str, int]:
+    """Sum of a column of the manifest by domain."""
+    sums: dict[str, int] = {}
+    for shard in shards:
+        sums[shard["domain"]] = sums.get(shard["domain"], 0) + shard[name]
+    return sums
+
+
+def _tokenizer(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> Tokenizer:
+    stored = ipc.open_reader(run.path("manifest.arrow"), schema.MANIFEST).schema.metadata or {}
+    trained = manifests["train-tokenizer"]
+    given = trained.get("model")
+    documents = trained.get("counts", {}).get("sampled_documents", 0)
+    return Tokenizer(
+        vocabulary_size=int(stored.get(b"vocabulary_size", b"0")),
+        origin=str(given) if given else f"trained on {documents:,} documents",
+        fingerprint=trained["fingerprint"],
+    )
+
+
+def read_plan(run: RunDirectory) -> PhasePlan:
+    """`phases/plan.json`. Raises RunDirectoryError where there is none, DamageError where it is not one."""
+    url = run.path("phases", "plan.json")
+    if not files.exists(url):
+        raise RunDirectoryError(
+            f"{run.url}: no phases/plan.json here; the recipe has no phases, or the build stopped before"
+        )
+    try:
+        return PhasePlan.from_json(files.read_bytes(url).decode())
+    except ValueError as error:
+        raise DamageError(f"{url}: {error}; delete it and build again") from error
+
+
+def phases_of(plan: PhasePlan) -> tuple[Phase, ...]:
+    """The phases of a plan with the domains that each reads."""
+    shares: dict[str, list[PhaseShare]] = {phase.name: [] for phase in plan.phases}
+    for row in plan.report():
+        share = PhaseShare(row.domain, row.sequences, row.tokens, float(row.weight), float(row.epochs))
+        shares[row.phase].append(share)
+    return tuple(
+        Phase(phase.name, phase.steps, phase.batch_size, phase.sequence_length, phase.tokens, tuple(shares[phase.name]))
+        for phase in plan.phases
+    )

@@ -1,0 +1,1 @@
+"""Runners, work items, progress, interrupts."""

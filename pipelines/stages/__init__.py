@@ -1,0 +1,1 @@
+"""A module a stage of a build."""

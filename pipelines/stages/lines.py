@@ -1,0 +1,69 @@
+"""lines: documents → their lines that may be shared with others, where the recipe has a table [dedup.lines].
+
+Reads   documents/FP/ITEM.arrow
+Writes  lines/FP/ITEM.arrow (schema.LINES), row for row beside documents
+Invariant  nothing is judged: from how many documents on a line is cut is `select`'s. HTML is never read
+Cost    see filters.copies.shared_lines; memory: one batch of documents. A pass of its own, and no columns of signals/: hashes of lines are as many
+        bytes as all signals of a document, and most runs do not want them
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from corpus import schema
+from corpus.columns import numbers
+from corpus.recipe import SharedLines, fingerprint
+from corpus.storage import ipc
+from corpus.storage.run_directory import ItemRecord, Stage
+from corpus.unicode import letters
+from corpus.urls import url_identity
+from filters.copies import shared_lines
+
+KINDS = ("lines",)
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class LineSettings:
+    """Where documents lie, and which lines are measured."""
+
+    extract: Stage
+    weight: int
+
+
+def lines_fingerprint(recipe: SharedLines, *, extract: str) -> str:
+    """What can change a hash or a place."""
+    versions = [VERSION, shared_lines.VERSION, letters.VERSION, url_identity.VERSION]
+    return fingerprint("lines", versions, extract, recipe.weight)
+
+
+def lines_batch(documents: pa.RecordBatch, weight: int) -> pa.RecordBatch:
+    """schema.LINES of a batch with `doc_id`, `url` and `text`."""
+    sites = pa.array(map(url_identity.site_hash, documents.column("url").to_pylist()), pa.uint64())
+    lines = shared_lines.measure_lines(documents.column("text"), weight)
+    return pa.RecordBatch.from_arrays([documents.column("doc_id"), sites, lines], schema=schema.LINES)
+
+
+def line_counts(batch: pa.RecordBatch | pa.Table) -> dict[str, int]:
+    """documents, and the lines that are compared."""
+    lengths = batch["lines"].value_lengths() if isinstance(batch, pa.RecordBatch) else None
+    found = numbers(lengths) if lengths is not None else numbers(batch["lines"].combine_chunks().value_lengths())
+    return {"documents": batch.num_rows, "lines": int(found.sum())}
+
+
+def lines_item(stage: Stage, item: int, settings: LineSettings) -> ItemRecord:
+    """Measures the lines of one work item."""
+    reader = ipc.open_reader(settings.extract.output("documents", item), schema.DOCUMENTS)
+    counts = {"documents": 0, "lines": 0}
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for number in range(reader.num_record_batches):
+            batch = lines_batch(reader.get_batch(number), settings.weight)
+            for name, value in line_counts(batch).items():
+                counts[name] += value
+            yield batch
+
+    written = ipc.write_batches(stage.output("lines", item), schema.LINES, batches())
+    return ItemRecord(item=item, outputs={"lines": written}, counts=counts)

@@ -37,8 +37,7 @@ from corpus.sources.splits import list_inputs, make_splits, read_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory, Stage
 from filters.language.identification import default_model_path
-from pipelines.build import compile_kernels
-from pipelines.stages.extraction import ExtractSettings, extract_item
+from pipelines.stages.extraction import ExtractSettings, compile_kernels, extract_item
 
 DEMO = sorted((Path(__file__).parents[1] / "examples" / "demo").glob("docs-*.warc.gz"))
 ITEM_BYTES = 1 << 18

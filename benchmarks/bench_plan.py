@@ -143,7 +143,7 @@ def spent() -> float:
 
 def measured_of(run: RunDirectory) -> Iterator[tuple[str, float]]:
     """What the plan of the demo says, as the build's records have it."""
-    from pipelines.stages.packing import domain_totals
+    from pipelines.stages.tokenizer import domain_totals
 
     extract, select, tokens = (run.current_stage(name) for name in ("extract", "select", "tokenize"))
     yield "documents", sum(record.counts["documents"] for record in extract.records())

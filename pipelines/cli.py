@@ -145,11 +145,12 @@ def build(
     from corpus.errors import RecipeError
     from corpus.recipe.parsing import load_recipe, overrides_of
     from corpus.storage import files
-    from corpus.storage.run_directory import STAGES, RunDirectory
+    from corpus.storage.run_directory import RunDirectory
+    from pipelines.stage_list import NAMES
 
     interrupts.listen()
-    if until is not None and until not in STAGES:
-        raise RecipeError(f"--until {until}: no such stage; the stages are {', '.join(STAGES)}")
+    if until is not None and until not in NAMES:
+        raise RecipeError(f"--until {until}: no such stage; the stages are {', '.join(NAMES)}")
     if beam_args and not beam_args[0].startswith("--"):
         raise RecipeError(f"{beam_args[0]!r}: one recipe a build; Beam's options begin with --")
     settings = load_recipe(recipe, overrides_of(overrides))
@@ -158,7 +159,7 @@ def build(
     logging.getLogger().addHandler(logging.NullHandler())
     from pipelines.build import Options, run_build
 
-    options = Options(workers=workers, beam_args=beam_args, until=until or STAGES[-1])
+    options = Options(workers=workers, beam_args=beam_args, until=until or NAMES[-1])
     # A worker of another runner has a working directory of its own.
     place = os.path.abspath(run_dir) if files.is_local(run_dir) else run_dir.rstrip("/")
     run_build(settings, recipe, RunDirectory(place), options)

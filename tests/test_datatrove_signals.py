@@ -140,7 +140,8 @@ def test_a_run_measures_the_group_that_its_profile_asks_for(tmp_path: Path) -> N
     from corpus.schema import DOCUMENTS, SIGNAL_GROUPS
     from filters.language.identification import default_model_path
     from filters.quality.rules import judge
-    from pipelines.stages.extraction import ExtractSettings, extract_fingerprint, signal_batch
+    from fingerprints import extract_inputs, mark
+    from pipelines.stages.extraction import EXTRACT, ExtractSettings, signal_batch
 
     def recipe_of(profile: str) -> Any:
         source = {"name": "x", "inputs": ["-"], "profile": profile}
@@ -159,5 +160,5 @@ def test_a_run_measures_the_group_that_its_profile_asks_for(tmp_path: Path) -> N
         reasons = judge(batch, load_profiles(recipe), recipe.run.wants).to_pylist()
         assert reasons[0] == ""
         assert reasons[1]
-    web, parity = (extract_fingerprint(recipe_of(p), plan="", model_digest="") for p in ("web", "parity"))
+    web, parity = (mark(EXTRACT, recipe_of(p), extract_inputs()) for p in ("web", "parity"))
     assert web != parity

@@ -22,8 +22,8 @@ from corpus import schema
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.edits import Edit, apply_edits
-from pipelines.report.findings import Check
 from pipelines.report.verification import verify
+from pipelines.stages.findings import Check
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 

@@ -11,6 +11,7 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import annotated_types
@@ -27,20 +28,22 @@ from corpus import schema
 from corpus.errors import RecipeError
 from corpus.feed.phases import plan_phases
 from corpus.reasons import BYTE_LOSSES, Outcome, Reason
-from corpus.recipe import GIB, MIB, Phase, Recipe
+from corpus.recipe import GIB, MIB, Phase, Recipe, fingerprint
 from corpus.recipe.parsing import load_recipe, parse_recipe
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule
 from filters.quality.rules import load_profiles
+from fingerprints import extract_inputs, mark
 from pipelines.cli import main
 from pipelines.commands.document_rows import FIELDS
-from pipelines.selection.additions import Planned, plan_selections
-from pipelines.stages.decontamination import decontaminate_fingerprint
-from pipelines.stages.extraction import extract_fingerprint
-from pipelines.stages.lines import lines_fingerprint
-from pipelines.stages.packing import pack_fingerprint
-from pipelines.stages.scoring import score_fingerprint
-from pipelines.stages.tokenizer import tokenizer_fingerprint
+from pipelines.selection.additions import plan_selections
+from pipelines.stages.decontamination import DECONTAMINATE
+from pipelines.stages.extraction import EXTRACT
+from pipelines.stages.lines import MEASURE_LINES
+from pipelines.stages.packing import PACK
+from pipelines.stages.planned import Planned
+from pipelines.stages.scoring import SCORE
+from pipelines.stages.tokenizer import TRAIN_TOKENIZER
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -346,19 +349,17 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     exams = recipe.decontaminate
     assert exams is not None
     items = str([exam.model_dump() for exam in exams.exams])  # as above
-    digests = {str(each.name): str(each.model_dump()) for each in recipe.scorers}  # as above
     planned = [Planned(name, str(name), 1, 1, 1, items) for items, name in ((1, None), (2, "addition"))]
-    selections = plan_selections(
-        RunDirectory("run"), recipe, planned, extract="extract", decontaminate="decontaminate", score=None
-    )
+    scorers = [SimpleNamespace(table=each, digest=str(each.model_dump())) for each in recipe.scorers]  # as above
+    selections = plan_selections(RunDirectory("run"), recipe, planned, before=[])
     return {
-        "extract": extract_fingerprint(recipe, plan="plan", model_digest=model, url_lists=lists),
-        "decontaminate": decontaminate_fingerprint(exams, extract="extract", items_digest=items),
-        "score": score_fingerprint(recipe, extract="extract", digests=digests),
-        "lines": lines_fingerprint(recipe.dedup.lines, extract="extract") if recipe.dedup.lines is not None else "",
+        "extract": mark(EXTRACT, recipe, extract_inputs(model, lists)),
+        "decontaminate": fingerprint(mark(DECONTAMINATE, recipe, []), items),
+        "score": mark(SCORE, recipe, scorers),
+        "lines": mark(MEASURE_LINES, recipe) if recipe.dedup.lines is not None else "",
         "select": selections[-1].stage.fingerprint,
-        "train-tokenizer": tokenizer_fingerprint(recipe, select="select", model_digest=given),
-        "pack": pack_fingerprint(recipe, tokenize="tokenize", plan="plan"),
+        "train-tokenizer": fingerprint(given) if given is not None else mark(TRAIN_TOKENIZER, recipe),
+        "pack": mark(PACK, recipe),
         "phases": str(recipe.phase),
     }
 

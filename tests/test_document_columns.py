@@ -12,7 +12,9 @@ from corpus.sources.splits import list_inputs, make_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from filters.language.identification import default_model_path
-from pipelines.stages.extraction import ExtractSettings, extract_fingerprint, extract_item
+from fingerprints import extract_inputs
+from fingerprints import mark as mark_of
+from pipelines.stages.extraction import EXTRACT, ExtractSettings, extract_item
 
 SENTENCE = "The corpus is read from archives, page by page, and every page is counted once. "
 PAGE = (
@@ -78,6 +80,6 @@ def test_what_a_page_declares_and_no_day_after_it_was_fetched(tmp_path: Path) ->
 def test_what_reaches_a_byte_is_in_the_fingerprint() -> None:
     def mark(**source: Any) -> str:
         recipe = parse_recipe({"run": {"name": "r"}, "source": [{"name": "s", "inputs": ["*"], **source}]}, "r")
-        return extract_fingerprint(recipe, plan="p", model_digest="m")
+        return mark_of(EXTRACT, recipe, extract_inputs())
 
     assert len({mark(), mark(licence="MIT"), mark(licence="CC0"), mark(trust_language_hint=True)}) == 4

@@ -14,8 +14,10 @@ from corpus.recipe import LineEdits
 from corpus.recipe.parsing import parse_recipe
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule, LineRules, edit_lines
+from fingerprints import extract_inputs
+from fingerprints import mark as mark_of
 from pipelines.report.verification import verify
-from pipelines.stages.extraction import extract_fingerprint
+from pipelines.stages.extraction import EXTRACT
 
 BEFORE, AFTER = "The first line of an article, which says something.", "文章的最后一行说明了一切。"
 
@@ -175,7 +177,7 @@ def test_the_recipe_has_a_key_for_every_rule() -> None:
 def test_rules_are_of_the_fingerprint_where_a_source_has_their_kind() -> None:
     def mark(**line_rules: object) -> str:
         table = {"run": {"name": "a"}, "source": [{"name": "s", "inputs": ["x"]}], "line_rules": line_rules}
-        return extract_fingerprint(parse_recipe(table, "test"), plan="plan", model_digest="model")
+        return mark_of(EXTRACT, parse_recipe(table, "test"), extract_inputs())
 
     assert mark() == mark(boilerplate=True, kinds=["books"]) != mark(boilerplate=True) != mark(menu=True)
 

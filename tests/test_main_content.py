@@ -9,7 +9,9 @@ from corpus.pages.main_text import MainText
 from corpus.pages.resiliparse_text import main_content
 from corpus.recipe import Extractor
 from corpus.recipe.parsing import parse_recipe
-from pipelines.stages.extraction import ExtractSettings, extract_fingerprint
+from fingerprints import extract_inputs
+from fingerprints import mark as mark_of
+from pipelines.stages.extraction import EXTRACT, ExtractSettings
 
 SENTENCE = "The corpus is read from archives, page by page, and every page is counted once. "
 PAGE = (
@@ -50,7 +52,7 @@ def test_a_recipe_names_it() -> None:
         chosen = ExtractSettings.of(parsed, splits="", model=__file__, helper=False).works().extractor  # type: ignore[arg-type]
         found = chosen.main_text(PAGE)
         assert isinstance(found, MainText)
-        return extract_fingerprint(parsed, plan="p", model_digest="m"), found.text
+        return mark_of(EXTRACT, parsed, extract_inputs()), found.text
 
     assert set(EXTRACTORS) == set(get_args(Extractor))
     assert len({recipe(name)[0] for name in EXTRACTORS}) == len(EXTRACTORS)

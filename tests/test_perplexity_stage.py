@@ -25,9 +25,9 @@ from corpus.storage.run_directory import RunDirectory
 from filters.scorers.perplexity import Perplexity, lines_of, token_lines
 from filters.scorers.score_counts import score_counts
 from packages import needs_kenlm
-from pipelines.report.findings import Check
 from pipelines.report.scores import SHARES, perplexity_reports
 from pipelines.report.verification import verify
+from pipelines.stages.findings import Check
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import pii_cases
 from corpus.recipe import PersonalAction, Privacy
-from corpus.schema import PERSONAL_SIGNALS
-from corpus.text.edits import EDITS, Edit, apply_edits
+from corpus.schema import EDITS, PERSONAL_SIGNALS
+from corpus.text.edits import Edit, apply_edits
 from corpus.unicode.segmentation import utf8_buffers
 from filters.privacy import gate, pii
 from filters.privacy.addresses import addresses_v4, top_level_domains

@@ -40,7 +40,7 @@ from pipelines.planning.plan_tables import shown_bytes, shown_number
 from pipelines.planning.sample_build import PIECES, Measured, MeasuredSource, sample_of
 from pipelines.selection import decision_settings as selection
 from pipelines.selection.steps import run_everything
-from pipelines.stages.packing import domain_totals
+from pipelines.stages.tokenizer import domain_totals
 
 LARGE = Path("recipes/internlm-1.6t.toml")
 #: Billions of tokens, by the report on InternLM's 104B model.

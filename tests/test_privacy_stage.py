@@ -13,8 +13,8 @@ from corpus.seeds import content_digest
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.edits import Edit
 from filters.privacy.kinds import Kind
-from pipelines.report.findings import Check
 from pipelines.report.verification import verify
+from pipelines.stages.findings import Check
 from pipelines.stages.kept_documents import edits_of
 from tokenizer_training.encode import load_encoder
 

@@ -20,8 +20,9 @@ from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from filters.scorers.classifier import Classifier, Settings, train
 from filters.scorers.word_lists import count_listed, entries_of
-from pipelines.report.findings import Check
-from pipelines.report.verification import _check_tiers, verify
+from pipelines.report.verification import verify
+from pipelines.selection.decision_checks import _check_tiers
+from pipelines.stages.findings import Check
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 

@@ -20,7 +20,9 @@ from corpus.urls.url_lists import read_url_lists
 from corpus.urls.url_screen import UrlScreen, read_url_screen
 from filters.language.identification import default_model_path
 from filters.language.wanted import LanguageScreen
-from pipelines.stages.extraction import ExtractSettings, extract_fingerprint
+from fingerprints import extract_inputs
+from fingerprints import mark as mark_of
+from pipelines.stages.extraction import EXTRACT, ExtractSettings
 
 LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
 
@@ -253,7 +255,7 @@ def test_languages_are_part_of_the_fingerprint_where_pages_are_screened() -> Non
         recipe = parse_recipe({**table, "extract": {"language_screen": screen}}, "r")
         expected = frozenset(languages) if screen and "*" not in languages else None
         assert ExtractSettings.of(recipe, splits="", model=Path()).screened_for == expected
-        return extract_fingerprint(recipe, plan="p", model_digest="m")
+        return mark_of(EXTRACT, recipe, extract_inputs())
 
     assert mark(["zh"], True) != mark(["en"], True)
     assert mark(["zh"], False) == mark(["en"], False)

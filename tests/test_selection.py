@@ -416,6 +416,4 @@ def test_a_source_without_dedup_by_url_takes_no_part(tmp_path: Path) -> None:
 
 def test_dedup_can_be_switched_off() -> None:
     recipe = RECIPE.model_copy(update={"dedup": RECIPE.dedup.model_copy(update={"exact": False, "near": False})})
-    assert selection.select_fingerprint(recipe, plan="p", extract="e") != selection.select_fingerprint(
-        RECIPE, plan="p", extract="e"
-    )
+    assert selection.select_fingerprint(recipe, "p", [], None) != selection.select_fingerprint(RECIPE, "p", [], None)

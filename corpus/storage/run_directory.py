@@ -13,17 +13,12 @@ them is complete: a run directory holds one consistent state.
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from corpus.errors import DamageError, RunDirectoryError
 from corpus.storage import files
 from corpus.storage.ipc import Written
-
-STAGES = (
-    *("plan", "extract", "decontaminate", "exams", "score", "lines"),
-    *("select", "train-tokenizer", "tokenize", "pack", "phases"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +72,10 @@ class Stage:
     def finish(self, record: ItemRecord) -> None:
         """Marks an item as done: the last thing that it writes."""
         files.write_bytes(self.file(f"{record.item:05d}.json"), record.to_json())
+
+
+#: Runs one work item, writes its files, and says what it wrote: a stage's pure twin.
+Work = Callable[[Stage, int, Any], ItemRecord]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,9 +14,10 @@ from corpus.feed.mapped import read_manifest
 from corpus.storage.run_directory import RunDirectory
 from corpus.storage.shards import read_shard
 from pipelines.report.run_documents import RunDocuments
-from pipelines.report.run_statistics import phases_of, read_plan
+from pipelines.report.run_statistics import phases_of
 from pipelines.report.tables import open_console, phase_table, table_of
 from pipelines.report.terminal_text import json_line, one_line
+from pipelines.stages.phases_plan import read_plan
 from tokenizer_training.encode import Encoder, load_encoder
 
 #: Tokens of a piece's beginning that are decoded.

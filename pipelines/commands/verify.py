@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from corpus.storage.run_directory import RunDirectory
-from pipelines.report.findings import Finding
 from pipelines.report.repair import delete_damaged as remove_damaged
 from pipelines.report.tables import findings_table, open_console
 from pipelines.report.terminal_text import json_line
 from pipelines.report.verification import findings_json
 from pipelines.report.verification import verify as findings_of
+from pipelines.stages.findings import Finding
 
 
 @click.command()

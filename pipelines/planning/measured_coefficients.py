@@ -11,14 +11,14 @@ Not measured  what a sample is too small for: the time of select, what it sends 
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from corpus.recipe import Recipe
 from corpus.storage.run_directory import RunDirectory
 from pipelines.planning.coefficients import Coefficients, InputCoefficients, Number, scorer_seconds
 from pipelines.planning.sample_build import Measured, MeasuredRun, MeasuredSource, Say, measure
-from pipelines.stages.extraction import library_versions
+from pipelines.stage_list import STAGES
+from pipelines.stages.versions import versions_of
 
 #: Kept text of a language for a number of its own; what has less is counted together, as `*`.
 LEAST_TEXT_BYTES = 1 << 16
@@ -42,7 +42,7 @@ def calibrate(
         update={
             **measured,
             "machine": machine(),
-            "versions": library_versions() | {"sentencepiece": version("sentencepiece")},
+            "versions": versions_of(*(module for spec in STAGES for module in spec.code)),
             "inputs": [*(input_coefficients(each, how) for each in run.sources), *base.inputs],
             "tokens_per_byte": {
                 language: Number(value=_rounded(value), source=how) for language, value in per_byte.items()

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from corpus import schema
 from corpus.columns import numbers
-from corpus.domains import language_of
 from corpus.errors import InputError
 from corpus.pages.extractor_process import ExtractorProcess
 from corpus.recipe import Recipe, Source
@@ -23,13 +22,12 @@ from corpus.sources.parquet import row_groups
 from corpus.sources.splits import WHOLE_FILES, InputFile, list_inputs, make_splits
 from corpus.storage import files, ipc
 from corpus.storage.digested_file import PinnedFile
-from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
+from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage, Work
 from filters.copies import duplicates
 from filters.exams import search
 from filters.scorers.score_columns import warm_up
-from pipelines.build import compile_kernels, naming, peak_memory_bytes
+from pipelines.build import naming, peak_memory_bytes
 from pipelines.planning.coefficients import PAGES
-from pipelines.running.work_items import Work
 from pipelines.selection.decision_settings import Desk, SelectSettings
 from pipelines.selection.steps import run_everything
 from pipelines.stages import decontamination, extraction, packing, prerequisites, scoring, tokenization, tokenizer
@@ -111,7 +109,7 @@ def measure(recipe: Recipe, recipe_path: Path, run: RunDirectory, *, sample_byte
     ipc.write_table(splits, sample_of(recipe, inputs, sample_bytes, files.local_path(run.url)), schema.SPLITS)
     # Without lists of domains and words, which cost nothing that is seen beside the parsing of a page.
     settings = extraction.ExtractSettings.of(recipe, splits=splits, model=model)
-    compile_kernels(model)
+    extraction.compile_kernels(model)
     duplicates.warm_up()
     bench = _Bench(recipe, recipe_path, run, _Clock(settings), say)
     process = peak_memory_bytes()
@@ -202,11 +200,12 @@ class _Bench:
     def __init__(self, recipe: Recipe, recipe_path: Path, run: RunDirectory, clock: "_Clock", say: Say) -> None:
         self.names = sorted(source.name for source in recipe.source)
         self._recipe, self._recipe_path, self._run, self._clock, self._say = recipe, recipe_path, run, clock, say
-        self._stages = DocumentStages(self._stage("extract"), self._stage("select"))
+        extract = self._stage("extract")
+        self._stages = DocumentStages(extract, extract, self._stage("select"))
 
     def extract(self, settings: extraction.ExtractSettings) -> tuple[list[Measured], list[Measured | None]]:
         """As the recipe has it, and pages once more with no language wanted."""
-        first = self._work(self._stages.extract, extraction.extract_item, settings)
+        first = self._work(self._stages.documents, extraction.extract_item, settings)
         for name, each in zip(self.names, first, strict=True):
             if not each.count("documents"):
                 raise InputError(f"{self._recipe_path}: source {name!r}: the sample of its inputs holds no document")
@@ -224,7 +223,7 @@ class _Bench:
         if recipe is None or items is None:
             return None
         stage = self._stage("decontaminate")
-        settings = decontamination.store_index(stage, recipe, items, extract=self._stages.extract)
+        settings = decontamination.store_index(stage, recipe, items, extract=self._stages.documents)
         search.warm_up()
         return self._work(stage, decontamination.decontaminate_item, settings)
 
@@ -234,7 +233,9 @@ class _Bench:
             return None
         stage = self._stage("score")
         warm_up(named)
-        settings = scoring.ScoreSettings(self._stages.extract, tuple(each.stored(stage) for each in named))
+        settings = scoring.ScoreSettings(
+            self._stages.documents, self._stages.signals, tuple(each.stored(stage) for each in named)
+        )
         return self._work(stage, scoring.score_item, settings)
 
     def select(self, documents: Sequence[int], contaminated: bool, scored: bool) -> list[Measured]:
@@ -243,15 +244,15 @@ class _Bench:
         splits = ipc.open_table(self._run.path("splits.arrow"), schema.SPLITS, columns=["item", "source"])
         settings = SelectSettings.over(
             self._recipe,
-            self._stages.extract,
+            self._stages.documents,
             documents,
             item_of_split=numbers(splits["item"]),
             source_of_split=splits["source"].to_pylist(),
             contamination=self._stage("decontaminate") if contaminated else None,
             scores=self._stage("score") if scored else None,
         )
-        run_everything(Desk(settings, self._stages.select))
-        found = [Measured(record, 0.0) for record in self._stages.select.records()]
+        run_everything(Desk(settings, self._stages.decisions))
+        found = [Measured(record, 0.0) for record in self._stages.decisions.records()]
         for name, each in zip(self.names, found, strict=True):
             if not each.count("kept"):
                 raise InputError(
@@ -262,10 +263,7 @@ class _Bench:
     def train(self, given: str | None) -> tuple[list[Measured], float | None, str]:
         """What was drawn for the sample, the seconds of the training on it, URL of the model."""
         stage = self._stage("train-tokenizer")
-        kept: dict[str, int] = {}
-        for domain, size in packing.domain_totals(self._stages.select.records(), "kept_bytes").items():
-            language = language_of(domain)
-            kept[language] = kept.get(language, 0) + size
+        kept = tokenizer.by_language(self._stages.decisions.records(), "kept_bytes")
         of = self._recipe.tokenizer
         thresholds = sampling_thresholds(kept, budget_bytes=of.sample_bytes, weights=of.weights)
         settings = tokenizer.sample_settings(self._recipe, self._stages, thresholds)
@@ -295,8 +293,7 @@ class _Bench:
             seed=seed,
         )
         plan = stage.file("plan.arrow")
-        columns = dict(zip(packing.PACK_PLAN.names, zip(*rows, strict=True), strict=True))
-        ipc.write_table(plan, pa.table(columns, schema=packing.PACK_PLAN), packing.PACK_PLAN)
+        packing.store_plan(plan, rows)
         settings = packing.PackSettings(
             tokenized, plan, seed, encoder.vocabulary_size, encoder.end_of_document, "measured"
         )

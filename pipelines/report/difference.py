@@ -26,7 +26,8 @@ from corpus.storage import files, ipc
 from corpus.storage.run_directory import RunDirectory
 from pipelines.report.run_documents import RunDocuments
 from pipelines.report.run_settings import settings_in_force
-from pipelines.report.run_statistics import Statistics, phases_of, read_plan, read_statistics
+from pipelines.report.run_statistics import Statistics, phases_of, read_statistics
+from pipelines.stages.phases_plan import read_plan
 
 PARTITION_DOCUMENTS = 1 << 19
 MAX_EXAMPLES = 1000

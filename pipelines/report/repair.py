@@ -8,24 +8,11 @@ from collections.abc import Iterable
 
 from corpus.storage import files
 from corpus.storage.run_directory import RunDirectory, Stage
-from pipelines.report.findings import Finding
+from pipelines.stage_list import STAGES
+from pipelines.stages.findings import Finding
 
 #: Folder of the run directory → the stage whose work items write into it.
-STAGE_OF = {
-    "documents": "extract",
-    "signals": "extract",
-    "failed": "extract",
-    "contamination": "decontaminate",
-    "exams": "exams",
-    "scores": "score",
-    "lines": "lines",
-    "decisions": "select",
-    "edges": "select",
-    "sample": "train-tokenizer",
-    "tokenizer": "train-tokenizer",
-    "tokens": "tokenize",
-    "shards": "pack",
-}
+STAGE_OF = {output.kind: spec.name for spec in STAGES if spec.has_records for output in spec.writes}
 
 #: Written by every build, whatever is done already.
 ALWAYS_WRITTEN = frozenset({"manifest.arrow", "phases/plan.json", "splits.arrow"})

@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import numbers
+from corpus.document_ids import items_of
 from corpus.errors import DamageError
 from corpus.storage import ipc
-from corpus.storage.run_directory import RunDirectory, Stage
+from corpus.storage.run_directory import RunDirectory
+from pipelines.stage_list import find_stage, stage_of
+from pipelines.stages.outputs import CONTAMINATION, DECISIONS, DOCUMENTS, SCORES, SIGNALS
 
 CACHED_ITEMS = 16
 
@@ -60,11 +63,11 @@ class RunDocuments:
 
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
-        self.extract = run.current_stage("extract")
-        self.select: Stage | None = run.current_stage("select") if run.has_stage("select") else None
-        has_exams = run.has_stage("decontaminate")
-        self.contamination: Stage | None = run.current_stage("decontaminate") if has_exams else None
-        self.scores: Stage | None = run.current_stage("score") if run.has_stage("score") else None
+        self.extract = stage_of(run, DOCUMENTS)
+        self.signals = stage_of(run, SIGNALS)
+        self.select = find_stage(run, DECISIONS)
+        self.contamination = find_stage(run, CONTAMINATION)
+        self.scores = find_stage(run, SCORES)
         splits = ipc.open_table(run.path("splits.arrow"), schema.SPLITS, columns=["item", "file", "addition"])
         self._item_of_split: NDArray[np.uint32] = numbers(splits["item"])
         self._addition_of_split: NDArray[np.uint32] = numbers(splits["addition"])
@@ -89,11 +92,7 @@ class RunDocuments:
 
     def items_of(self, doc_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         """(documents,) work item of each id, −1 where the run has no such split."""
-        splits = (doc_ids >> np.uint64(schema.ROW_BITS)).astype(np.int64)
-        known = splits < len(self._item_of_split)
-        found = np.full(len(doc_ids), -1, np.int64)
-        found[known] = self._item_of_split[splits[known]]
-        return found
+        return items_of(doc_ids, self._item_of_split)
 
     def additions_of(self, doc_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         """(documents,) with which addition each came, 0: the run began with it. The run must have them."""
@@ -106,7 +105,7 @@ class RunDocuments:
         scorer in a run that measured none. Raises DamageError where the files differ in rows, and KeyError for a name that no file
         has.
         """
-        in_signals = ipc.open_reader(self.extract.output("signals", item)).schema.names
+        in_signals = ipc.open_reader(self.signals.output("signals", item)).schema.names
         homes = {
             **dict.fromkeys((name for group in schema.SIGNAL_GROUPS.values() for name in group), ""),
             **dict.fromkeys((name for name in names if name.startswith(schema.SCORED)), ""),
@@ -120,7 +119,7 @@ class RunDocuments:
         found: dict[str, pa.ChunkedArray | pa.Array] = {"doc_id": ids}
         for kind, stage in (
             ("documents", self.extract),
-            ("signals", self.extract),
+            ("signals", self.signals),
             ("contamination", self.contamination),
             ("scores", self.scores),
             ("decisions", self.select),

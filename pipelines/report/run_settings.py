@@ -7,12 +7,13 @@ for every stage before it.
 
 from corpus.recipe import Recipe
 from corpus.recipe.parsing import parse_recipe
-from corpus.storage.run_directory import STAGES, RunDirectory
+from corpus.storage.run_directory import RunDirectory
+from pipelines.stage_list import NAMES
 
 
 def settings_in_force(run: RunDirectory) -> Recipe:
     """The recipe of the last finished stage. Raises RunDirectoryError for what is no run directory."""
-    for name in reversed(STAGES):
+    for name in reversed(NAMES):
         if run.has_stage(name):
             manifest = run.stage_manifest(name)
             if "recipe" in manifest:

@@ -10,12 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from corpus import schema
-from corpus.errors import DamageError, RunDirectoryError
 from corpus.feed.phases import PhasePlan
-from corpus.recipe import scorer_tables
 from corpus.recipe.parsing import parse_recipe
-from corpus.storage import files, ipc
-from corpus.storage.run_directory import STAGES, RunDirectory
+from corpus.storage import ipc
+from corpus.storage.run_directory import RunDirectory
 from pipelines.report.contamination import ExamReport, exam_reports
 from pipelines.report.personal_data import PersonalReport, personal_reports
 from pipelines.report.run_settings import settings_in_force
@@ -28,17 +26,11 @@ from pipelines.report.scores import (
     word_list_reports,
 )
 from pipelines.selection.source_losses import SourceCopies, loss_warnings, source_copies
+from pipelines.stage_list import NAMES, STAGES
+from pipelines.stages.phases_plan import read_plan
 
-#: Stage → (name of the count of what entered, of what left). What leaves one enters the next.
-_CHAIN = {
-    "extract": ("records_in", "documents"),
-    "decontaminate": ("documents", "documents"),
-    "score": ("documents", "documents"),
-    "lines": ("documents", "documents"),
-    "select": ("documents", "kept"),
-    "tokenize": ("documents", "documents"),
-    "pack": ("documents", "documents"),
-}
+#: Stage → its law of conservation, of those that have one. What leaves one enters the next.
+_LAWS = {spec.name: spec.conserves for spec in STAGES if spec.conserves is not None}
 
 Counts = Mapping[str, int]
 
@@ -158,21 +150,17 @@ def read_statistics(run: RunDirectory) -> Statistics:
 
     Raises RunDirectoryError for what is no run directory, DamageError for a file that cannot be read.
     """
-    given = run.read_json("recipe.json")
-    without = {"decontaminate", "exams"} if given.get("decontaminate") is None else set()
-    if not any(given.get(kind) for kind in scorer_tables.KINDS):
-        without.add("score")
-    if not given.get("dedup", {}).get("lines"):
-        without.add("lines")
-    manifests = {stage: run.stage_manifest(stage) for stage in STAGES if run.has_stage(stage)}
+    given = parse_recipe(run.read_json("recipe.json"), run.path("recipe.json"))
+    wanted = ("plan", *(spec.name for spec in STAGES if spec.wanted(given)))
+    manifests = {stage: run.stage_manifest(stage) for stage in NAMES if run.has_stage(stage)}
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
     shards = _shards(run) if "pack" in manifests else []
-    funnels = tuple(funnel_of(stage, counts[stage]) for stage in _CHAIN if stage in counts)
+    funnels = tuple(funnel_of(stage, counts[stage]) for stage in _LAWS if stage in counts)
     copies = source_copies(counts.get("select", {}))
     return Statistics(
-        name=given["run"]["name"],
+        name=given.run.name,
         finished=tuple(manifests),
-        unfinished=tuple(stage for stage in STAGES if stage not in {*manifests, *without}),
+        unfinished=tuple(stage for stage in wanted if stage not in manifests),
         funnels=funnels,
         losses=_losses(counts["extract"]) if "extract" in counts else None,
         additions=_additions(manifests),
@@ -208,8 +196,10 @@ def _threshold(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> fl
 
 def funnel_of(stage: str, counts: Counts) -> Funnel:
     """The funnel that a stage's counts (of one work item, or summed) describe."""
-    entered, kept = _CHAIN[stage]
-    return Funnel(stage, counts[entered], counts[kept], by_suffix(counts, "dropped"), by_suffix(counts, "failed"))
+    law = _LAWS[stage]
+    return Funnel(
+        stage, counts[law.entered], counts[law.left], by_suffix(counts, "dropped"), by_suffix(counts, "failed")
+    )
 
 
 def by_suffix(counts: Counts, name: str) -> dict[str, int]:
@@ -234,7 +224,7 @@ def broken_chain(funnels: tuple[Funnel, ...]) -> Iterator[str]:
 
 def _broken_totals(counts: Mapping[str, Counts]) -> Iterator[str]:
     """Where a total is not the sum of its reasons."""
-    for stage in _CHAIN:
+    for stage in _LAWS:
         for name in ("dropped", "failed", "lost_ranges"):
             table = counts.get(stage, {})
             if name in table and table[name] != (total := sum(by_suffix(table, name).values())):
@@ -307,19 +297,6 @@ def _tokenizer(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> To
         origin=str(given) if given else f"trained on {documents:,} documents",
         fingerprint=trained["fingerprint"],
     )
-
-
-def read_plan(run: RunDirectory) -> PhasePlan:
-    """`phases/plan.json`. Raises RunDirectoryError where there is none, DamageError where it is not one."""
-    url = run.path("phases", "plan.json")
-    if not files.exists(url):
-        raise RunDirectoryError(
-            f"{run.url}: no phases/plan.json here; the recipe has no phases, or the build stopped before"
-        )
-    try:
-        return PhasePlan.from_json(files.read_bytes(url).decode())
-    except ValueError as error:
-        raise DamageError(f"{url}: {error}; delete it and build again") from error
 
 
 def phases_of(plan: PhasePlan) -> tuple[Phase, ...]:

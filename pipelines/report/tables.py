@@ -15,12 +15,12 @@ from rich.table import Table
 
 from pipelines.report.contamination import ExamReport
 from pipelines.report.difference import Difference
-from pipelines.report.findings import Finding
 from pipelines.report.personal_data import PersonalReport
 from pipelines.report.run_statistics import Domain, Funnel, Phase, Statistics
 from pipelines.report.scores import SHARES, PerplexityReport, ScoreReport
 from pipelines.report.terminal_text import one_line
 from pipelines.selection.source_losses import SourceCopies
+from pipelines.stages.findings import Finding
 
 #: Columns of characters: wider than any row, for where there is no terminal.
 PIPE_WIDTH = 4096

@@ -5,14 +5,13 @@ there are. An item whose record exists never enters the pipeline: that is resume
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import apache_beam as beam
 import pyarrow as pa
 
 from corpus.storage import ipc
-from corpus.storage.run_directory import ItemRecord, Stage
+from corpus.storage.run_directory import Stage, Work
 from pipelines.running.metrics import count
 
 PENDING = pa.schema([pa.field("item", pa.uint32(), nullable=False)])
@@ -44,10 +43,6 @@ class ReadWorkItems(beam.PTransform[beam.pvalue.PBegin, beam.PCollection[int]]):
             | "ReadList" >> beam.FlatMap(read_pending).with_output_types(int)
             | "Spread" >> beam.Reshuffle().with_input_types(int).with_output_types(int)
         )
-
-
-#: Runs one work item, writes its files, and says what it wrote: a stage's pure twin.
-Work = Callable[[Stage, int, Any], ItemRecord]
 
 
 class _RunItem(beam.DoFn):

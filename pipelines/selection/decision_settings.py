@@ -40,9 +40,6 @@ ROUNDS = 8
 #: Lines of a stretch of work items: 100 bytes each in the one worker that holds them.
 STRETCH_LINES = 1 << 22
 
-#: Folders of the run directory; `exchange` is deleted when the stage is finished.
-KINDS = ("decisions", "edges", "exchange")
-
 
 @dataclasses.dataclass(frozen=True)
 class SourceRanges:
@@ -198,17 +195,8 @@ def _least_ids(item_of_split: NDArray[Any], items: Sequence[int]) -> UInt64s:
     return np.searchsorted(item_of_split, items).astype(np.uint64) << np.uint64(schema.ROW_BITS)
 
 
-def select_fingerprint(
-    recipe: Recipe,
-    *,
-    plan: str,
-    extract: str,
-    decontaminate: str | None = None,
-    score: str | None = None,
-    lines: str | None = None,
-    before: str | None = None,
-) -> str:
-    """Everything that can change a decision, the rules as they are after merging; `before`: the selection before."""
+def select_fingerprint(recipe: Recipe, plan: str, before: Sequence[object], earlier: str | None) -> str:
+    """Everything that can change a decision, the rules as they are after merging; `earlier`: the selection before."""
     profiles = load_profiles(recipe)
     rules = {
         f"{source.name} {language}": [dataclasses.astuple(limit) for limit in rule_set.limits]
@@ -216,25 +204,18 @@ def select_fingerprint(
         for language, rule_set in profiles.rule_sets[source.profile].items()
     }
     exams = recipe.decontaminate
-    contaminated = [decontaminate, exams.coverage, exams.action] if exams is not None else []
-    replaced = sorted(kinds_that_are("replace", recipe.privacy))
-    dedup = recipe.dedup.model_dump(exclude={"max_loss"})
-    removed = [sorted(recipe.deduplicated(kind)) for kind in ("url", "exact", "near", "lines")]
     return fingerprint(
         "select",
-        VERSION,
         plan,
-        extract,
+        list(before),
         sorted(recipe.run.languages),
         rules,
-        dedup,
+        recipe.dedup.model_dump(exclude={"max_loss"}),
         recipe.quality.model_dump(),
-        removed,
-        contaminated,
-        score,
-        lines,
-        replaced,
-        before,
+        [sorted(recipe.deduplicated(kind)) for kind in ("url", "exact", "near", "lines")],
+        [exams.coverage, exams.action] if exams is not None else [],
+        sorted(kinds_that_are("replace", recipe.privacy)),
+        earlier,
     )
 
 

@@ -9,21 +9,25 @@ Cost    see filters.exams.search; memory: one batch of documents, and the index,
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import schema
-from corpus.recipe import Decontaminate, fingerprint
+from corpus.recipe import Decontaminate, Recipe
 from corpus.storage import ipc
 from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from filters.exams.grams import GramSettings
-from filters.exams.index import ExamIndex, build_index, open_index
+from filters.exams.index import ExamIndex, build_index, items_digest, open_index
 from filters.exams.items import Item
-from filters.exams.search import Match, find_items
+from filters.exams.search import Match, find_items, warm_up
+from pipelines.stages import prerequisites
+from pipelines.stages.contamination_checks import check_contamination
+from pipelines.stages.outputs import CONTAMINATION, DOCUMENTS
+from pipelines.stages.stage import Conservation, StageSpec, Upstream
 
-KINDS = ("contamination",)
 VERSION = 1
 
 
@@ -41,16 +45,6 @@ class DecontaminateSettings:
 
 def gram_settings(recipe: Decontaminate) -> GramSettings:
     return GramSettings(recipe.words, recipe.characters, recipe.whole_words, recipe.whole_characters)
-
-
-def decontaminate_fingerprint(recipe: Decontaminate, *, extract: str, items_digest: str) -> str:
-    """What can change a match: the items, how long a gram is, and how letters are read."""
-    from corpus.unicode import letters
-    from filters.exams import index, search
-
-    versions = [VERSION, letters.VERSION, index.VERSION, search.VERSION]
-    grams = dataclasses.asdict(gram_settings(recipe))
-    return fingerprint("decontaminate", versions, extract, grams, items_digest)
 
 
 def store_index(stage: Stage, recipe: Decontaminate, items: Sequence[Item], *, extract: Stage) -> DecontaminateSettings:
@@ -95,3 +89,43 @@ def decontaminate_item(stage: Stage, item: int, settings: DecontaminateSettings)
 
     written = ipc.write_batches(stage.output("contamination", item), schema.CONTAMINATION, batches())
     return ItemRecord(item=item, outputs={"contamination": written}, counts=counts)
+
+
+def has_exams(recipe: Recipe) -> bool:
+    return recipe.decontaminate is not None
+
+
+def _opened(recipe: Recipe, recipe_path: Path) -> list[Item]:
+    return prerequisites.exam_items(recipe, recipe_path) or []
+
+
+def _fingerprint(up: Upstream, items: list[Item]) -> tuple[object, ...]:
+    """What can change a match: the items, and how long a gram is."""
+    return dataclasses.asdict(gram_settings(_of(up.recipe))), items_digest(items)
+
+
+def _settings(up: Upstream, items: list[Item], stage: Stage) -> DecontaminateSettings:
+    return store_index(stage, _of(up.recipe), items, extract=up.writer(DOCUMENTS))
+
+
+def _of(recipe: Recipe) -> Decontaminate:
+    if recipe.decontaminate is None:
+        raise ValueError("the recipe names no exams")
+    return recipe.decontaminate
+
+
+DECONTAMINATE = StageSpec(
+    name="decontaminate",
+    summary="documents → which evaluation items each contains",
+    reads=(DOCUMENTS,),
+    writes=(CONTAMINATION,),
+    code=("pipelines.stages.decontamination",),
+    wanted=has_exams,
+    opens=_opened,
+    fingerprint=_fingerprint,
+    settings=_settings,
+    work=decontaminate_item,
+    warm_up=lambda items: warm_up(),
+    conserves=Conservation("documents", "documents"),
+    check=check_contamination,
+)

@@ -12,11 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import schema
-from corpus.recipe import fingerprint
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
+from pipelines.stages.contamination_checks import check_exams
+from pipelines.stages.decontamination import has_exams
+from pipelines.stages.outputs import CONTAMINATION, EXAMS
+from pipelines.stages.stage import StageSpec, Upstream
 
-KINDS = ("exams",)
 VERSION = 1
 
 
@@ -27,10 +29,6 @@ class ExamsSettings:
     contamination: Stage
     exam_items: str  # URL
     work_items: int
-
-
-def exams_fingerprint(*, decontaminate: str, plan: str) -> str:
-    return fingerprint("exams", VERSION, decontaminate, plan)
 
 
 def exams_item(stage: Stage, item: int, settings: ExamsSettings) -> ItemRecord:
@@ -62,3 +60,24 @@ def exams_item(stage: Stage, item: int, settings: ExamsSettings) -> ItemRecord:
     table = pa.table(dict(zip(schema.EXAMS.names, columns, strict=True)), schema=schema.EXAMS)
     written = ipc.write_table(stage.output("exams", item), table, schema.EXAMS)
     return ItemRecord(item=item, outputs={"exams": written}, counts={"items": len(names), "items_met": len(found)})
+
+
+def _settings(up: Upstream, opened: None, stage: Stage) -> ExamsSettings:
+    searched = up.writer(CONTAMINATION)
+    return ExamsSettings(searched, searched.file("items.arrow"), len(up.items))
+
+
+EXAM_TOTALS = StageSpec(
+    name="exams",
+    summary="what was found of each evaluation item, over all documents",
+    reads=(CONTAMINATION,),
+    writes=(EXAMS,),
+    code=("pipelines.stages.exam_totals",),
+    wanted=has_exams,
+    fingerprint=lambda up, opened: (up.planned[-1].fingerprint,),
+    settings=_settings,
+    work=exams_item,
+    items=lambda up: [0],
+    of_input=False,
+    check=check_exams,
+)

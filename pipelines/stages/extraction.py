@@ -21,11 +21,12 @@ import pyarrow as pa
 
 from corpus import schema, seeds
 from corpus.columns import fixed_binary
+from corpus.errors import BuildError
 from corpus.pages.main_text import MainText
 from corpus.pages.opt_out import NOTHING_RESPECTED, OptOuts
 from corpus.pages.page_text import EVERYTHING, PageWork, PayloadCache, clean, extract_page
 from corpus.reasons import BYTE_LOSSES, Reason
-from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, Source, fingerprint
+from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, Source
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
 from corpus.sources.splits import read_splits
@@ -35,11 +36,16 @@ from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.text import chinese_script
 from corpus.text.line_rules import NOTHING_EDITED, LineRule, LineRules, edit_lines
 from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
-from corpus.urls import url_identity
 from corpus.urls.url_identity import url_hash
 from filters.privacy.pii import found_counts
+from filters.quality.rules import load_profiles
+from pipelines.stages import prerequisites
+from pipelines.stages.extraction_checks import check_extracted
+from pipelines.stages.outputs import DOCUMENTS, FAILED, LANGUAGES, SIGNALS
+from pipelines.stages.stage import Conservation, Driver, StageSpec, Upstream
 
 if TYPE_CHECKING:
+    from corpus.urls.url_screen import UrlScreen
     from filters.language.identification import Identification
 
 #: Enough text for the compiled kernels to be the only cost, little enough for any worker.
@@ -47,8 +53,6 @@ BATCH_TEXT_BYTES = 4 << 20
 BATCH_DOCUMENTS = 1024
 #: Rows of failed/ that are held: of a crawl in few languages nearly every record is one, half a million in an item of 4 GiB.
 BATCH_LOSSES = 8192
-
-KINDS = ("documents", "signals", "failed")
 
 #: What a row may say about itself, in characters.
 HINT_CHARACTERS = 64
@@ -86,7 +90,6 @@ class ExtractSettings:
         helper: bool = True,
     ) -> "ExtractSettings":
         from filters.parity import jieba_words
-        from filters.quality.rules import load_profiles
 
         if recipe.normalise.chinese != "keep":
             chinese_script.converter(recipe.normalise.chinese)  # an error now, not in a worker
@@ -200,26 +203,34 @@ def _opt_outs(source: Source) -> OptOuts:
     return OptOuts(frozenset(source.respect), frozenset(agent.lower() for agent in source.respect_agents))
 
 
-def extract_fingerprint(
-    recipe: Recipe, *, plan: str, model_digest: str, url_lists: Mapping[str, str] | None = None
-) -> str:
-    """Everything that can change a byte: inputs, settings, model, and the versions of what shapes text.
+@dataclasses.dataclass(frozen=True)
+class ExtractInputs:
+    """What a recipe names for this stage, opened and checked."""
 
-    `url_lists` are the digests of the sources' lists. Wanted languages matter where pages are screened by them.
-    """
-    from filters.copies import minhash
-    from filters.parity import datatrove_signals, jieba_signals
-    from filters.privacy import pii
-    from filters.quality import signals
-    from filters.quality.rules import load_profiles
+    model: PinnedFile
+    url_lists: Mapping[str, "UrlScreen"]  # of sources that have some
 
-    kernels = {"signals": signals.VERSION, "minhash": minhash.VERSION, "urls": url_identity.VERSION, "pii": pii.VERSION}
-    of_group = {"datatrove": datatrove_signals.VERSION, "jieba": jieba_signals.VERSION}
-    kernels |= {group: of_group[group] for group in load_profiles(recipe).groups}
-    return fingerprint(
-        "extract",
-        schema.SCHEMA_VERSION,
-        plan,
+    @staticmethod
+    def of(recipe: Recipe, recipe_path: Path) -> "ExtractInputs":
+        from corpus.urls.url_lists import read_url_lists
+
+        model = prerequisites.language_model(recipe, recipe_path)
+        return ExtractInputs(
+            PinnedFile.of(str(model)), read_url_lists(recipe, recipe_path.parent, where=str(recipe_path))
+        )
+
+
+def _settings(up: Upstream, opened: ExtractInputs, stage: Stage) -> ExtractSettings:
+    urls = {name: each.write(stage.file(f"url_lists.{name}.arrow")) for name, each in opened.url_lists.items()}
+    pinned = opened.model.copied_to(stage.file("language.model"))
+    return ExtractSettings.of(up.recipe, splits=up.splits, model=pinned, url_lists=urls)
+
+
+def _fingerprint(up: Upstream, opened: ExtractInputs) -> tuple[object, ...]:
+    """Inputs, settings, model and lists. Wanted languages matter where pages are screened by them."""
+    recipe = up.recipe
+    return (
+        up.planned[0].fingerprint,
         recipe.extract,
         recipe.normalise,
         {source: dataclasses.asdict(rules) for source, rules in _line_rules(recipe).items()},
@@ -227,65 +238,48 @@ def extract_fingerprint(
         {source.name: _respected(source) for source in recipe.source if source.respect},
         {source.name: source.licence for source in recipe.source if source.licence},
         sorted(source.name for source in recipe.source if source.trust_language_hint),
-        dict(url_lists or {}),
+        {source: found.digest for source, found in opened.url_lists.items()},
         recipe.language.model_dump(exclude={"model"}),
-        model_digest,
+        opened.model.digest,
         recipe.dedup.model_dump(include={"bands", "rows", "shingle"}),
-        kernels,
-        library_versions() | chinese_script.versions(recipe.normalise.chinese),
+        list(load_profiles(recipe).groups),
+        chinese_script.versions(recipe.normalise.chinese),
     )
+
+
+def compile_kernels(model: Path) -> None:
+    """Compiles once, before workers start: each would compile for itself otherwise."""
+    from corpus.pages import markup
+    from filters.copies import minhash
+    from filters.language.identification import LanguageModel
+    from filters.privacy import pii
+    from filters.quality import signals
+
+    LanguageModel(model).identify(["The warm-up."])
+    markup.warm_up()
+    signals.warm_up()
+    minhash.warm_up()
+    pii.warm_up()
+
+
+def _check_failures(driver: Driver, up: Upstream, totals: Mapping[str, int]) -> None:
+    records = totals["records_in"] + totals["lost_ranges"]
+    shares = {
+        "records": (totals["failed"] + totals["lost_ranges"], records),
+        "input bytes": (totals["lost_bytes"], totals["input_bytes"]),
+    }
+    url, allowed = up.run.url, up.recipe.run.max_failed_fraction
+    for what, (failed, of) in shares.items():
+        if of and failed / of > allowed:
+            raise BuildError(
+                f"{url}: {failed:,} of {of:,} {what} failed ({failed / of:.1%}), run.max_failed_fraction "
+                f"allows {allowed:.1%}; `corpus show {url} --failed` lists them; everything finished is kept"
+            )
 
 
 def _respected(source: Source) -> list[list[str]]:
     respected = _opt_outs(source)
     return [sorted(respected.respect), sorted(respected.agents)]
-
-
-def library_versions() -> dict[str, str]:
-    """Installed versions of the libraries whose output is in `documents/` and `signals/`."""
-    from importlib.metadata import version
-
-    from corpus.pages import (
-        boilerplate,
-        charset,
-        lede,
-        markup,
-        opt_out,
-        page_kind,
-        page_metadata,
-        page_text,
-        resiliparse_text,
-        screens,
-        trafilatura_text,
-    )
-    from corpus.sources import read
-    from corpus.text import line_rules, mojibake, normalisation
-    from corpus.urls import block_list
-    from filters.language import fasttext_model, hint, identification, wanted
-
-    names = ("trafilatura", "lxml", "htmldate", "resiliparse", "fastwarc", "fasttext-community", "pyarrow")
-    return {name: version(name) for name in names} | {
-        "extraction": str(page_text.VERSION),
-        "main_text": str(trafilatura_text.VERSION),
-        "page_kind": str(page_kind.VERSION),
-        "boilerplate": str(boilerplate.VERSION),
-        "lede": str(lede.VERSION),
-        "line_rules": str(line_rules.VERSION),
-        "main_content": str(resiliparse_text.VERSION),
-        "page_metadata": str(page_metadata.VERSION),
-        "markup": str(markup.VERSION),
-        "normalisation": str(normalisation.VERSION),
-        "charset": str(charset.VERSION),
-        "mojibake": str(mojibake.VERSION),
-        "sources": str(read.VERSION),
-        "language": str(identification.VERSION),
-        "fasttext_model": str(fasttext_model.VERSION),
-        "language_hint": str(hint.VERSION),
-        "screens": str(screens.VERSION),
-        "opt_out": str(opt_out.VERSION),
-        "block_list": str(block_list.VERSION),
-        "language_screen": str(wanted.VERSION),
-    }
 
 
 @dataclasses.dataclass
@@ -570,3 +564,20 @@ def failed_table(losses: list[tuple[int, Loss]]) -> pa.Table:
         [loss.detail for _, loss in losses],
     ]
     return pa.table(dict(zip(schema.FAILED.names, columns, strict=True)), schema=schema.FAILED)
+
+
+EXTRACT = StageSpec(
+    name="extract",
+    summary="input files → documents, signals, and what was dropped or failed",
+    reads=(),
+    writes=(DOCUMENTS, SIGNALS, LANGUAGES, FAILED),
+    code=("pipelines.stages.extraction",),
+    opens=ExtractInputs.of,
+    fingerprint=_fingerprint,
+    settings=_settings,
+    work=extract_item,
+    warm_up=lambda opened: compile_kernels(opened.model.local()),
+    closed=_check_failures,
+    conserves=Conservation("records_in", "documents"),
+    check=check_extracted,
+)

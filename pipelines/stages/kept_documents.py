@@ -14,6 +14,8 @@ from corpus.errors import DamageError
 from corpus.storage import ipc
 from corpus.storage.run_directory import Stage
 from corpus.text.edits import Edit, apply_edits
+from pipelines.stages.outputs import DECISIONS, DOCUMENTS, LANGUAGES
+from pipelines.stages.stage import Upstream
 
 #: Columns of decisions/ that say what of a kept document's text is used otherwise.
 EDITS_OF_TEXTS = ("cuts", "line_cuts", "replacements")
@@ -24,8 +26,13 @@ _DECIDED = ("quality", "tier", "repeats")
 class DocumentStages:
     """Where a run's documents, signals and decisions lie."""
 
-    extract: Stage
-    select: Stage
+    documents: Stage
+    signals: Stage
+    decisions: Stage
+
+    @staticmethod
+    def of(up: Upstream) -> "DocumentStages":
+        return DocumentStages(up.writer(DOCUMENTS), up.writer(LANGUAGES), up.writer(DECISIONS))
 
 
 def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
@@ -33,11 +40,11 @@ def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
 
     Texts are edited as `select` decided. Raises DamageError where the files do not hold the same documents row for row.
     """
-    url = stages.extract.output("documents", item)
+    url = stages.documents.output("documents", item)
     reader = ipc.open_reader(url, schema.DOCUMENTS)
-    signals = ipc.open_table(stages.extract.output("signals", item), columns=["doc_id", "language"])
+    signals = ipc.open_table(stages.signals.output("signals", item), columns=["doc_id", "language"])
     columns = ["doc_id", "kept", *_DECIDED, *EDITS_OF_TEXTS]
-    decisions = ipc.open_table(stages.select.output("decisions", item), schema.DECISIONS, columns=columns)
+    decisions = ipc.open_table(stages.decisions.output("decisions", item), schema.DECISIONS, columns=columns)
     begin = 0
     for number in range(reader.num_record_batches):
         documents = pa.Table.from_batches([reader.get_batch(number)])

@@ -14,14 +14,15 @@ import pyarrow as pa
 
 from corpus import schema
 from corpus.columns import numbers
-from corpus.recipe import SharedLines, fingerprint
+from corpus.recipe import Recipe
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
-from corpus.unicode import letters
 from corpus.urls import url_identity
 from filters.copies import shared_lines
+from pipelines.stages.line_checks import check_lines
+from pipelines.stages.outputs import DOCUMENTS, LINES
+from pipelines.stages.stage import Conservation, StageSpec
 
-KINDS = ("lines",)
 VERSION = 1
 
 
@@ -31,12 +32,6 @@ class LineSettings:
 
     extract: Stage
     weight: int
-
-
-def lines_fingerprint(recipe: SharedLines, *, extract: str) -> str:
-    """What can change a hash or a place."""
-    versions = [VERSION, shared_lines.VERSION, letters.VERSION, url_identity.VERSION]
-    return fingerprint("lines", versions, extract, recipe.weight)
 
 
 def lines_batch(documents: pa.RecordBatch, weight: int) -> pa.RecordBatch:
@@ -67,3 +62,29 @@ def lines_item(stage: Stage, item: int, settings: LineSettings) -> ItemRecord:
 
     written = ipc.write_batches(stage.output("lines", item), schema.LINES, batches())
     return ItemRecord(item=item, outputs={"lines": written}, counts=counts)
+
+
+def compares_lines(recipe: Recipe) -> bool:
+    return recipe.dedup.lines is not None
+
+
+def _weight(recipe: Recipe) -> int:
+    if recipe.dedup.lines is None:
+        raise ValueError("the recipe compares no lines")
+    return recipe.dedup.lines.weight
+
+
+MEASURE_LINES: StageSpec[None, LineSettings] = StageSpec(
+    name="lines",
+    summary="documents → their lines, which others may share",
+    reads=(DOCUMENTS,),
+    writes=(LINES,),
+    code=("pipelines.stages.lines",),
+    wanted=compares_lines,
+    fingerprint=lambda up, opened: (_weight(up.recipe),),
+    settings=lambda up, opened, stage: LineSettings(up.writer(DOCUMENTS), _weight(up.recipe)),
+    work=lines_item,
+    warm_up=lambda opened: shared_lines.warm_up(),
+    conserves=Conservation("documents", "documents"),
+    check=check_lines,
+)

@@ -10,20 +10,23 @@ Cost    one read and one write of the tokens; memory: two copies of a shard's to
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute
 
 from corpus import schema
-from corpus.recipe import Recipe, fingerprint
+from corpus.errors import BuildError
 from corpus.seeds import content_digest, derive_seed, keyed_hash
 from corpus.storage import files, ipc
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.storage.shards import write_shard
+from pipelines.stages.outputs import SHARDS, TOKENIZER, TOKENS
+from pipelines.stages.shard_checks import check_packed
+from pipelines.stages.stage import Conservation, Driver, StageSpec, Upstream
+from pipelines.stages.tokenizer import counts_by_domain, model_url
 
-KINDS = ("shards",)
 VERSION = 1
 
 PACK_PLAN = pa.schema(
@@ -47,17 +50,13 @@ class PackSettings:
     tokenizer: str  # fingerprint
 
 
-def pack_fingerprint(recipe: Recipe, *, tokenize: str, plan: str) -> str:
-    return fingerprint("pack", VERSION, tokenize, plan, recipe.shards, recipe.run.seed)
-
-
 def plan_shards(
     records: Iterable[ItemRecord], *, target_bytes: int, token_bytes: int, seed: int
 ) -> list[tuple[int, str, int, int, int]]:
     """Rows of PACK_PLAN, from the counts of the tokenize records."""
     blocks: dict[str, list[tuple[int, int, int, int]]] = {}
     for record in records:
-        of_domain = _by_domain(record.counts, "tokens")
+        of_domain = counts_by_domain(record.counts, "tokens")
         for block, domain in enumerate(sorted(of_domain)):
             order = derive_seed(seed, "pack", domain, record.item)
             blocks.setdefault(domain, []).append((order, record.item, block, of_domain[domain]))
@@ -75,19 +74,6 @@ def plan_shards(
             rows.append((shard_item, domain, number, item, block))
             before += tokens
     return rows
-
-
-def domain_totals(records: Iterable[ItemRecord], name: str) -> dict[str, int]:
-    """Sum of a per-domain count over work items."""
-    totals: dict[str, int] = {}
-    for record in records:
-        for domain, number in _by_domain(record.counts, name).items():
-            totals[domain] = totals.get(domain, 0) + number
-    return totals
-
-
-def _by_domain(counts: Mapping[str, int], name: str) -> dict[str, int]:
-    return {key[len(name) + 1 :]: number for key, number in counts.items() if key.startswith(f"{name}.")}
 
 
 def shard_batch(blocks: Sequence[pa.RecordBatch], *, seed: int) -> pa.RecordBatch:
@@ -175,3 +161,49 @@ def write_manifest(run: RunDirectory, stage: Stage, settings: PackSettings, *, s
     table = table.replace_schema_metadata(metadata)
     ipc.write_table(run.path("manifest.arrow"), table, table.schema, compression=None)
     return digest.hex()
+
+
+def store_plan(url: str, rows: Sequence[tuple[int, str, int, int, int]]) -> None:
+    """Writes rows of `plan_shards` where workers find them."""
+    columns = dict(zip(PACK_PLAN.names, zip(*rows, strict=True), strict=True))
+    ipc.write_table(url, pa.table(columns, schema=PACK_PLAN), PACK_PLAN)
+
+
+def _drive(driver: Driver, up: Upstream, spec: "StageSpec[None, PackSettings]", opened: None) -> Stage:
+    from tokenizer_training.encode import load_encoder
+
+    tokenized, trained, seed = up.writer(TOKENS), up.writer(TOKENIZER), up.recipe.run.seed
+    encoder = load_encoder(model_url(trained))
+    stage = driver.open(spec, spec.mark(up, opened))
+    target, width = up.recipe.shards.target_bytes, encoder.dtype.itemsize
+    rows = plan_shards(tokenized.records(), target_bytes=target, token_bytes=width, seed=seed)
+    if not rows:
+        raise BuildError(f"{up.run.url}: no document was kept; `corpus stats {up.run.url}` says why")
+    plan = stage.file("plan.arrow")
+    store_plan(plan, rows)
+    settings = PackSettings(
+        tokens=tokenized,
+        plan=plan,
+        seed=seed,
+        vocabulary_size=encoder.vocabulary_size,
+        end_of_document=encoder.end_of_document,
+        tokenizer=trained.fingerprint,
+    )
+    driver.run_items(stage, sorted({row[0] for row in rows}), pack_item, lambda: settings)
+    digest = write_manifest(up.run, stage, settings, settings_fingerprint=stage.fingerprint)
+    driver.close(spec, stage, {"manifest": digest})
+    return stage
+
+
+PACK = StageSpec(
+    name="pack",
+    summary="token blocks → shards and manifest.arrow",
+    reads=(TOKENS,),
+    writes=(SHARDS,),
+    code=("pipelines.stages.packing",),
+    fingerprint=lambda up, opened: (up.planned[-1].fingerprint, up.recipe.shards, up.recipe.run.seed),
+    drive=_drive,
+    of_input=False,
+    conserves=Conservation("documents", "documents"),
+    check=check_packed,
+)

@@ -8,7 +8,7 @@ Cost    some 0.2 ms a document of 4 kB and classifier, 0.03 ms a document and li
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +16,17 @@ import pyarrow as pa
 from corpus import schema
 from corpus.columns import numbers
 from corpus.errors import DamageError
-from corpus.recipe import Recipe, fingerprint
+from corpus.recipe import Recipe
 from corpus.recipe.scorer_tables import signals_of
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
-from filters.scorers.score_columns import Scorer, score_columns
+from filters.scorers.score_columns import Scorer, score_columns, warm_up
 from filters.scorers.score_counts import score_counts
+from pipelines.stages import prerequisites
+from pipelines.stages.outputs import DOCUMENTS, LANGUAGES, SCORES
+from pipelines.stages.score_checks import check_scores
+from pipelines.stages.stage import Conservation, StageSpec, Upstream
 
-KINDS = ("scores",)
 VERSION = 1
 
 
@@ -31,33 +34,13 @@ VERSION = 1
 class ScoreSettings:
     """Where documents lie, and what scores them."""
 
-    extract: Stage
+    documents: Stage
+    languages: Stage
     scorers: tuple[Scorer, ...]
 
     @property
     def schema(self) -> pa.Schema:
         return schema.scores_schema(signals_of(each.table for each in self.scorers))
-
-
-def score_fingerprint(recipe: Recipe, *, extract: str, digests: Mapping[str, str]) -> str:
-    """What can change a score. `digests` are those of the scorers' files, by the first of their signals."""
-    from importlib.metadata import version
-
-    from corpus.unicode import letters
-    from filters.language import fasttext_model
-    from filters.scorers import classifier, perplexity, word_lists
-
-    versions = [
-        VERSION,
-        classifier.VERSION,
-        fasttext_model.VERSION,
-        word_lists.VERSION,
-        letters.VERSION,
-        version("fasttext-community"),
-        perplexity.versions() if recipe.perplexity else {},
-    ]
-    tables = [[each.KIND, each.model_dump(exclude=set(each.FILES))] for each in recipe.scorers]
-    return fingerprint("score", versions, extract, tables, dict(digests))
 
 
 def score_batch(documents: pa.RecordBatch, languages: list[str], settings: ScoreSettings) -> pa.RecordBatch:
@@ -69,9 +52,9 @@ def score_batch(documents: pa.RecordBatch, languages: list[str], settings: Score
 
 def score_item(stage: Stage, item: int, settings: ScoreSettings) -> ItemRecord:
     """Scores the documents of one work item."""
-    url = settings.extract.output("documents", item)
+    url = settings.documents.output("documents", item)
     reader = ipc.open_reader(url, schema.DOCUMENTS)
-    signals = ipc.open_table(settings.extract.output("signals", item), columns=["doc_id", "language"])
+    signals = ipc.open_table(settings.languages.output("signals", item), columns=["doc_id", "language"])
     counts: dict[str, int] = {"documents": 0, **score_counts(settings.schema.empty_table())}
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -88,3 +71,41 @@ def score_item(stage: Stage, item: int, settings: ScoreSettings) -> ItemRecord:
 
     written = ipc.write_batches(stage.output("scores", item), settings.schema, batches())
     return ItemRecord(item=item, outputs={"scores": written}, counts=counts)
+
+
+def _digests(scorers: tuple[Scorer, ...]) -> dict[str, str]:
+    """Of the scorers' files, by the first of their signals."""
+    return {each.table.signals[0]: each.digest for each in scorers}
+
+
+def _fingerprint(up: Upstream, scorers: tuple[Scorer, ...]) -> tuple[object, ...]:
+    from filters.scorers import perplexity
+
+    tables = [[each.KIND, each.model_dump(exclude=set(each.FILES))] for each in up.recipe.scorers]
+    return tables, _digests(scorers), perplexity.versions() if up.recipe.perplexity else {}
+
+
+def _settings(up: Upstream, scorers: tuple[Scorer, ...], stage: Stage) -> ScoreSettings:
+    return ScoreSettings(up.writer(DOCUMENTS), up.writer(LANGUAGES), tuple(each.stored(stage) for each in scorers))
+
+
+def has_scorers(recipe: Recipe) -> bool:
+    return bool(recipe.scorers)
+
+
+SCORE = StageSpec(
+    name="score",
+    summary="documents → what classifiers, word lists and language models say of each",
+    reads=(DOCUMENTS, LANGUAGES),
+    writes=(SCORES,),
+    code=("pipelines.stages.scoring",),
+    wanted=has_scorers,
+    opens=prerequisites.named_scorers,
+    fingerprint=_fingerprint,
+    settings=_settings,
+    work=score_item,
+    warm_up=warm_up,
+    manifest=lambda up, scorers: {"digests": _digests(scorers)},
+    conserves=Conservation("documents", "documents"),
+    check=check_scores,
+)

@@ -14,14 +14,16 @@ import pyarrow.compute
 
 from corpus import schema
 from corpus.domains import domains_of
-from corpus.recipe import fingerprint
 from corpus.storage import ipc
 from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
+from pipelines.stages import tokenizer
 from pipelines.stages.kept_documents import DocumentStages, kept_documents
+from pipelines.stages.outputs import DECISIONS, DOCUMENTS, LANGUAGES, TOKENIZER, TOKENS
+from pipelines.stages.stage import Conservation, StageSpec, Upstream
+from pipelines.stages.token_checks import check_tokenized
 from tokenizer_training.encode import Encoder, load_encoder
 
-KINDS = ("tokens",)
 VERSION = 3
 
 
@@ -29,12 +31,6 @@ VERSION = 3
 class TokenizeSettings:
     stages: DocumentStages
     model: PinnedFile
-
-
-def tokenize_fingerprint(*, select: str, model_digest: str) -> str:
-    from importlib.metadata import version
-
-    return fingerprint("tokenize", VERSION, select, model_digest, version("sentencepiece"))
 
 
 def token_batch(documents: pa.Table, encoder: Encoder) -> pa.RecordBatch:
@@ -85,3 +81,22 @@ def tokenize_item(stage: Stage, item: int, settings: TokenizeSettings) -> ItemRe
 
     written = ipc.write_batches(stage.output("tokens", item), of, blocks(), compression=None)
     return ItemRecord(item=item, outputs={"tokens": written}, counts=counts)
+
+
+def _model(up: Upstream) -> PinnedFile:
+    return PinnedFile.of(tokenizer.model_url(up.writer(TOKENIZER)))
+
+
+TOKENIZE: StageSpec[None, TokenizeSettings] = StageSpec(
+    name="tokenize",
+    summary="kept documents → token blocks, one a domain and work item",
+    # A later selection changes no document of an earlier one: the mark of the decisions is the first selection's.
+    reads=(DOCUMENTS, LANGUAGES, DECISIONS),
+    writes=(TOKENS,),
+    code=("pipelines.stages.tokenization",),
+    fingerprint=lambda up, opened: (_model(up).digest,),
+    settings=lambda up, opened, stage: TokenizeSettings(DocumentStages.of(up), _model(up)),
+    work=tokenize_item,
+    conserves=Conservation("documents", "documents"),
+    check=check_tokenized,
+)

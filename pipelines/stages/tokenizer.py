@@ -6,21 +6,28 @@ Cost    SentencePiece's training; memory as `tokenizer.sample_bytes` bounds it
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
 from corpus import schema
+from corpus.domains import language_of
+from corpus.errors import BuildError
 from corpus.recipe import Recipe, Tokenizer, fingerprint
 from corpus.seeds import derive_seed
 from corpus.storage import files, ipc
+from corpus.storage.digested_file import PinnedFile
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, Stage
+from pipelines.stages import prerequisites
 from pipelines.stages.kept_documents import DocumentStages, kept_documents
+from pipelines.stages.outputs import DECISIONS, DOCUMENTS, LANGUAGES, SAMPLE, TOKENIZER
+from pipelines.stages.stage import Driver, StageSpec, Upstream
 
-KINDS = ("sample", "tokenizer")
-
-SAMPLE = pa.schema([pa.field("key", schema.KEY, nullable=False), pa.field("text", pa.large_string(), nullable=False)])
+SAMPLE_SCHEMA = pa.schema(
+    [pa.field("key", schema.KEY, nullable=False), pa.field("text", pa.large_string(), nullable=False)]
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +37,6 @@ class SampleSettings:
     stages: DocumentStages
     seed: int
     thresholds: dict[str, int]  # language → keyed hashes below it are drawn
-
-
-def tokenizer_fingerprint(recipe: Recipe, *, select: str, model_digest: str | None) -> str:
-    """A model by path is its digest; a trained one is its sample and settings."""
-    if model_digest is not None:
-        return fingerprint("tokenizer", model_digest)
-    from importlib.metadata import version
-
-    settings = recipe.tokenizer.model_dump(exclude={"model"})
-    return fingerprint("tokenizer", select, settings, recipe.run.seed, version("sentencepiece"))
 
 
 def sample_settings(recipe: Recipe, stages: DocumentStages, thresholds: dict[str, int]) -> SampleSettings:
@@ -65,9 +62,9 @@ def sample_item(stage: Stage, item: int, settings: SampleSettings) -> ItemRecord
             counts["documents"] += len(drawn)
             counts["bytes"] += sum(len(text.encode()) for text in chosen["text"].to_pylist())
             for batch in chosen.combine_chunks().to_batches():
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=SAMPLE)
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=SAMPLE_SCHEMA)
 
-    written = ipc.write_batches(stage.output("sample", item), SAMPLE, batches())
+    written = ipc.write_batches(stage.output("sample", item), SAMPLE_SCHEMA, batches())
     return ItemRecord(item=item, outputs={"sample": written}, counts=counts)
 
 
@@ -75,7 +72,7 @@ def train_item(stage: Stage, item: int, settings: Tokenizer) -> ItemRecord:
     """Trains on the samples of all items before it, in the order of keys."""
     from tokenizer_training.train import train_model
 
-    parts = [ipc.open_table(stage.output("sample", part), SAMPLE) for part in range(item)]
+    parts = [ipc.open_table(stage.output("sample", part), SAMPLE_SCHEMA) for part in range(item)]
     sample = pa.concat_tables(parts).sort_by("key")
     model = train_model((text.as_py() for text in sample["text"]), settings)
     with files.atomic_writer(model_url(stage)) as sink:
@@ -86,3 +83,75 @@ def train_item(stage: Stage, item: int, settings: Tokenizer) -> ItemRecord:
 
 def model_url(stage: Stage) -> str:
     return stage.run.path("tokenizer", stage.fingerprint, "tokenizer.model")
+
+
+def by_language(records: Iterable[ItemRecord], name: str) -> dict[str, int]:
+    """Sum of a count of `select` that it has by domain, by language."""
+    sums: dict[str, int] = {}
+    for domain, number in domain_totals(records, name).items():
+        language = language_of(domain)
+        sums[language] = sums.get(language, 0) + number
+    return sums
+
+
+def domain_totals(records: Iterable[ItemRecord], name: str) -> dict[str, int]:
+    """Sum of a per-domain count over work items."""
+    totals: dict[str, int] = {}
+    for record in records:
+        for domain, number in counts_by_domain(record.counts, name).items():
+            totals[domain] = totals.get(domain, 0) + number
+    return totals
+
+
+def counts_by_domain(counts: Mapping[str, int], name: str) -> dict[str, int]:
+    return {key[len(name) + 1 :]: number for key, number in counts.items() if key.startswith(f"{name}.")}
+
+
+def _opened(recipe: Recipe, recipe_path: Path) -> PinnedFile | None:
+    """The model that the recipe names."""
+    given = prerequisites.given_tokenizer(recipe, recipe_path)
+    return PinnedFile.of(given) if given is not None else None
+
+
+def _drive(
+    driver: Driver, up: Upstream, spec: "StageSpec[PinnedFile | None, SampleSettings]", given: PinnedFile | None
+) -> Stage:
+    """Has the tokenizer's model. A trained one saw the documents of the first selection."""
+    recipe = up.recipe
+    if given is not None:
+        stage = driver.open(spec, fingerprint("tokenizer", given.digest))
+        given.copied_to(model_url(stage))
+        driver.close(spec, stage, {"model": recipe.tokenizer.model})
+        return stage
+    from tokenizer_training.sample import sampling_thresholds
+
+    stage = driver.open(spec, spec.mark(up, given))
+    selected = up.writer(DECISIONS)
+    items = list(range(up.planned[-1 if recipe.run.decide_again else 0].items))
+    kept = by_language(map(selected.record, items), "kept_bytes")
+    if not kept:
+        raise BuildError(f"{up.run.url}: no document was kept, so there is nothing to train a tokenizer on; "
+                         f"`corpus stats {up.run.url}` says why")  # fmt: skip
+    thresholds = sampling_thresholds(kept, budget_bytes=recipe.tokenizer.sample_bytes, weights=recipe.tokenizer.weights)
+    sampling = sample_settings(recipe, DocumentStages.of(up), thresholds)
+    training = len(items)
+    if stage.finished() == [*items, training]:
+        driver.say(spec.name, "was done before")
+    else:
+        driver.run_items(stage, items, sample_item, lambda: sampling)
+        driver.run_items(stage, [training], train_item, lambda: recipe.tokenizer)
+    driver.close(spec, stage, {})
+    return stage
+
+
+TRAIN_TOKENIZER = StageSpec(
+    name="train-tokenizer",
+    summary="a sample of the kept documents → a SentencePiece model; or the model that the recipe names",
+    reads=(DOCUMENTS, LANGUAGES, DECISIONS),
+    writes=(SAMPLE, TOKENIZER),
+    code=("pipelines.stages.tokenizer",),
+    opens=_opened,
+    fingerprint=lambda up, given: (up.recipe.tokenizer.model_dump(exclude={"model"}), up.recipe.run.seed),
+    drive=_drive,
+    of_input=False,
+)

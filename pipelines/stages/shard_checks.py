@@ -8,21 +8,19 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import numbers
 from corpus.domains import domains_of
 from corpus.errors import CorpusError
-from corpus.feed.order import mix
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe
 from corpus.storage import files, ipc
-from corpus.storage.run_directory import ItemRecord, RunDirectory
+from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.storage.shards import ALIGNMENT, read_shard
-from pipelines.report.findings import Check, Finding
-from pipelines.report.run_statistics import read_plan
+from pipelines.stages.findings import Check, Finding, Seen, set_sum
+from pipelines.stages.phases_plan import read_plan
 
 CHUNK_TOKENS = 1 << 22
 
@@ -36,10 +34,17 @@ def read_manifest(run: RunDirectory) -> tuple[dict[str, str], dict[str, Row]]:
     return metadata, {row["path"]: row for row in table.to_pylist()}
 
 
-def check_shard(
+def check_packed(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
+    """A shard against its row of the manifest; what it holds is added to what was packed."""
+    if seen.metadata:
+        row = seen.shards.get(next(iter(record.outputs)))
+        seen.packed += yield from _check_shard(seen.run, record, row, seen.metadata)
+
+
+def _check_shard(
     run: RunDirectory, record: ItemRecord, row: Row | None, metadata: Mapping[str, str]
 ) -> Generator[Finding, None, int]:
-    """A shard against its row of the manifest; returns the sum of its mixed doc_ids."""
+    """The sum of its mixed doc_ids is returned."""
     ((path, written),) = record.outputs.items()
     if row is None:
         yield Finding(Check.MANIFEST, "manifest.arrow", f"no row for {path}")
@@ -55,7 +60,7 @@ def check_shard(
     if row["token_offset"] % ALIGNMENT:
         yield Finding(Check.TOKENS, path, f"tokens begin at byte {row['token_offset']}, not a multiple of {ALIGNMENT}")
     if not files.is_local(run.url):
-        return _id_sum(ipc.open_table(run.path(path)))
+        return set_sum(numbers(ipc.open_table(run.path(path))["doc_id"]))
     tokens, boundaries = _mapped(str(files.local_path(run.path(path))), row)
     found = list(_check_tokens(tokens, boundaries, row, metadata))
     yield from (Finding(Check.TOKENS, path, detail) for detail in found)
@@ -69,7 +74,7 @@ def check_shard(
         yield Finding(Check.COUNTS, path, f"{size} bytes of text, the manifest says {row['bytes']}")
     if (domains := set(domains_of(table))) != {row["domain"]}:
         yield Finding(Check.MANIFEST, path, f"documents of {sorted(domains)} in {row['domain']}")
-    return _id_sum(table)
+    return set_sum(numbers(table["doc_id"]))
 
 
 def check_shard_sums(run: RunDirectory, tokens: Mapping[str, int]) -> Iterator[Finding]:
@@ -152,10 +157,6 @@ def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
 def _chunks(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
     for begin in range(0, len(values), CHUNK_TOKENS):
         yield values[begin : begin + CHUNK_TOKENS]
-
-
-def _id_sum(table: pa.Table) -> int:
-    return int(mix(numbers(table["doc_id"]).astype(np.uint64)).sum(dtype=np.uint64))
 
 
 def _text(value: Any) -> str:

@@ -2,13 +2,20 @@
 
 import dataclasses
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from corpus.errors import DamageError
+from corpus.feed.order import mix
+from corpus.recipe import Recipe
 from corpus.storage import files, ipc
 from corpus.storage.ipc import Written
+from corpus.storage.run_directory import RunDirectory, Stage
+from pipelines.stages.outputs import Output
 
 
 class Check(enum.StrEnum):
@@ -40,6 +47,46 @@ class Finding:
     check: Check
     file: str
     detail: str
+
+
+@dataclasses.dataclass
+class Seen:
+    """What is known of the run that is checked, and what is carried from one work item to the next."""
+
+    run: RunDirectory
+    recipe: Recipe
+    writers: Mapping[str, Stage]  # kind of output → the finished stage that wrote it
+    metadata: Mapping[str, str]  # of the manifest; {} where there is none
+    shards: Mapping[str, dict[str, Any]]  # path → row of the manifest
+    #: Kinds of output with a damaged file: what it says of others, or leaves out of a sum, is noise and not looked at.
+    damaged: set[str] = dataclasses.field(default_factory=set)
+    representatives: list[NDArray[np.uint64]] = dataclasses.field(default_factory=list)  # one for each duplicate
+    clusters: dict[int, tuple[NDArray[np.uint64], NDArray[np.uint32]]] = dataclasses.field(default_factory=dict)
+    kept: int = 0  # sum of mixed doc_ids: equal sets, equal sums
+    tokenized: int = 0
+    packed: int = 0
+
+    def is_sound(self, *outputs: Output) -> bool:
+        """Whether outputs are there and none of their files has been found damaged."""
+        return all(output.kind in self.writers and output.kind not in self.damaged for output in outputs)
+
+    def url(self, output: Output, item: int) -> str:
+        """Where a work item's file of an output lies. Raises KeyError where no stage wrote it."""
+        return output.url(self.writers[output.kind], item)
+
+    def name(self, output: Output, item: int) -> str:
+        """The same, relative to the run directory."""
+        return relative(self.run, self.url(output, item))
+
+
+def relative(run: RunDirectory, url: str) -> str:
+    """A file of a run as findings name it."""
+    return url.removeprefix(f"{run.url}/")
+
+
+def set_sum(doc_ids: NDArray[Any]) -> int:
+    """A sum over a set of ids that another set, or one with an id twice, gives with a chance of 2^-64."""
+    return int(mix(doc_ids.astype(np.uint64)).sum(dtype=np.uint64))
 
 
 def check_file(url: str, name: str, written: Written) -> Iterator[Finding]:

@@ -15,16 +15,18 @@ from corpus.columns import booleans, numbers
 from corpus.reasons import Reason
 from corpus.recipe import Decontaminate
 from corpus.storage import ipc
-from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
-from pipelines.report.findings import Check, Finding, check_counts
+from corpus.storage.run_directory import ItemRecord, Stage
+from pipelines.stages.findings import Check, Finding, Seen, check_counts
+from pipelines.stages.outputs import CONTAMINATION, EXAMS, SIGNALS
 
 _SIGNALS = ["doc_id", "bytes"]
 
 
-def check_contamination(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding]:
+def check_contamination(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     """A work item's matches: beside the documents, inside their texts, the best of them named; counts."""
-    table = ipc.open_table(stage.output("contamination", record.item), schema.CONTAMINATION).combine_chunks()
-    signals = _signals(stage.run, record.item)
+    url, name = seen.url(CONTAMINATION, record.item), seen.name(CONTAMINATION, record.item)
+    table = ipc.open_table(url, schema.CONTAMINATION).combine_chunks()
+    signals = _signals(seen, record.item)
     if not table["doc_id"].equals(signals["doc_id"]):
         yield Finding(Check.ALIGNMENT, name, "doc_id is not that of signals/, row for row")
         return
@@ -41,11 +43,13 @@ def check_contamination(stage: Stage, record: ItemRecord, name: str) -> Iterator
     yield from check_counts(name, "in the file", record.counts, dict(found))
 
 
-def check_exams(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding]:
+def check_exams(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     """What was found of every item, against the matches of all work items."""
+    if not seen.is_sound(CONTAMINATION):
+        return
     best: dict[tuple[str, str], float] = {}
     documents: Counter[tuple[str, str]] = Counter()
-    searched = stage.run.current_stage("decontaminate")
+    searched = seen.writers[CONTAMINATION.kind]
     for item in searched.finished():
         table = ipc.open_table(searched.output("contamination", item), schema.CONTAMINATION, columns=["matches"])
         for matches in table["matches"].to_pylist():
@@ -53,7 +57,7 @@ def check_exams(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding
                 key = match["exam"], match["item"]
                 best[key] = max(best.get(key, 0.0), match["coverage"])
             documents.update({(match["exam"], match["item"]) for match in matches})
-    rows = ipc.open_table(stage.output("exams", record.item), schema.EXAMS).to_pylist()
+    rows = ipc.open_table(seen.url(EXAMS, record.item), schema.EXAMS).to_pylist()
     stored = {(row["exam"], row["item"]): (row["coverage"], row["documents"]) for row in rows}
     expected = {key: (best.get(key, 0.0), documents[key]) for key in {*stored, *best}}
     if stored != expected:
@@ -61,19 +65,19 @@ def check_exams(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding
         detail = (
             f"item {'/'.join(wrong)}: {stored.get(wrong)}, in the documents {expected[wrong]} (coverage, documents)"
         )
-        yield Finding(Check.CONTAMINATION, name, detail)
+        yield Finding(Check.CONTAMINATION, seen.name(EXAMS, record.item), detail)
 
 
-def check_decided(
-    run: RunDirectory, item: int, decisions: pa.Table, recipe: Decontaminate, counts: dict[str, int], name: str
+def check_contaminated(
+    seen: Seen, record: ItemRecord, decisions: pa.Table, recipe: Decontaminate, name: str
 ) -> Iterator[Finding]:
     """What was decided about documents with evaluation items is what threshold and action say."""
-    stage = run.current_stage("decontaminate")
-    coverage = ipc.open_table(stage.output("contamination", item), schema.CONTAMINATION, columns=["coverage"])
+    url = seen.url(CONTAMINATION, record.item)
+    coverage = ipc.open_table(url, schema.CONTAMINATION, columns=["coverage"])
     contaminated = numbers(coverage["coverage"]) >= np.float32(recipe.coverage)
     kept = booleans(decisions["kept"])
     reasons, cuts = decisions["reason"].to_pylist(), decisions["cuts"].to_pylist()
-    sizes = numbers(_signals(run, item)["bytes"]).tolist()
+    sizes = numbers(_signals(seen, record.item)["bytes"]).tolist()
     for row in range(decisions.num_rows):
         wrong = _contradiction(bool(contaminated[row]), bool(kept[row]), reasons[row], cuts[row], sizes[row], recipe)
         if wrong:
@@ -83,7 +87,7 @@ def check_decided(
         "cut_documents": sum(map(bool, cuts)),
         "cut_bytes": sum(cut["end"] - cut["begin"] for row in cuts for cut in row),
     }
-    yield from check_counts(name, "in the file", {key: counts.get(key, 0) for key in found}, found)
+    yield from check_counts(name, "in the file", {key: record.counts.get(key, 0) for key in found}, found)
 
 
 def _contradiction(
@@ -104,6 +108,5 @@ def _contradiction(
     return ""
 
 
-def _signals(run: RunDirectory, item: int) -> pa.Table:
-    url = run.current_stage("extract").output("signals", item)
-    return ipc.open_table(url, columns=_SIGNALS).combine_chunks()
+def _signals(seen: Seen, item: int) -> pa.Table:
+    return ipc.open_table(seen.url(SIGNALS, item), columns=_SIGNALS).combine_chunks()

@@ -3,21 +3,23 @@
 Memory: the lines of one work item, and the texts of one batch.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 from corpus import schema
 from corpus.columns import booleans, filled_rows, numbers
 from corpus.storage import ipc
-from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
-from pipelines.report.findings import Check, Finding, check_counts
+from corpus.storage.run_directory import ItemRecord, Stage
+from pipelines.stages.findings import Check, Finding, Seen, check_counts
+from pipelines.stages.outputs import DOCUMENTS, LINES
 
 
-def check_lines(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding]:
+def check_lines(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     """A work item's lines: beside the documents, each a whole line of its text, in order; counts."""
-    table = ipc.open_table(stage.output("lines", record.item), schema.LINES).combine_chunks()
-    documents = ipc.open_reader(stage.run.current_stage("extract").output("documents", record.item), schema.DOCUMENTS)
+    name = seen.name(LINES, record.item)
+    table = ipc.open_table(seen.url(LINES, record.item), schema.LINES).combine_chunks()
+    documents = ipc.open_reader(seen.url(DOCUMENTS, record.item), schema.DOCUMENTS)
     begin = 0
     for number in range(documents.num_record_batches):
         batch = documents.get_batch(number)
@@ -36,14 +38,12 @@ def check_lines(stage: Stage, record: ItemRecord, name: str) -> Iterator[Finding
     yield from check_counts(name, "in the file", record.counts, found)
 
 
-def check_line_cuts(
-    run: RunDirectory, item: int, decisions: pa.Table, counts: Mapping[str, int], name: str
-) -> Iterator[Finding]:
+def check_line_cuts(seen: Seen, record: ItemRecord, decisions: pa.Table, name: str) -> Iterator[Finding]:
     """What is cut begins and ends where a line of `lines/` or the space around it does, in kept documents alone; counts."""
     column = decisions["line_cuts"].combine_chunks()
     kept = booleans(decisions["kept"])
     rows = filled_rows(column)
-    places = ipc.open_table(run.current_stage("lines").output("lines", item))["lines"] if rows else None
+    places = ipc.open_table(seen.url(LINES, record.item))["lines"] if rows else None
     cut_bytes = 0
     for row in rows:
         lines = places[row].as_py() if places is not None else []
@@ -57,7 +57,7 @@ def check_line_cuts(
                 yield Finding(Check.LINES, name, f"document {decisions['doc_id'][row].as_py()}: {detail}")
             last = cut["end"]
     found = {"line_cut_documents": len(rows), "line_cut_bytes": cut_bytes}
-    yield from check_counts(name, "in the file", {key: counts.get(key, 0) for key in found}, found)
+    yield from check_counts(name, "in the file", {key: record.counts.get(key, 0) for key in found}, found)
 
 
 def _is_line(data: bytes, begin: int, end: int) -> bool:

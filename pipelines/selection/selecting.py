@@ -1,0 +1,107 @@
+"""select, as a build drives it: one selection after another, each beside what the one before decided.
+
+Reads   signals/, contamination/, scores/, lines/
+Writes  decisions/, edges/ (pipelines.selection.steps)
+"""
+
+import dataclasses
+
+from corpus import schema
+from corpus.columns import numbers
+from corpus.storage import ipc
+from corpus.storage.run_directory import Stage
+from filters.copies import duplicates
+from pipelines.selection.additions import Selection, decided_counts, plan_selections
+from pipelines.selection.decision_checks import check_decisions
+from pipelines.selection.decision_settings import LineInputs, SelectSettings, Settled
+from pipelines.selection.source_losses import loss_warnings, source_copies
+from pipelines.stages.outputs import CONTAMINATION, DECISIONS, EDGES, LINES, SCORES, SIGNALS, Output
+from pipelines.stages.stage import Conservation, Driver, StageSpec, Upstream
+
+Spec = StageSpec[None, SelectSettings]
+
+
+def _drive(driver: Driver, up: Upstream, spec: Spec, opened: None) -> Stage:
+    """The last selection's decisions are those of the run; what was tokenized depends on the first one's alone."""
+    from pipelines.selection.steps import forget_steps
+
+    selections = plan_selections(up.run, up.recipe, up.planned, before=_before(up, spec))
+    up.marks[DECISIONS.mark] = selections[0].stage.fingerprint
+    stage = driver.open(spec, selections[-1].stage.fingerprint)
+    done = max((number for number, each in enumerate(selections) if each.is_done), default=-1)
+    if done == len(selections) - 1:
+        driver.say(spec.name, f"{selections[-1].items} items were done before")
+    else:
+        _run_selections(driver, up, selections, done + 1)
+    more = {"additions": decided_counts(stage, up.planned)} if len(up.planned) > 1 else {}
+    totals = driver.close(spec, stage, more)
+    forget_steps(stage)
+    for line in loss_warnings(source_copies(totals), up.recipe.dedup.max_loss):
+        driver.say(spec.name, f"warning: {line}")
+    return stage
+
+
+def _before(up: Upstream, spec: Spec) -> list[object]:
+    """What decisions depend on besides the recipe: what is read, and the code."""
+    from pipelines.stages.versions import versions_of
+
+    marks = {each.mark: up.marks[each.mark] for each in spec.reads if each.mark in up.marks}
+    return [schema.SCHEMA_VERSION, marks, versions_of(*spec.code)]
+
+
+def _run_selections(driver: Driver, up: Upstream, selections: list[Selection], first: int) -> None:
+    """Those from `first` on."""
+    from filters.copies import shared_lines
+
+    signals, measured = up.writer(SIGNALS), up.writer_if_any(LINES)
+    duplicates.warm_up()
+    if measured is not None:
+        shared_lines.warm_up()
+    splits = ipc.open_table(up.splits, schema.SPLITS, columns=["item", "source"])
+    item_of_split, source_of_split = numbers(splits["item"]), splits["source"].to_pylist()
+    documents = [record.counts["documents"] for record in signals.records()]
+    compared = [record.counts["lines"] for record in measured.records()] if measured is not None else []
+    for number in range(first, len(selections)):
+        before = selections[number - 1] if number else None
+        settings = SelectSettings.over(
+            up.recipe,
+            signals,
+            documents[: selections[number].items],
+            item_of_split=item_of_split,
+            source_of_split=source_of_split,
+            contamination=up.writer_if_any(CONTAMINATION),
+            scores=up.writer_if_any(SCORES),
+            settled=Settled.of(before.stage, before.items, item_of_split) if before is not None else None,
+        )
+        if measured is not None:
+            settings = dataclasses.replace(settings, lines=LineInputs.divide(measured, compared, settings.parts))
+        _run_selection(driver, selections[number], settings)
+
+
+def _run_selection(driver: Driver, decided: Selection, settings: SelectSettings) -> None:
+    from pipelines.selection.steps import Select, steps_stage, units_of
+
+    driver.run_transform(
+        decided.stage,
+        Select(decided.stage, settings),
+        pending=len(settings.parts),
+        watched=steps_stage(decided.stage),
+        units=units_of(settings),
+        recorded=decided.items,
+        what=f"{settings.documents:,} documents",
+    )
+
+
+#: What the steps of a selection send each other; deleted when it is finished.
+EXCHANGE = Output("exchange", None)
+
+SELECT: Spec = StageSpec(
+    name="select",
+    summary="signals → decisions: kept or dropped, with the reason, and what stands for a copy",
+    reads=(SIGNALS, CONTAMINATION, SCORES, LINES),
+    writes=(DECISIONS, EDGES, EXCHANGE),
+    code=("pipelines.selection.steps",),
+    drive=_drive,
+    conserves=Conservation("documents", "kept"),
+    check=check_decisions,
+)

@@ -1,0 +1,30 @@
+"""Fingerprints of stages without a run: what a recipe gives, the stages before being what is said of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from corpus.recipe import Recipe
+from corpus.storage.digested_file import PinnedFile
+from corpus.storage.run_directory import RunDirectory
+from pipelines.stages.extraction import ExtractInputs
+from pipelines.stages.planned import Planned
+from pipelines.stages.stage import StageSpec, Upstream
+
+PLAN = (Planned(None, "plan", 1, 1, 1, 1),)
+
+
+def upstream(recipe: Recipe, planned: Sequence[Planned] = PLAN, marks: Mapping[str, str] = {}) -> Upstream:
+    return Upstream(recipe, Path("recipe.toml"), RunDirectory("run"), planned, marks=dict(marks))
+
+
+def mark(spec: StageSpec[Any, Any], recipe: Recipe, opened: object = None, **marks: str) -> str:
+    """The stage's fingerprint; `marks` are those of the outputs that it reads."""
+    return spec.mark(upstream(recipe, marks=marks), opened)
+
+
+def extract_inputs(model: str = "model", lists: Mapping[str, str] = {}) -> ExtractInputs:
+    """What `extract` opens, as digests say it."""
+    screens: Any = {source: SimpleNamespace(digest=digest) for source, digest in lists.items()}
+    return ExtractInputs(PinnedFile("model", model), screens)

@@ -40,9 +40,10 @@ class Reason(enum.StrEnum):
     MIME_TYPE = "mime_type"
     EMPTY_BODY = "empty_body"
     NO_TEXT = "no_text"
+    LANGUAGE_SCREENED = "language_screened"
+    # Lists of URLs, and what pages ask themselves.
     BLOCKED_URL = "blocked_url"
     OPT_OUT = "opt_out"
-    LANGUAGE_SCREENED = "language_screened"
     # Rules on language and signals.
     LANGUAGE_NOT_WANTED = "language_not_wanted"
     LANGUAGE_UNCERTAIN = "language_uncertain"
@@ -111,18 +112,19 @@ _FAILURES = frozenset(
     }
 )
 
-#: Reasons of the screens before extraction; no rule on signals gives them.
+#: Reasons of the screens before extraction.
 SCREENS = frozenset(
     {
         Reason.HTTP_STATUS,
         Reason.MIME_TYPE,
         Reason.EMPTY_BODY,
         Reason.NO_TEXT,
-        Reason.BLOCKED_URL,
-        Reason.OPT_OUT,
         Reason.LANGUAGE_SCREENED,
     }
 )
+
+#: Given by lists of URLs and by pages themselves, whatever the rules say.
+UNWANTED = (Reason.BLOCKED_URL, Reason.OPT_OUT)
 
 #: A copy of a document that is kept: its decision names that one.
 DUPLICATES = (Reason.URL_DUPLICATE, Reason.EXACT_DUPLICATE, Reason.NEAR_DUPLICATE)

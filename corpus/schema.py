@@ -23,7 +23,7 @@ EDITS = pa.list_(
     )
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: `doc_id` = split number << ROW_BITS | row of the document in its split.
 ROW_BITS = 32
@@ -63,6 +63,7 @@ DOCUMENTS = pa.schema(
         pa.field("offset", pa.uint64(), nullable=False),  # bytes: where the record begins in its file
         pa.field("language_hint", pa.string()),  # as the row gives it; what was identified is in `signals/`
         pa.field("licence", pa.string()),  # of the row, else of its source
+        pa.field("opt_outs", pa.string()),  # what the page asks not to be used for, a line each (corpus.pages.opt_out)
         pa.field("title", pa.string()),  # these three as the page declares them, at most so many characters: 500
         pa.field("author", pa.string()),  # 200
         pa.field("published", pa.date32()),  # from 1990 to the day after `date`
@@ -200,6 +201,8 @@ SIGNALS_HEAD = [
     pa.field("key", KEY, nullable=False),
     pa.field("source", pa.string(), nullable=False),
     pa.field("date", pa.timestamp("s", tz="UTC")),
+    pa.field("blocked_url", pa.string()),  # the entry of the source's block lists that the URL is on
+    pa.field("opt_out", pa.string()),  # what the page asks that its source respects, or the entry of an opt-out list
     pa.field(
         "language", pa.string(), nullable=False
     ),  # ISO 639 code as the model gives it; "und" where nothing is sure

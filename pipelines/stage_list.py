@@ -1,6 +1,6 @@
 """The stages of a build, in their order, each declared in a module of its own.
 
-    plan → extract → [decontaminate → exams] → [score] → [lines] → select → train-tokenizer → tokenize → pack → [phases]
+    plan → extract → measure → [decontaminate → exams] → [score] → [lines] → select → train-tokenizer → tokenize → pack → [phases]
 
 `plan` comes before all: it makes the work items (pipelines.build). A new stage is a module with a StageSpec, and a line here.
 """
@@ -14,6 +14,7 @@ from pipelines.stages.decontamination import DECONTAMINATE
 from pipelines.stages.exam_totals import EXAM_TOTALS
 from pipelines.stages.extraction import EXTRACT
 from pipelines.stages.lines import MEASURE_LINES
+from pipelines.stages.measurement import MEASURE
 from pipelines.stages.outputs import Output
 from pipelines.stages.packing import PACK
 from pipelines.stages.phases_plan import PLAN_PHASES
@@ -24,6 +25,7 @@ from pipelines.stages.tokenizer import TRAIN_TOKENIZER
 
 STAGES: tuple[StageSpec[Any, Any], ...] = (
     EXTRACT,
+    MEASURE,
     DECONTAMINATE,
     EXAM_TOTALS,
     SCORE,

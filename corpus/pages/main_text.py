@@ -23,12 +23,13 @@ class PageMetadata(NamedTuple):
 
 
 class MainText(NamedTuple):
-    """The main text of a page, and the fields of its PageMetadata."""
+    """The main text of a page, the fields of its PageMetadata, and its opt-outs."""
 
     text: str
     title: str | None = None
     author: str | None = None
     published: str | None = None
+    opt_outs: str | None = None  # what the page asks not to be used for, a line each
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

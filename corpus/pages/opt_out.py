@@ -12,7 +12,8 @@ crawlers of `respect_agents`: what is said to one never takes back what is said 
 element supersedes the header, as the protocol has it (its "processing priority"); its file on the server is no part of
 a page.
 
-Never raises. Cost: nothing without a wish; else one search over the markup, 0.1 ms; linear in a page that is hostile.
+`extract` keeps all that a page asks (`asks_of`); which of it counts is decided late (`OptOuts.respected`).
+Never raises. Cost: one search over the markup, 0.1 ms; linear in a page that is hostile.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ from collections.abc import Iterable, Iterator
 
 from corpus.sources.records import OPT_OUT_HEADERS
 
-VERSION = 1
+VERSION = 2
 
 NOINDEX, NOAI, TDM = "noindex", "noai", "tdm"
 
@@ -35,6 +36,11 @@ _ATTRIBUTE = re.compile(r"""\b(name|content)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"
 _SEPARATORS = re.compile(r"[\s,;]+")
 # `agent: rule`; a name holds no blanks, which tells it from the date of `unavailable_after`.
 _AGENT = re.compile(r"\s*([A-Za-z0-9_.*-]{1,64})\s*:(.*)", re.DOTALL)
+#: The name of a crawler as a meta element or a rule has it.
+_CRAWLER = re.compile(r"[A-Za-z0-9_.*-]{1,64}")
+_META_ELEMENT = "meta element "
+#: Asks of one page that are kept: more are no page's that means it.
+MAX_ASKS = 64
 #: Rules with a value, which are no names of crawlers.
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
@@ -46,34 +52,61 @@ class OptOuts:
     respect: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()  # in lower case
 
+    def respected(self, asks: str | None) -> str | None:
+        """The first of a page's asks (`asks_of`) that counts, or None."""
+        if not self.respect or not asks:
+            return None
+        return next((ask for ask in asks.split("\n") if self._counts(ask)), None)
+
     def asked(self, headers: Iterable[tuple[str, str]], html: str) -> str | None:
         """What a page asks for that is respected, in words, or None; `headers` are the page's of OPT_OUT_HEADERS."""
-        if not self.respect:
-            return None
-        for name, value in headers:
-            for agent, wish in _header_wishes(value) if name == _ROBOTS_HEADER else ():
-                if wish in self.respect and (agent in ("", "*") or agent in self.agents):
-                    return f"X-Robots-Tag: {agent + ': ' if agent else ''}{wish}"
-        metas = self._metas(html)
-        for name, content in metas:
-            for wish in _wishes(content) if name != _TDM_NAME else ():
-                if wish in self.respect:
-                    return f"meta element {name}: {wish}"
-        if TDM in self.respect:
-            return _reserved(headers, metas)
-        return None
+        return self.respected(asks_of(headers, html)) if self.respect else None
 
-    def _metas(self, html: str) -> list[tuple[str, str]]:
-        """(name, content) of the meta elements that can ask for something."""
-        wanted = self.agents | {"robots", _TDM_NAME}
-        metas = [meta for meta in _named(_META.findall(html)) if meta[0] in wanted]
-        if metas and "<!--" in html:
-            # A comment is no markup; the rare page that seems to ask is looked at again without them.
-            metas = [meta for meta in _named(_META.findall(_without_comments(html))) if meta[0] in wanted]
-        return metas
+    def _counts(self, ask: str) -> bool:
+        head, _, said = ask.rpartition(": ")
+        if head.endswith(_TDM_NAME):
+            return TDM in self.respect
+        agent = head.removeprefix(_META_ELEMENT) if head.startswith(_META_ELEMENT) else head.partition(": ")[2]
+        return said in self.respect and (agent in ("", "*", "robots") or agent in self.agents)
 
 
 NOTHING_RESPECTED = OptOuts()
+
+
+def asks_of(headers: Iterable[tuple[str, str]], html: str) -> str | None:
+    """Everything that a page asks not to be used for, whoever is asked: a line each, at most MAX_ASKS; None where there is nothing.
+
+    `X-Robots-Tag: noai`, `X-Robots-Tag: ccbot: noindex`, `meta element robots: noai`, `header tdm-reservation: 1`.
+    """
+    given = list(headers)
+    asks = [
+        f"X-Robots-Tag: {agent + ': ' if agent else ''}{wish}"
+        for name, value in given
+        if name == _ROBOTS_HEADER
+        for agent, wish in _header_wishes(value)
+    ]
+    metas = _metas(html)
+    asks += [
+        f"{_META_ELEMENT}{name}: {wish}" for name, content in metas if name != _TDM_NAME for wish in _wishes(content)
+    ]
+    if (reserved := _reserved(given, metas)) is not None:
+        asks.append(reserved)
+    return "\n".join(list(dict.fromkeys(asks))[:MAX_ASKS]) or None
+
+
+def _metas(html: str) -> list[tuple[str, str]]:
+    """(name, content) of the meta elements that can ask for something."""
+    metas = _asking(html)
+    # A comment is no markup; the rare page that seems to ask is looked at again without them.
+    return _asking(_without_comments(html)) if metas and "<!--" in html else metas
+
+
+def _asking(html: str) -> list[tuple[str, str]]:
+    return [
+        (name, content)
+        for name, content in _named(_META.findall(html))
+        if name == _TDM_NAME or (_CRAWLER.fullmatch(name) and _wishes(content))
+    ]
 
 
 def _header_wishes(value: str) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Pages → text: screens, charset, mojibake, main text, normal form. Every page comes out as text or as a Loss with its reason; nothing is raised.
 
-What an answer depends on after the screens of URL and size is the payload (charset, content type, opt-outs of the header,
+What an answer depends on after the screens of status and size is the payload (charset, content type, opt-outs of the header,
 body) alone, so a payload that a `PayloadCache` has seen is not extracted again.
 """
 
@@ -13,16 +13,15 @@ from corpus.pages.charset import decode_page
 from corpus.pages.extractor_process import IN_PROCESS, Extractor
 from corpus.pages.main_text import Failure, MainText
 from corpus.pages.markup import text_of_markup
-from corpus.pages.opt_out import NOTHING_RESPECTED, OptOuts
+from corpus.pages.opt_out import asks_of
 from corpus.pages.screens import PLAIN_TYPES, loss_of, screen, too_much_markup
 from corpus.reasons import Reason
 from corpus.sources.records import Limits, Loss, Page
 from corpus.text.line_rules import NOTHING_EDITED, LineRules
 from corpus.text.mojibake import repair
 from corpus.text.normalisation import DEFAULT, Normalisation, normalise
-from corpus.urls.url_screen import NO_URL_REFUSED, UrlScreen
 
-VERSION = 5
+VERSION = 6
 
 CACHE_BYTES = 64 << 20
 #: What an entry costs beside its text.
@@ -68,8 +67,6 @@ class PageWork:
     """How pages of one source are extracted, and what keeps them from it. None is off."""
 
     extractor: Extractor = IN_PROCESS
-    urls: UrlScreen = NO_URL_REFUSED
-    respect: OptOuts = NOTHING_RESPECTED
     max_nodes: int | None = None
     max_depth: int | None = None
     #: The text between a page's tags, UTF-8 → why its language is not wanted, or None.
@@ -86,7 +83,7 @@ EVERYTHING = PageWork()
 
 def extract_page(page: Page, limits: Limits, work: PageWork = EVERYTHING) -> MainText | Loss:
     """The page's main text and what it says about itself, or why there is none."""
-    screened = screen(page, limits, work.urls)
+    screened = screen(page, limits)
     if screened is not None:
         return screened
     key = work.cache.key(page) if work.cache is not None else b""
@@ -105,9 +102,6 @@ def _extract(page: Page, work: PageWork) -> MainText | Failure:
         # Before the parser, which drops some of the characters that it is told by, and the screen of languages.
         html = repair(html)
     plain = page.content_type in PLAIN_TYPES
-    wish = work.respect.asked(page.opt_outs, "" if plain else html)
-    if wish is not None:
-        return Failure(Reason.OPT_OUT, wish)
     found: MainText | Failure | None
     found = MainText(html) if plain else _screened(html, work) or work.extractor.main_text(html)
     if isinstance(found, Failure):
@@ -115,7 +109,7 @@ def _extract(page: Page, work: PageWork) -> MainText | Failure:
     text = clean(found.text, work) if found is not None else ""
     if found is None or not text:
         return Failure(Reason.NO_TEXT, "nothing but boilerplate")
-    return found._replace(text=text)
+    return found._replace(text=text, opt_outs=asks_of(page.opt_outs, "" if plain else html))
 
 
 def _screened(html: str, work: PageWork) -> Failure | None:

@@ -1,26 +1,22 @@
 """The cheap screens before extraction: a page that fails one is a Loss with its reason, and never reaches a parser.
 
-In this order: blocked URL, opt-out list, status, MIME type, empty or too large body; after decoding: what its publisher
-asked not to be used (corpus.pages.opt_out); for HTML: too many start tags, too deep. Costs: nothing for pages without any;
-two passes over the markup, 0.1 ms.
+In this order: status, MIME type, empty or too large body; after decoding, for HTML: too many start tags, too deep. Block lists and
+opt-outs are none of them: they change more often than a crawl is read, and `select` judges them. Costs: nothing for pages
+without any; two passes over the markup, 0.1 ms.
 """
 
 from corpus.pages.markup import count_tags
 from corpus.reasons import Reason
 from corpus.sources.records import Limits, Loss, Page
-from corpus.urls.url_screen import NO_URL_REFUSED, UrlScreen
 
-VERSION = 2
+VERSION = 3
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", ""})
 PLAIN_TYPES = frozenset({"text/plain"})
 
 
-def screen(page: Page, limits: Limits, urls: UrlScreen = NO_URL_REFUSED) -> Loss | None:
+def screen(page: Page, limits: Limits) -> Loss | None:
     """Why the page is not worth a parse, or None."""
-    refused = urls.refuses(page.url)
-    if refused is not None:
-        return loss_of(page, *refused)
     if page.status is not None and not 200 <= page.status < 300:
         return loss_of(page, Reason.HTTP_STATUS, str(page.status))
     if page.content_type not in HTML_TYPES and page.content_type not in PLAIN_TYPES:

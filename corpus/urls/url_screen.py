@@ -14,6 +14,9 @@ from corpus.storage import ipc
 from corpus.storage.digested_file import PinnedFile
 from corpus.urls.block_list import BLOCKED, NOTHING_BLOCKED, BlockList
 
+#: Of an entry that is stored as the reason, at most.
+ENTRY_CHARACTERS = 150
+
 #: A row of a list, and the reason that it gives.
 URL_LISTS = pa.schema([pa.field("reason", pa.string(), nullable=False), *BLOCKED])
 
@@ -29,13 +32,13 @@ class UrlScreen:
     def digest(self) -> str:
         return f"{self.blocked.digest} {self.opted_out.digest}"
 
-    def refuses(self, url: str | None) -> tuple[Reason, str] | None:
-        """Why a record of that URL is not wanted, with the entry that says so; or None."""
-        for reason, listed in self._lists():
-            entry = listed.blocks(url)
-            if entry is not None:
-                return reason, entry[:150]
-        return None
+    def blocked_by(self, url: str | None) -> str | None:
+        """The entry of the block lists that names a URL, or None."""
+        return _entry(self.blocked, url)
+
+    def opted_out_by(self, url: str | None) -> str | None:
+        """The entry of the opt-out lists that names a URL, or None."""
+        return _entry(self.opted_out, url)
 
     def write(self, url: str) -> PinnedFile:
         """Stores the lists where workers find them."""
@@ -48,6 +51,11 @@ class UrlScreen:
 
     def _lists(self) -> list[tuple[Reason, BlockList]]:
         return [(Reason.BLOCKED_URL, self.blocked), (Reason.OPT_OUT, self.opted_out)]
+
+
+def _entry(listed: BlockList, url: str | None) -> str | None:
+    found = listed.blocks(url)
+    return found[:ENTRY_CHARACTERS] if found is not None else None
 
 
 NO_URL_REFUSED = UrlScreen()

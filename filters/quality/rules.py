@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from corpus import recipe as settings
 from corpus.columns import numbers
 from corpus.errors import RecipeError
-from corpus.reasons import DUPLICATES, SCREENS, Outcome, Reason
+from corpus.reasons import DUPLICATES, SCREENS, UNWANTED, Outcome, Reason
 from corpus.schema import COUNT_SIGNALS, PERSONAL_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type
 from filters.privacy.kinds import SIGNALS as SIGNAL_OF_KIND
 from filters.privacy.kinds import kinds_that_are
@@ -45,7 +45,7 @@ RULE_REASONS = tuple(
     reason
     for reason in Reason
     if reason.outcome is Outcome.DROPPED
-    and reason not in (*SCREENS, Reason.CONTAMINATED, *DUPLICATES, Reason.SHARED_LINES)
+    and reason not in (*SCREENS, *UNWANTED, Reason.CONTAMINATED, *DUPLICATES, Reason.SHARED_LINES)
 )
 
 
@@ -191,8 +191,16 @@ def judge(signals: pa.RecordBatch | pa.Table, profiles: Profiles, wants: Callabl
 
 def all_reasons(row: Mapping[str, Any], rules: RuleSet, wants: Callable[[str], bool]) -> list[Failure]:
     """Every rule that one document fails, in order; the first is what `judge` answers. `row`: a row of `signals/`."""
-    unwanted = Failure(Reason.LANGUAGE_NOT_WANTED, "language", row["language"], "wanted", None, "[run] languages")
-    return ([] if wants(row["language"]) else [unwanted]) + [
+    unwanted = [
+        Failure(reason, column, row[column], "wanted", None, "the source's lists and `respect`")
+        for column, reason in (("blocked_url", Reason.BLOCKED_URL), ("opt_out", Reason.OPT_OUT))
+        if row.get(column) is not None
+    ]
+    if not wants(row["language"]):
+        unwanted.append(
+            Failure(Reason.LANGUAGE_NOT_WANTED, "language", row["language"], "wanted", None, "[run] languages")
+        )
+    return unwanted + [
         Failure(limit.reason, limit.signal, row[limit.signal], limit.side, limit.value, limit.source)
         for limit in rules.limits
         if row.get(limit.signal) is not None

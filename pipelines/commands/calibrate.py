@@ -20,6 +20,7 @@ from pipelines.commands.measure import measured_batches, recipe_of_files
 from pipelines.commands.reading import Options, Reading, reading_options, splits_of
 from pipelines.report.terminal_text import json_line
 from pipelines.stages.extraction import ExtractSettings
+from pipelines.stages.measurement import measure_settings
 
 _PERCENT = click.FloatRange(0, 50, min_open=True)
 
@@ -145,11 +146,12 @@ class _Reader:
 
     def _batches(self, paths: tuple[str, ...]) -> Iterator[pa.Table]:
         recipe = recipe_of_files(self.kind, self.profile)
-        settings = ExtractSettings.of(recipe, splits="", model=default_model_path())
+        model = default_model_path()
+        settings, measured = ExtractSettings.of(recipe, splits="", model=model), measure_settings(recipe, model, {})
         reading = Reading(self.options.work)
         splits = splits_of(dataclasses.replace(self.options, paths=paths), reading.work)
         for split in splits:
-            yield from measured_batches(reading, split, settings)
+            yield from measured_batches(reading, split, settings, measured)
         click.echo(reading.summary(len(splits)), err=True)
 
 

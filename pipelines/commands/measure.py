@@ -18,13 +18,16 @@ from corpus.recipe.parsing import load_recipe, parse_recipe
 from corpus.recipe.scorer_tables import Classifier, Perplexity, ScorerTable
 from corpus.schema import SCORED
 from corpus.sources.records import DEFAULT_FIELDS, Fields, Split
+from corpus.urls.url_lists import read_url_lists
 from filters.language.identification import default_model_path
+from filters.measuring import MeasureSettings, signal_batch
 from filters.quality.profiles import shipped_profiles
 from filters.quality.rules import SIGNALS, RuleSet, all_reasons, load_profiles
 from filters.scorers.score_columns import Scorer, open_scorers, score_columns
 from pipelines.commands.reading import SOURCE, Options, Reading, reading_options, splits_of
 from pipelines.report.terminal_text import json_line
-from pipelines.stages.extraction import ExtractSettings, document_batch, in_chinese_script, signal_batch
+from pipelines.stages.extraction import ExtractSettings, document_batch, in_chinese_script
+from pipelines.stages.measurement import measure_settings
 from pipelines.stages.prerequisites import language_model, named_scorers
 
 #: Documents that are measured at once: enough for the kernels, few enough for `| head` to see the first ones soon.
@@ -96,11 +99,14 @@ def measure(
         options = dataclasses.replace(options, fields=fields_of(options, recipe))
     profiles = load_profiles(recipe)
     settings = ExtractSettings.of(recipe, splits="", model=model)
+    where = str(recipe_path) if recipe_path is not None else "corpus measure"
+    folder = recipe_path.parent if recipe_path is not None else Path()
+    measured = measure_settings(recipe, model, read_url_lists(recipe, folder, where=where))
     reading = Reading(settings.works().of(SOURCE), settings.limits)
     splits = splits_of(options, reading.work)
     scorers = scorers_of(models, language_models) if recipe_path is None else named_scorers(recipe, recipe_path)
     for split in splits:
-        for signals in measured_batches(reading, split, settings, scorers):
+        for signals in measured_batches(reading, split, settings, measured, scorers):
             lines = []
             for row in signals.to_pylist():
                 rules = profiles.for_domain(profiles.of_source[SOURCE], row["language"])
@@ -163,14 +169,14 @@ def _name_of(file: str) -> str:
 
 
 def measured_batches(
-    reading: Reading, split: Split, settings: ExtractSettings, scorers: Sequence[Scorer] = ()
+    reading: Reading, split: Split, settings: ExtractSettings, measured: MeasureSettings, scorers: Sequence[Scorer] = ()
 ) -> Iterator[pa.Table]:
     """Signals of a split's documents with their ids and URLs, batch by batch."""
     found, first = reading.rows(split), 0
     while rows := list(itertools.islice(found, BATCH_DOCUMENTS)):
         documents = in_chinese_script(document_batch(rows, split=split, first_row=first), settings)
         first += len(rows)
-        signals = pa.Table.from_batches([signal_batch(documents, settings)]).drop_columns(
+        signals = pa.Table.from_batches([signal_batch(documents, measured)]).drop_columns(
             ["codes", "bands", "personal_data"]
         )
         languages = signals["language"].to_pylist()

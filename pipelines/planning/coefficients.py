@@ -92,6 +92,7 @@ class Coefficients(_Frozen):
     versions: dict[str, str]
     inputs: Annotated[list[InputCoefficients], Field(min_length=1)]
     tokens_per_byte: Annotated[dict[Language, Number], Field(min_length=1)]  # of kept text; `*`: of languages not named
+    measure_seconds: Number
     signal_bytes: Number
     contamination_seconds: Number
     contamination_bytes: Number
@@ -157,11 +158,12 @@ UNITS = {
     "kept": ("", "documents that `select` keeps, a document"),
     "kept_text_bytes": ("bytes", "text, a kept document"),
     "record_seconds": ("s", "a record: reading it, decoding it, the screens"),
-    "document_seconds": ("s", "a document: extracting and measuring it"),
-    "text_seconds": ("s", "a byte of text: measuring it"),
+    "document_seconds": ("s", "a document: extracting it"),
+    "text_seconds": ("s", "a byte of text: reading it"),
     "stored_text": ("bytes", "`documents/`, a byte of text"),
     "failed_bytes": ("bytes", "`failed/`, a record without document"),
     "tokens_per_byte": ("tokens", "a byte of kept text, by language"),
+    "measure_seconds": ("s", "a byte of text: measuring it"),
     "signal_bytes": ("bytes", "`signals/`, a document"),
     "contamination_seconds": ("s", "a byte of text"),
     "contamination_bytes": ("bytes", "`contamination/`, a document"),

@@ -65,7 +65,8 @@ def ratios(run: MeasuredRun) -> dict[str, float]:
     tokens = total(lambda each: each.tokenize.count("tokens"))
     stored_tokens = total(lambda each: each.tokenize.bytes_of("tokens"))
     found = {
-        "signal_bytes": total(lambda each: each.extract.bytes_of("signals")) / documents,
+        "measure_seconds": total(lambda each: each.measure.seconds) / text,
+        "signal_bytes": total(lambda each: each.measure.bytes_of("signals")) / documents,
         "decision_bytes": total(lambda each: each.select.bytes_of("decisions")) / documents,
         "sample_seconds": total(lambda each: each.sample.seconds) / kept_text,
         "tokenize_seconds": total(lambda each: each.tokenize.seconds) / kept_text,

@@ -16,6 +16,7 @@ import pyarrow as pa
 from corpus import schema
 from corpus.columns import numbers
 from corpus.errors import InputError
+from corpus.pages import markup
 from corpus.pages.extractor_process import ExtractorProcess
 from corpus.recipe import Recipe, Source
 from corpus.sources.parquet import row_groups
@@ -30,7 +31,16 @@ from pipelines.build import naming, peak_memory_bytes
 from pipelines.planning.coefficients import PAGES
 from pipelines.selection.decision_settings import Desk, SelectSettings
 from pipelines.selection.steps import run_everything
-from pipelines.stages import decontamination, extraction, packing, prerequisites, scoring, tokenization, tokenizer
+from pipelines.stages import (
+    decontamination,
+    extraction,
+    measurement,
+    packing,
+    prerequisites,
+    scoring,
+    tokenization,
+    tokenizer,
+)
 from pipelines.stages.kept_documents import DocumentStages
 from tokenizer_training.encode import load_encoder
 from tokenizer_training.sample import sampling_thresholds
@@ -65,6 +75,7 @@ class MeasuredSource:
     source: Source
     extract: Measured
     screened: Measured | None  # pages read a second time, with no language wanted
+    measure: Measured
     decontaminate: Measured | None
     score: Measured | None
     select: Measured
@@ -109,11 +120,13 @@ def measure(recipe: Recipe, recipe_path: Path, run: RunDirectory, *, sample_byte
     ipc.write_table(splits, sample_of(recipe, inputs, sample_bytes, files.local_path(run.url)), schema.SPLITS)
     # Without lists of domains and words, which cost nothing that is seen beside the parsing of a page.
     settings = extraction.ExtractSettings.of(recipe, splits=splits, model=model)
-    extraction.compile_kernels(model)
+    measurement.compile_kernels(model)
+    markup.warm_up()
     duplicates.warm_up()
     bench = _Bench(recipe, recipe_path, run, _Clock(settings), say)
     process = peak_memory_bytes()
     extracted, screened = bench.extract(settings)
+    measured = bench.measure(model)
     contaminated = bench.decontaminate()
     scored = bench.score()
     selected = bench.select(
@@ -126,6 +139,7 @@ def measure(recipe: Recipe, recipe_path: Path, run: RunDirectory, *, sample_byte
         bench.names,
         extracted,
         screened,
+        measured,
         contaminated or nothing,
         scored or nothing,
         selected,
@@ -201,7 +215,7 @@ class _Bench:
         self.names = sorted(source.name for source in recipe.source)
         self._recipe, self._recipe_path, self._run, self._clock, self._say = recipe, recipe_path, run, clock, say
         extract = self._stage("extract")
-        self._stages = DocumentStages(extract, extract, self._stage("select"))
+        self._stages = DocumentStages(extract, self._stage("measure"), self._stage("select"))
 
     def extract(self, settings: extraction.ExtractSettings) -> tuple[list[Measured], list[Measured | None]]:
         """As the recipe has it, and pages once more with no language wanted."""
@@ -217,6 +231,13 @@ class _Bench:
             for item, is_page in enumerate(pages)
         ]
         return first, screened
+
+    def measure(self, model: Path) -> list[Measured]:
+        """As the recipe has it, but for lists of URLs."""
+        settings = measurement.MeasureItem(
+            self._stages.documents, measurement.measure_settings(self._recipe, model, {})
+        )
+        return self._work(self._stages.signals, measurement.measure_item, settings)
 
     def decontaminate(self) -> list[Measured] | None:
         recipe, items = self._recipe.decontaminate, prerequisites.exam_items(self._recipe, self._recipe_path)
@@ -244,7 +265,7 @@ class _Bench:
         splits = ipc.open_table(self._run.path("splits.arrow"), schema.SPLITS, columns=["item", "source"])
         settings = SelectSettings.over(
             self._recipe,
-            self._stages.documents,
+            self._stages.signals,
             documents,
             item_of_split=numbers(splits["item"]),
             source_of_split=splits["source"].to_pylist(),

@@ -100,7 +100,7 @@ class Stages:
 
     def _of_items(self) -> list[StagePlan]:
         """Those with a record a work item, and exams beside decontaminate."""
-        found = [self._extract()]
+        found = [self._extract(), self._measure()]
         if self.recipe.decontaminate is not None:
             found += [self._decontaminate(), self._exams()]
         if self._scored:
@@ -134,11 +134,24 @@ class Stages:
             units=self._items,
             seconds=self._sum("extract_seconds"),
             read_bytes=self._sum("bytes"),
-            written_bytes=self._stored_text + self._signals + self._sum("failed_bytes"),
+            written_bytes=self._stored_text + self._sum("failed_bytes"),
             opened=int(self._sum("splits")),
-            written=4 * self._items,
+            written=3 * self._items,
             worker_bytes=c.worker_bytes.value + c.extractor_bytes.value,
             memory="the worker and its extractor",
+        )
+
+    def _measure(self) -> StagePlan:
+        return StagePlan(
+            name="measure",
+            units=self._items,
+            seconds=self._sum("text_bytes") * self.coefficients.measure_seconds.value,
+            read_bytes=self._stored_text,
+            written_bytes=self._signals,
+            opened=self._items,
+            written=2 * self._items,
+            worker_bytes=self.coefficients.worker_bytes.value,
+            memory="a batch of documents",
         )
 
     def _decontaminate(self) -> StagePlan:

@@ -171,8 +171,8 @@ def read_statistics(run: RunDirectory) -> Statistics:
         scores=score_reports(counts.get("score", {})),
         word_lists=word_list_reports(counts.get("score", {})),
         perplexity=perplexity_reports(counts.get("score", {})),
-        personal_data=personal_reports(settings_in_force(run).privacy, counts["extract"], counts.get("select", {}))
-        if "extract" in counts
+        personal_data=personal_reports(settings_in_force(run).privacy, counts["measure"], counts.get("select", {}))
+        if "measure" in counts
         else (),
         shared_lines={
             name.removeprefix("line_cut_"): number

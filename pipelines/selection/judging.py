@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from corpus import schema
-from corpus.columns import fixed_bytes, numbers
+from corpus.columns import booleans, fixed_bytes, numbers
 from corpus.errors import DamageError
 from corpus.reasons import Reason
 from corpus.recipe import Recipe
@@ -30,6 +30,9 @@ _NOT_JUDGED = ("codes", "bands", "personal_data")
 #: A document's reason as a number: 0 passes, else the reason's place.
 REASONS = ("", *Reason)
 CODE_OF = {reason: code for code, reason in enumerate(REASONS)}
+
+#: Column of signals/ → the reason where it is not null; of both the last one's.
+UNWANTED = {"opt_out": Reason.OPT_OUT, "blocked_url": Reason.BLOCKED_URL}
 
 #: Kind of copy → its bit of `spared`.
 SPARED_BIT = {URL: 1, TEXT: 2, NEAR: 4}
@@ -85,8 +88,10 @@ def judged_part(desk: Desk, part: int) -> Judged:
 
 
 def judge_item(signals: pa.Table, settings: SelectSettings, contamination: Verdicts | None) -> NDArray[np.uint8]:
-    """(rows,) number of each document's reason: the rules', else that of evaluation items."""
+    """(rows,) number of each document's reason: that of lists and opt-outs, else the rules', else that of evaluation items."""
     codes = _codes_of(judge(signals, settings.profiles, settings.recipe.run.wants))
+    for column, reason in UNWANTED.items():
+        codes[booleans(signals[column].is_valid())] = CODE_OF[reason]
     if contamination is not None:
         codes[(codes == 0) & contamination.dropped] = CODE_OF[Reason.CONTAMINATED]
     return codes

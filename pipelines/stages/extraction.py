@@ -1,9 +1,8 @@
-"""extract: a work item's splits → documents, signals, and what was dropped or failed, in one pass.
+"""extract: a work item's splits → documents, and what was dropped or failed, in one pass.
 
 Reads   the input files of `splits.arrow`
-Writes  documents/FP/ITEM.arrow (schema.DOCUMENTS), signals/FP/ITEM.arrow row for row beside it,
-        failed/FP/ITEM.arrow (schema.FAILED); one record batch each per BATCH_TEXT_BYTES of text, of
-        failed/ per BATCH_LOSSES rows
+Writes  documents/FP/ITEM.arrow (schema.DOCUMENTS), one record batch per BATCH_TEXT_BYTES of text; failed/FP/ITEM.arrow
+        (schema.FAILED), one per BATCH_LOSSES rows
 Invariant  pages + rows = documents + dropped + failed records
 Cost    nearly all of it trafilatura's, in a helper process; memory: one batch, one record, a cache of texts of 64 MiB,
         whatever the input's size
@@ -15,18 +14,15 @@ import functools
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from corpus import schema, seeds
-from corpus.columns import fixed_binary
 from corpus.errors import BuildError
 from corpus.pages.main_text import MainText
-from corpus.pages.opt_out import NOTHING_RESPECTED, OptOuts
 from corpus.pages.page_text import EVERYTHING, PageWork, PayloadCache, clean, extract_page
 from corpus.reasons import BYTE_LOSSES, Reason
-from corpus.recipe import Dedup, Extract, LanguageIdentification, Recipe, Source
+from corpus.recipe import Extract, Recipe
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
 from corpus.sources.splits import read_splits
@@ -36,17 +32,12 @@ from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.text import chinese_script
 from corpus.text.line_rules import NOTHING_EDITED, LineRule, LineRules, edit_lines
 from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
-from corpus.urls.url_identity import url_hash
-from filters.privacy.pii import found_counts
-from filters.quality.rules import load_profiles
+from filters.measuring import LanguageSettings, identified
 from pipelines.stages import prerequisites
 from pipelines.stages.extraction_checks import check_extracted
-from pipelines.stages.outputs import DOCUMENTS, FAILED, LANGUAGES, SIGNALS
+from pipelines.stages.measurement import language_identity, language_settings
+from pipelines.stages.outputs import DOCUMENTS, FAILED
 from pipelines.stages.stage import Conservation, Driver, StageSpec, Upstream
-
-if TYPE_CHECKING:
-    from corpus.urls.url_screen import UrlScreen
-    from filters.language.identification import Identification
 
 #: Enough text for the compiled kernels to be the only cost, little enough for any worker.
 BATCH_TEXT_BYTES = 4 << 20
@@ -66,64 +57,29 @@ class ExtractSettings:
 
     splits: str  # URL of splits.arrow
     limits: Limits
-    language: LanguageIdentification
-    model: Path | PinnedFile  # of the fastText model; a file of the run where workers read it
-    dedup: Dedup
+    language: LanguageSettings  # of the screen, and of what is done to Chinese
     extract: Extract = dataclasses.field(default_factory=Extract)
     screened_for: frozenset[str] | None = None  # wanted languages, where pages of others are screened
-    respect: Mapping[str, OptOuts] = dataclasses.field(default_factory=dict)  # source → its opt-outs
-    url_lists: Mapping[str, PinnedFile] = dataclasses.field(default_factory=dict)  # source → its stored lists
     licences: Mapping[str, str] = dataclasses.field(default_factory=dict)  # source → of documents that name none
-    trusted_hints: frozenset[str] = frozenset()  # sources whose language hints hold
     normalisation: Normalisation = DEFAULT
     line_rules: Mapping[str, LineRules] = dataclasses.field(default_factory=dict)  # of sources whose lines are edited
     helper: bool = True  # main text in a process of its own
-    groups: tuple[str, ...] = ()  # of schema.SIGNAL_GROUPS, beside the other signals
 
     @staticmethod
-    def of(
-        recipe: Recipe,
-        *,
-        splits: str,
-        model: Path | PinnedFile,
-        url_lists: Mapping[str, PinnedFile] | None = None,
-        helper: bool = True,
-    ) -> "ExtractSettings":
-        from filters.parity import jieba_words
-
+    def of(recipe: Recipe, *, splits: str, model: Path | PinnedFile, helper: bool = True) -> "ExtractSettings":
         if recipe.normalise.chinese != "keep":
             chinese_script.converter(recipe.normalise.chinese)  # an error now, not in a worker
-        groups = load_profiles(recipe).groups
-        if "jieba" in groups:
-            jieba_words.package_folder()  # an error now, not in a worker
-        limits = Limits(recipe.extract.max_record_bytes, recipe.extract.max_page_bytes)
         return ExtractSettings(
             splits=splits,
-            limits=limits,
-            language=recipe.language,
-            model=model,
-            dedup=recipe.dedup,
+            limits=Limits(recipe.extract.max_record_bytes, recipe.extract.max_page_bytes),
+            language=language_settings(recipe, model),
             extract=recipe.extract,
             normalisation=Normalisation(**recipe.normalise.model_dump()),
             line_rules=_line_rules(recipe),
             screened_for=_screened_for(recipe),
-            respect={source.name: _opt_outs(source) for source in recipe.source},
-            url_lists=url_lists or {},
             licences={source.name: source.licence for source in recipe.source if source.licence},
-            trusted_hints=frozenset(source.name for source in recipe.source if source.trust_language_hint),
             helper=helper,
-            groups=groups,
         )
-
-    @property
-    def signals(self) -> pa.Schema:
-        dedup = self.dedup
-        return schema.signals_schema(permutations=dedup.permutations, bands=dedup.bands, groups=self.groups)
-
-    @property
-    def local_model(self) -> Path:
-        """Where the model lies on this machine, checked. Raises DamageError."""
-        return self.model.local() if isinstance(self.model, PinnedFile) else self.model
 
     def works(self) -> "Works":
         """How the pages of each source are extracted; its cache is for one work item."""
@@ -131,9 +87,11 @@ class ExtractSettings:
         if self.screened_for is not None:
             from filters.language.wanted import LanguageScreen
 
-            screen = LanguageScreen(self.local_model, self.screened_for, self.extract.language_screen_confidence)
+            screen = LanguageScreen(
+                self.language.local_model, self.screened_for, self.extract.language_screen_confidence
+            )
             common = dataclasses.replace(common, language_screen=screen)
-        return Works(common, self.respect, self.url_lists, self.line_rules)
+        return Works(common, self.line_rules)
 
 
 def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
@@ -155,30 +113,17 @@ def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
 
 
 class Works:
-    """source → its PageWork. Each source has a cache: what it respects is part of the answer."""
+    """source → its PageWork. Each source has a cache of its own, and its line rules."""
 
-    def __init__(
-        self,
-        common: PageWork,
-        respect: Mapping[str, OptOuts],
-        url_lists: Mapping[str, PinnedFile],
-        line_rules: Mapping[str, LineRules],
-    ) -> None:
+    def __init__(self, common: PageWork, line_rules: Mapping[str, LineRules]) -> None:
         self.extractor = common.extractor
-        self._common, self._respect, self._url_lists, self._line_rules = common, respect, url_lists, line_rules
+        self._common, self._line_rules = common, line_rules
         self._of: dict[str, PageWork] = {}
 
     def of(self, source: str) -> PageWork:
         if source not in self._of:
-            from corpus.urls.url_screen import NO_URL_REFUSED, read_url_screen
-
-            lists = self._url_lists.get(source)
             self._of[source] = dataclasses.replace(
-                self._common,
-                urls=read_url_screen(str(lists.local())) if lists is not None else NO_URL_REFUSED,
-                respect=self._respect.get(source, NOTHING_RESPECTED),
-                line_rules=self._line_rules.get(source, NOTHING_EDITED),
-                cache=PayloadCache(),
+                self._common, line_rules=self._line_rules.get(source, NOTHING_EDITED), cache=PayloadCache()
             )
         return self._of[source]
 
@@ -199,67 +144,36 @@ def _screened_for(recipe: Recipe) -> frozenset[str] | None:
     return frozenset(languages) if recipe.extract.language_screen and "*" not in languages else None
 
 
-def _opt_outs(source: Source) -> OptOuts:
-    return OptOuts(frozenset(source.respect), frozenset(agent.lower() for agent in source.respect_agents))
+def _language_model(recipe: Recipe, recipe_path: Path) -> PinnedFile:
+    return PinnedFile.of(str(prerequisites.language_model(recipe, recipe_path)))
 
 
-@dataclasses.dataclass(frozen=True)
-class ExtractInputs:
-    """What a recipe names for this stage, opened and checked."""
-
-    model: PinnedFile
-    url_lists: Mapping[str, "UrlScreen"]  # of sources that have some
-
-    @staticmethod
-    def of(recipe: Recipe, recipe_path: Path) -> "ExtractInputs":
-        from corpus.urls.url_lists import read_url_lists
-
-        model = prerequisites.language_model(recipe, recipe_path)
-        return ExtractInputs(
-            PinnedFile.of(str(model)), read_url_lists(recipe, recipe_path.parent, where=str(recipe_path))
-        )
+def _settings(up: Upstream, model: PinnedFile, stage: Stage) -> ExtractSettings:
+    return ExtractSettings.of(up.recipe, splits=up.splits, model=model.copied_to(stage.file("language.model")))
 
 
-def _settings(up: Upstream, opened: ExtractInputs, stage: Stage) -> ExtractSettings:
-    urls = {name: each.write(stage.file(f"url_lists.{name}.arrow")) for name, each in opened.url_lists.items()}
-    pinned = opened.model.copied_to(stage.file("language.model"))
-    return ExtractSettings.of(up.recipe, splits=up.splits, model=pinned, url_lists=urls)
-
-
-def _fingerprint(up: Upstream, opened: ExtractInputs) -> tuple[object, ...]:
-    """Inputs, settings, model and lists. Wanted languages matter where pages are screened by them."""
+def _fingerprint(up: Upstream, model: PinnedFile) -> tuple[object, ...]:
+    """Inputs and settings; wanted languages and their model where pages are screened by them, or texts changed."""
     recipe = up.recipe
+    needs_languages = _screened_for(recipe) is not None or recipe.normalise.chinese != "keep"
     return (
         up.planned[0].fingerprint,
         recipe.extract,
         recipe.normalise,
         {source: dataclasses.asdict(rules) for source, rules in _line_rules(recipe).items()},
         sorted(_screened_for(recipe) or ()),
-        {source.name: _respected(source) for source in recipe.source if source.respect},
         {source.name: source.licence for source in recipe.source if source.licence},
-        sorted(source.name for source in recipe.source if source.trust_language_hint),
-        {source: found.digest for source, found in opened.url_lists.items()},
-        recipe.language.model_dump(exclude={"model"}),
-        opened.model.digest,
-        recipe.dedup.model_dump(include={"bands", "rows", "shingle"}),
-        list(load_profiles(recipe).groups),
+        language_identity(recipe, model) if needs_languages else [],
         chinese_script.versions(recipe.normalise.chinese),
     )
 
 
-def compile_kernels(model: Path) -> None:
-    """Compiles once, before workers start: each would compile for itself otherwise."""
+def _compile(model: PinnedFile) -> None:
     from corpus.pages import markup
-    from filters.copies import minhash
     from filters.language.identification import LanguageModel
-    from filters.privacy import pii
-    from filters.quality import signals
 
-    LanguageModel(model).identify(["The warm-up."])
+    LanguageModel(model.local()).identify(["The warm-up."])
     markup.warm_up()
-    signals.warm_up()
-    minhash.warm_up()
-    pii.warm_up()
 
 
 def _check_failures(driver: Driver, up: Upstream, totals: Mapping[str, int]) -> None:
@@ -275,11 +189,6 @@ def _check_failures(driver: Driver, up: Upstream, totals: Mapping[str, int]) -> 
                 f"{url}: {failed:,} of {of:,} {what} failed ({failed / of:.1%}), run.max_failed_fraction "
                 f"allows {allowed:.1%}; `corpus show {url} --failed` lists them; everything finished is kept"
             )
-
-
-def _respected(source: Source) -> list[list[str]]:
-    respected = _opt_outs(source)
-    return [sorted(respected.respect), sorted(respected.agents)]
 
 
 @dataclasses.dataclass
@@ -325,12 +234,7 @@ def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> I
             yield record
             continue
         found: MainText | Loss
-        if isinstance(record, Page):
-            found = extract_page(record, limits, work)
-        elif (refused := work.urls.refuses(record.url)) is not None:
-            found = Loss(record.offset, record.length, *refused, record.url)
-        else:
-            found = MainText(clean(record.text, work))
+        found = extract_page(record, limits, work) if isinstance(record, Page) else MainText(clean(record.text, work))
         if isinstance(found, Loss):
             yield found
             continue
@@ -356,6 +260,7 @@ def document_batch(rows: list[Row], *, split: Split, first_row: int, licence: st
         [row.record.offset for row in rows],
         [row.language_hint for row in rows],
         [row.licence(licence) for row in rows],
+        [row.found.opt_outs for row in rows],
         [row.found.title for row in rows],
         [row.found.author for row in rows],
         [row.published for row in rows],
@@ -388,23 +293,6 @@ def parse_date(date: str | None) -> datetime.datetime | None:
     return utc.replace(microsecond=0)
 
 
-def identified(documents: pa.RecordBatch, settings: ExtractSettings) -> "list[Identification]":
-    """The language of each document, hints considered."""
-    from filters.language.hint import with_hint
-    from filters.language.identification import LanguageModel
-
-    model = LanguageModel(settings.local_model)
-    found = model.identify(
-        documents.column("text").to_pylist(),
-        windows=settings.language.windows,
-        window_characters=settings.language.window_characters,
-    )
-    hints = zip(
-        found, documents.column("language_hint").to_pylist(), documents.column("source").to_pylist(), strict=True
-    )
-    return [with_hint(each, hint, trusted=source in settings.trusted_hints) for each, hint, source in hints]
-
-
 def in_chinese_script(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
     """The documents with the texts of Chinese ones in the script that is asked for; what is measured is what this gives."""
     from filters.language.scripts import CHINESE
@@ -414,54 +302,12 @@ def in_chinese_script(documents: pa.RecordBatch, settings: ExtractSettings) -> p
         return documents
     texts = [
         chinese_script.in_script(text, script) if each.language in CHINESE else text
-        for text, each in zip(documents.column("text").to_pylist(), identified(documents, settings), strict=True)
+        for text, each in zip(
+            documents.column("text").to_pylist(), identified(documents, settings.language), strict=True
+        )
     ]
     at = documents.schema.get_field_index("text")
     return documents.set_column(at, schema.DOCUMENTS.field("text"), pa.array(texts, pa.large_string()))
-
-
-def signal_batch(documents: pa.RecordBatch, settings: ExtractSettings) -> pa.RecordBatch:
-    """Everything that is measured on a batch of documents, row for row: schema.signals_schema."""
-    from filters.copies import minhash
-    from filters.parity import datatrove_signals, jieba_signals
-    from filters.privacy import pii
-    from filters.quality import signals
-
-    texts = documents.column("text")
-    strings = texts.to_pylist()
-    found = identified(documents, settings)
-    languages = [each.language for each in found]
-    measured = signals.measure(texts, languages)
-    if "datatrove" in settings.groups:
-        measured |= datatrove_signals.measure(texts)
-    if "jieba" in settings.groups:
-        measured |= jieba_signals.measure(texts, languages)
-    personal = pii.measure(texts)
-    dedup = settings.dedup
-    signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)
-    bands = minhash.bands(signature, bands=dedup.bands, rows=dedup.rows)
-    columns: dict[str, pa.Array] = {
-        "doc_id": documents.column("doc_id"),
-        "key": documents.column("key"),
-        "source": documents.column("source"),
-        "date": documents.column("date"),
-        "language": pa.array(languages, pa.string()),
-        "language_score": pa.array([each.score for each in found], pa.float32()),
-        "script": pa.array([each.script for each in found], pa.string()),
-        "second_language": pa.array([each.second for each in found], pa.string()),
-        "second_language_share": pa.array([each.second_share for each in found], pa.float32()),
-        "code_switching": pa.array([each.code_switching for each in found], pa.bool_()),
-        "text_hash": pa.array([seeds.content_digest(text.encode()) for text in strings], pa.binary(16)),
-        "url_hash": pa.array([url_hash(url) for url in documents.column("url").to_pylist()], pa.uint64()),
-        **{name: pa.array(values) for name, values in (measured | personal.counts).items()},
-        "personal_data": personal.edits,
-        "shingles": pa.array(shingles),
-        "codes": fixed_binary(minhash.codes_of(signature)),
-    }
-    columns["bands"] = pa.FixedSizeListArray.from_arrays(
-        pa.array(bands.ravel()), type=settings.signals.field("bands").type
-    )
-    return pa.RecordBatch.from_arrays([columns[name] for name in settings.signals.names], schema=settings.signals)
 
 
 def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemRecord:
@@ -522,16 +368,11 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
             kind: stack.enter_context(ipc.batch_writer(stage.output(kind, item), of))
             for kind, of in (
                 ("documents", schema.DOCUMENTS),
-                ("signals", settings.signals),
                 ("failed", schema.FAILED),
             )
         }
         for batch in map(functools.partial(in_chinese_script, settings=settings), batches()):
-            measured = signal_batch(batch, settings)
             writers["documents"].write(batch)
-            writers["signals"].write(measured)
-            for name, number in found_counts(measured).items():
-                counts[name] = counts.get(name, 0) + number
         write_losses()
     written = {kind: writer.written for kind, writer in writers.items()}
     counts["documents"] = written["documents"].rows
@@ -568,15 +409,15 @@ def failed_table(losses: list[tuple[int, Loss]]) -> pa.Table:
 
 EXTRACT = StageSpec(
     name="extract",
-    summary="input files → documents, signals, and what was dropped or failed",
+    summary="input files → documents, and what was dropped or failed",
     reads=(),
-    writes=(DOCUMENTS, SIGNALS, LANGUAGES, FAILED),
+    writes=(DOCUMENTS, FAILED),
     code=("pipelines.stages.extraction",),
-    opens=ExtractInputs.of,
+    opens=_language_model,
     fingerprint=_fingerprint,
     settings=_settings,
     work=extract_item,
-    warm_up=lambda opened: compile_kernels(opened.model.local()),
+    warm_up=_compile,
     closed=_check_failures,
     conserves=Conservation("records_in", "documents"),
     check=check_extracted,

@@ -1,7 +1,4 @@
-"""Checks of `documents/`, `signals/` and `failed/`, against each other and the records.
-
-Memory: one batch of documents, the small columns of one work item.
-"""
+"""Checks of `documents/` and `failed/`, against the records. Memory: one batch of documents."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,40 +8,24 @@ import numpy as np
 from corpus import schema
 from corpus.columns import numbers
 from corpus.reasons import BYTE_LOSSES
-from corpus.seeds import content_digest
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
-from filters.privacy.pii import found_counts
 from pipelines.stages.findings import Check, Finding, Seen, check_counts
-from pipelines.stages.outputs import DOCUMENTS, FAILED, SIGNALS
-from pipelines.stages.personal_checks import check_found
+from pipelines.stages.outputs import DOCUMENTS, FAILED
 
 
 def check_extracted(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
-    """Rows of documents and signals are the same documents, and the texts those that were measured; counts."""
-    url, name = seen.url(DOCUMENTS, record.item), seen.name(DOCUMENTS, record.item)
-    reader = ipc.open_reader(url, schema.DOCUMENTS)
-    columns = ["doc_id", "key", "text_hash", "personal_data", *schema.PERSONAL_SIGNALS]
-    signals = ipc.open_table(seen.url(SIGNALS, record.item), columns=columns)
+    """Documents in the order of their ids; the counts of what was dropped, failed and lost while reading."""
+    reader = ipc.open_reader(seen.url(DOCUMENTS, record.item), schema.DOCUMENTS)
     begin, last = 0, -1
     for number in range(reader.num_record_batches):
-        documents = reader.get_batch(number)
-        beside = signals.slice(begin, documents.num_rows).combine_chunks()
-        for column in ("doc_id", "key"):
-            if not beside[column].combine_chunks().equals(documents.column(column)):
-                yield Finding(Check.ALIGNMENT, name, f"{column} of rows {begin}… is not that of signals/")
-                return
-        ids = numbers(documents.column("doc_id")).astype(np.int64)
+        ids = numbers(reader.get_batch(number).column("doc_id")).astype(np.int64)
         if len(ids) and (ids[0] <= last or (np.diff(ids) <= 0).any()):
-            yield Finding(Check.ALIGNMENT, name, f"doc_id does not ascend in rows {begin}…")
+            yield Finding(
+                Check.ALIGNMENT, seen.name(DOCUMENTS, record.item), f"doc_id does not ascend in rows {begin}…"
+            )
         last = int(ids[-1]) if len(ids) else last
-        for row, (text, digest) in enumerate(zip(documents.column("text"), beside["text_hash"], strict=True)):
-            if content_digest(text.as_buffer()) != digest.as_py():
-                yield Finding(Check.TEXT_HASH, name, f"row {begin + row}: another text than signals/ measured")
-        yield from check_found(documents, beside, name)
-        begin += documents.num_rows
-    counted = found_counts(signals)
-    yield from check_counts(name, "found", {key: record.counts.get(key, 0) for key in counted}, counted)
+        begin += len(ids)
     yield from _check_lost(seen, record)
 
 

@@ -123,6 +123,8 @@ class StageSpec(Generic[Opened, Settings]):
     opens: Callable[[Recipe, Path], Opened] = _nothing  # type: ignore[assignment]
     #: What else decides its bytes.
     fingerprint: Callable[[Upstream, Opened], tuple[object, ...]] = lambda up, opened: ()
+    #: What else readers' fingerprints may depend on: Output.mark → a fingerprint of less than the whole stage.
+    marks: Callable[[Upstream, Opened], dict[str, str]] = _no_more
     #: What its work is given; stores what workers need beside the stage's records.
     settings: Callable[[Upstream, Opened, Stage], Settings] = _nothing  # type: ignore[assignment]
     work: Callable[[Stage, int, Settings], ItemRecord] | None = None
@@ -145,6 +147,7 @@ class StageSpec(Generic[Opened, Settings]):
     def run(self, driver: Driver, up: Upstream, opened: Opened) -> None:
         """Has the stage done, and tells later ones where its files lie."""
         stage = self.drive(driver, up, self, opened) if self.drive is not None else self._over_items(driver, up, opened)
+        up.marks.update(self.marks(up, opened))
         for output in self.writes:
             up.writers[output.kind] = stage
             up.marks.setdefault(output.mark, stage.fingerprint)

@@ -26,13 +26,13 @@ from corpus.domains import language_of
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint
-from corpus.recipe_files import parse_recipe
 from corpus.report.copies import loss_warnings, source_copies
 from corpus.sources.splits import InputFile, list_inputs
 from corpus.storage import files, ipc
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
+from corpus.storage.run_marker import claim
 from corpus.text.url_lists import read_url_lists
 from filters import duplicates
 from filters.exams.items import Item
@@ -94,6 +94,7 @@ class Build:
         scorers = prerequisites.named_scorers(self.recipe, self.recipe_path)
         with naming(self.recipe_path):
             load_profiles(self.recipe)
+        claim(self.run.url, self.recipe.run.name)
         with only_build(self.run), suppress(_Stop):
             self._build(inputs, model, given, exams, scorers)
 
@@ -142,14 +143,6 @@ class Build:
 
     def _check_same_run(self, plan: list[str]) -> None:
         """`plan` has the fingerprint of what the run began with, and of each addition."""
-        if not files.exists(self.run.path("recipe.json")):
-            return
-        old = parse_recipe(self.run.read_json("recipe.json"), self.run.path("recipe.json"))
-        if old.run.name != self.recipe.run.name:
-            raise RunDirectoryError(
-                f"{self.run.url}: holds the run {old.run.name!r}, the recipe {self.recipe_path} names "
-                f"{self.recipe.run.name!r}; give another --run-dir"
-            )
         if not self.run.has_stage("plan"):
             return
         before = [each["fingerprint"] for each in self.run.stage_manifest("plan")["additions"]]
@@ -277,8 +270,8 @@ class Build:
         else:
             self._run_selections(selections, done + 1, extracted, contaminated, scored, measured)
         more = {"additions": decided_counts(stage, planned)} if len(planned) > 1 else {}
-        totals = self._close(stage, SELECT_KINDS, more)
         forget_steps(stage)
+        totals = self._close(stage, SELECT_KINDS, more)
         for line in loss_warnings(source_copies(totals), self.recipe.dedup.max_loss):
             self._say(stage.name, f"warning: {line}")
         return selections
@@ -320,6 +313,7 @@ class Build:
 
     def _run_select(self, decided: Selection, settings: SelectSettings) -> None:
         stage = decided.stage
+        stage.begin()
         units, steps = units_of(settings), steps_stage(stage)
         options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(settings.parts))
         started, before = time.monotonic(), len(steps.finished())
@@ -411,7 +405,7 @@ class Build:
     def _phases(self, packed: Stage) -> None:
         if not self.recipe.phase:
             self.run.remove_stage_manifest("phases")
-            files.remove_tree(self.run.path("phases"))
+            self.run.remove(["phases/plan.json"])
             self._say("phases", "the recipe has none")
             return
         manifest = ipc.open_table(self.run.path("manifest.arrow"))
@@ -441,21 +435,33 @@ class Build:
 
     def _open(self, name: str, mark: str) -> Stage:
         """The stage under its fingerprint. What an older one left no longer counts as done, here and after it."""
-        if self.run.has_stage(name) and self.run.stage_manifest(name)["fingerprint"] != mark:
+        if self.run.has_torn_manifest(name) or (
+            self.run.has_stage(name) and self.run.current_stage(name).fingerprint != mark
+        ):
             self._unfinish(name)
-        return self.run.stage(name, mark)
+        stage = self.run.stage(name, mark)
+        stage.begin()
+        return stage
 
     def _unfinish(self, name: str) -> None:
         """A stage and those after it no longer count as done."""
         for later in STAGES[STAGES.index(name) :]:
+            # The manifest is what names the fingerprint of a run that an older version wrote.
+            if later not in ("plan", "phases") and self.run.has_stage(later):
+                self.run.current_stage(later).begin()
             self.run.remove_stage_manifest(later)
 
     def _forget(self, name: str, kinds: tuple[str, ...]) -> None:
         """Deletes what a stage left that the recipe no longer has; what went by it no longer counts as done."""
         if self.run.has_stage(name):
             self._unfinish(name)
-        for folder in (self.run.path("stages", name), *(self.run.path(kind) for kind in kinds)):
-            files.remove_tree(folder)
+        self._name_left(name, self.run.remove_stage(name, kinds))
+
+    def _name_left(self, stage: str, left: list[str]) -> None:
+        """Says what lies in a stage's folders that no build put there."""
+        if left:
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            self._say(stage, f"left as not of this run: {', '.join(map(repr, left[:3]))}{more}")
 
     def _items(self) -> list[int]:
         return list(range(self.run.stage_manifest("plan")["items"]))
@@ -499,7 +505,7 @@ class Build:
                 totals[name] = totals.get(name, 0) + number
         manifest = {"fingerprint": stage.fingerprint, "items": records, "counts": totals, **more, **self._in_force()}
         self.run.write_stage_manifest(stage.name, manifest)
-        self.run.remove_superseded(stage, kinds)
+        self._name_left(stage.name, self.run.remove_superseded(stage, kinds))
         return totals
 
     def _say(self, stage: str, what: str) -> None:

@@ -160,7 +160,7 @@ def build(
 
     options = Options(workers=workers, beam_args=beam_args, until=until or STAGES[-1])
     # A worker of another runner has a working directory of its own.
-    place = os.path.abspath(run_dir) if files.is_local(run_dir) else run_dir.rstrip("/")
+    place = os.path.abspath(files.local_path(run_dir)) if files.is_local(run_dir) else run_dir.rstrip("/")
     run_build(settings, recipe, RunDirectory(place), options)
 
 

@@ -12,6 +12,7 @@ import pytest
 from corpus.report.findings import Check, Finding
 from corpus.report.repair import STAGE_OF, delete_damaged
 from corpus.storage.run_directory import STAGES, RunDirectory
+from corpus.storage.run_marker import claim
 from pipelines import decontamination, extraction, packing, scoring, tokenization, tokenizer
 
 KINDS = ("documents", "signals", "failed", "edges", "decisions", "sample", "tokenizer", "tokens", "shards")
@@ -54,5 +55,6 @@ def test_every_kind_of_file_has_its_stage(stage: object) -> None:
 
 
 def test_what_names_no_file_is_left(tmp_path: Path) -> None:
+    claim(str(tmp_path), "r")
     finding = Finding(Check.CONSERVATION, "stages", "documents in are not those out")
     assert delete_damaged(RunDirectory(str(tmp_path)), [finding]) == ([], [finding])

@@ -44,7 +44,7 @@ from corpus.report.settings import settings_in_force
 from corpus.report.shard_checks import Row, check_phases, check_shard, check_shard_sums, read_manifest
 from corpus.seeds import content_digest
 from corpus.storage import files, ipc
-from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
+from corpus.storage.run_directory import STAGES, ItemRecord, RunDirectory, Stage
 
 _OF_INPUT = ("extract", "decontaminate", "score", "lines", "select", "tokenize")
 _WITH_RECORDS = ("extract", "decontaminate", "exams", "score", "lines", "select", "train-tokenizer", "tokenize", "pack")
@@ -79,6 +79,9 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
     stages = [run.current_stage(name) for name in _WITH_RECORDS if run.has_stage(name)]
     steps = sum(len(stage.finished()) for stage in stages) + 1
     done = 0
+    for name in STAGES:
+        if run.has_torn_manifest(name):
+            yield Finding(Check.SCHEMA, f"stages/{name}.json", "cannot be read, so the stage counts as not finished")
     seen = _Seen(run, recipe, *_manifest(run))
     schemas = _schemas(recipe, seen.metadata, _groups(run))
     for stage in stages:

@@ -6,7 +6,11 @@ server that decodes `%2e%2e`; it says nothing about symbolic links, which a read
 """
 
 import posixpath
+import re
 from urllib.parse import unquote
+
+#: Control characters, ends of lines, marks that turn the direction of writing, halves of characters.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def below(root: str, path: str) -> str:
@@ -20,7 +24,7 @@ def what_is_wrong(path: str) -> str | None:
     """Why a path may not be joined to a root; None where it may. The end of a sentence that begins with the path."""
     if not isinstance(path, str) or not path:
         return "is no path"
-    if not path.isprintable():
+    if has_control(path):
         return "has a control character"
     if path.startswith(("/", "\\", "~")):
         return "is absolute"
@@ -31,6 +35,11 @@ def what_is_wrong(path: str) -> str | None:
         if ".." in form.replace("\\", "/").split("/"):
             return "has a .. in it"
     return None
+
+
+def has_control(path: str) -> bool:
+    """Whether a path has a character that no name has a use for, and a terminal may obey."""
+    return _CONTROL.search(path) is not None
 
 
 def shown(path: object) -> str:

@@ -1,7 +1,8 @@
 """Files by path or fsspec URL: the one place where bytes enter and leave.
 
-A local write goes to a temporary name in the same folder and is renamed; on an object store a finished upload is the
-rename. Either way a name that exists holds a whole file: that is what resume relies on. Memory: one buffer.
+A local write goes to a temporary name in the same folder, is synced and renamed; to a store a file is sent when it is whole, and
+a finished upload is the rename. Either way a name that exists holds a whole file, now and after a power cut: that is what resume
+relies on. Memory: one buffer.
 """
 
 import errno
@@ -11,6 +12,7 @@ import posixpath
 import re
 import secrets
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,9 +21,13 @@ from typing import Any, BinaryIO, cast
 import fsspec
 import xxhash
 from fsspec.core import url_to_fs
+from fsspec.spec import AbstractBufferedFile
 
 HEAD_TAIL_BYTES = 1 << 20
 CHUNK_BYTES = 8 << 20
+
+#: Of a file on its way to a store, what is held in memory.
+SPOOL_BYTES = 8 << 20
 
 #: Stores where a name appears when its upload is finished; a rename there is a second copy.
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "b2"})
@@ -302,29 +308,52 @@ def _sync_folder(path: Path) -> None:
 
 @contextmanager
 def _remote_writer(url: str) -> Iterator[BinaryIO]:
+    """A stream that is sent when it is whole: after an exception of the writer a store has seen nothing of it.
+
+    A file that is written to a store directly appears under its name when it is closed, whole or not, on stores that publish then
+    (GCS). What is more than SPOOL_BYTES waits in a file of this machine's temporary folder.
+    """
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
+        yield cast(BinaryIO, spool)
+        _upload(url, cast(BinaryIO, spool))
+
+
+def _upload(url: str, spool: BinaryIO) -> None:
+    """Sends a whole file; may be called again after an error. Raises OSError, and what the store's driver raises."""
     filesystem, path = url_to_fs(url)
-    folder, name = posixpath.split(path)
-    direct = is_object_store(url)
+    spool.seek(0)
+    if is_object_store(url):
+        _send(filesystem, path, spool)
+        return
     # Elsewhere (HDFS, SFTP, memory) a file is visible while it is written.
-    target = path if direct else posixpath.join(folder, f".{name}.{socket.gethostname()}.{os.getpid()}.tmp")
-    if not direct:
-        filesystem.makedirs(folder, exist_ok=True)
-    handle = cast(BinaryIO, filesystem.open(target, "wb"))
+    folder, name = posixpath.split(path)
+    target = posixpath.join(folder, temporary_name(name))
+    filesystem.makedirs(folder, exist_ok=True)
     try:
-        yield handle
+        _send(filesystem, target, spool)
+        if filesystem.exists(path):
+            with suppress(FileNotFoundError):  # another writer of the same bytes was quicker
+                filesystem.rm_file(path)
+        filesystem.mv(target, path)
     except BaseException:
-        # Closing would publish half a file; discard() drops a multipart upload where the store knows how.
-        if hasattr(handle, "discard"):
-            handle.discard()
-        if not direct:
-            handle.close()
+        with suppress(Exception):
             filesystem.rm_file(target)
         raise
-    handle.close()
-    if not direct:
-        if filesystem.exists(path):
-            filesystem.rm_file(path)
-        filesystem.mv(target, path)
+
+
+def _send(filesystem: fsspec.AbstractFileSystem, path: str, source: BinaryIO) -> None:
+    handle = filesystem.open(path, "wb")
+    try:
+        while data := source.read(CHUNK_BYTES):
+            handle.write(data)
+        handle.close()
+    except BaseException:
+        # An upload in parts is given up; and what is not closed is not published, by the garbage collector neither.
+        with suppress(Exception):
+            handle.discard()
+        if isinstance(handle, AbstractBufferedFile):
+            handle.closed = True
+        raise
 
 
 def write_bytes(url: str, data: bytes) -> None:

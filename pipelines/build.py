@@ -28,7 +28,7 @@ from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint
 from corpus.report.copies import loss_warnings, source_copies
 from corpus.sources.splits import InputFile, list_inputs
-from corpus.storage import files, ipc
+from corpus.storage import deletion, files, ipc
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
@@ -42,6 +42,7 @@ from pipelines import (
     decontamination,
     exams_met,
     extraction,
+    interrupts,
     lines,
     packing,
     prerequisites,
@@ -66,6 +67,7 @@ class Options:
     workers: int | None = None
     beam_args: Sequence[str] = ()
     until: str = STAGES[-1]
+    break_lock: bool = False
 
 
 Made = TypeVar("Made")
@@ -95,7 +97,10 @@ class Build:
         with naming(self.recipe_path):
             load_profiles(self.recipe)
         claim(self.run.url, self.recipe.run.name)
-        with only_build(self.run), suppress(_Stop):
+        with (
+            only_build(self.run, break_lock=self.options.break_lock, on_loss=interrupts.fail),
+            suppress(_Stop),
+        ):
             self._build(inputs, model, given, exams, scorers)
 
     def _build(
@@ -405,7 +410,7 @@ class Build:
     def _phases(self, packed: Stage) -> None:
         if not self.recipe.phase:
             self.run.remove_stage_manifest("phases")
-            self.run.remove(["phases/plan.json"])
+            deletion.remove_folder(self.run.url, "phases")
             self._say("phases", "the recipe has none")
             return
         manifest = ipc.open_table(self.run.path("manifest.arrow"))

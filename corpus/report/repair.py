@@ -12,6 +12,7 @@ from corpus.errors import DamageError
 from corpus.report.findings import Finding
 from corpus.storage import files
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
+from corpus.storage.run_lock import only_build
 from corpus.storage.run_marker import check_marked
 from corpus.storage.run_names import STAGE_OF, is_file_of_a_run
 
@@ -22,9 +23,14 @@ ALWAYS_WRITTEN = frozenset({"manifest.arrow", "phases/plan.json", "splits.arrow"
 def delete_damaged(run: RunDirectory, findings: Iterable[Finding]) -> tuple[list[str], list[Finding]]:
     """(what was deleted, relative to the run directory; the findings that name no file that a build would make again).
 
-    Raises RunDirectoryError where the folder is no run directory.
+    Raises RunDirectoryError where the folder is no run directory, or a build is running in it.
     """
     check_marked(run.url)
+    with only_build(run):
+        return _delete(run, findings)
+
+
+def _delete(run: RunDirectory, findings: Iterable[Finding]) -> tuple[list[str], list[Finding]]:
     deleted: set[str] = set()
     left = []
     for finding in findings:

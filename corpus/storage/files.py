@@ -275,6 +275,16 @@ def _create_remote(url: str, data: bytes) -> bool:
     return bool(filesystem.cat_file(path) == data)
 
 
+def remove_file(url: str) -> None:
+    """Deletes one file that this process made. Files of a run are deleted by corpus.storage.deletion. Raises FileNotFoundError."""
+    if is_local(url):
+        local_path(url).unlink()
+    else:
+        filesystem, path = url_to_fs(url)
+        filesystem.rm_file(path)
+        filesystem.invalidate_cache(posixpath.dirname(path))
+
+
 def make_folder(path: Path) -> None:
     """Makes a local folder and those above it; a new one's name lasts."""
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from corpus.errors import RunDirectoryError
 from corpus.storage import files
-from corpus.storage.run_names import LOCK, MARKER, is_unfinished
+from corpus.storage.run_names import LEASE, LOCK, MARKER, is_unfinished
 
 DISTRIBUTION = "lm-corpus-pipelines"
 
@@ -19,7 +19,7 @@ DISTRIBUTION = "lm-corpus-pipelines"
 FORMAT = 1
 
 #: What a folder may hold in which a run begins: a file system's own, and what is left of a build that was killed at once.
-_NOTHING = frozenset({"lost+found", LOCK})
+_NOTHING = frozenset({"lost+found", LOCK, LEASE})
 
 #: Of the recipe that a run keeps.
 _RECIPE_KEYS = frozenset({"run", "source", "tokenizer", "shards", "dedup"})

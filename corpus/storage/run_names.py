@@ -10,6 +10,7 @@ FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 #: Written first of all into a run directory; its presence says that a build may write and delete there.
 MARKER = "corpus-run.json"
 LOCK = ".lock"
+LEASE = ".lease"
 
 #: Written into a stage's folder before anything else under its fingerprint: what is under it is of this run.
 BEGUN = "begun.json"

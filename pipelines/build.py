@@ -19,12 +19,13 @@ from rich.console import Console
 from corpus import schema
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.recipe import Recipe
-from corpus.recipe.parsing import parse_recipe
 from corpus.sources.splits import InputFile, list_inputs
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from corpus.storage.run_lock import only_build
+from corpus.storage.run_marker import claim
 from filters.quality.rules import load_profiles
+from pipelines.running import interrupts
 from pipelines.running.progress import StageWatch
 from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.running.work_items import RunItems, write_pending
@@ -40,6 +41,7 @@ class Options:
     workers: int | None = None
     beam_args: Sequence[str] = ()
     until: str = NAMES[-1]
+    break_lock: bool = False
 
 
 class Build:
@@ -59,7 +61,8 @@ class Build:
             load_profiles(self.recipe)
         # Whatever the recipe names is opened before anything runs: a mistake at its end costs no day.
         opened = {spec.name: spec.opens(self.recipe, self.recipe_path) for spec in STAGES if spec.wanted(self.recipe)}
-        with only_build(self.run):
+        claim(self.run.url, self.recipe.run.name)
+        with only_build(self.run, break_lock=self.options.break_lock, on_loss=interrupts.fail):
             up = Upstream(self.recipe, self.recipe_path, self.run, self._plan(inputs))
             if self.options.until == "plan":
                 return
@@ -89,14 +92,6 @@ class Build:
 
     def _check_same_run(self, plan: list[str]) -> None:
         """`plan` has the fingerprint of what the run began with, and of each addition."""
-        if not files.exists(self.run.path("recipe.json")):
-            return
-        old = parse_recipe(self.run.read_json("recipe.json"), self.run.path("recipe.json"))
-        if old.run.name != self.recipe.run.name:
-            raise RunDirectoryError(
-                f"{self.run.url}: holds the run {old.run.name!r}, the recipe {self.recipe_path} names "
-                f"{self.recipe.run.name!r}; give another --run-dir"
-            )
         if not self.run.has_stage("plan"):
             return
         before = [each["fingerprint"] for each in self.run.stage_manifest("plan")["additions"]]
@@ -112,9 +107,13 @@ class Build:
 
     def open(self, spec: StageSpec[Any, Any], mark: str) -> Stage:
         """The stage under its fingerprint. What an older one left no longer counts as done, here and after it."""
-        if self.run.has_stage(spec.name) and self.run.stage_manifest(spec.name)["fingerprint"] != mark:
+        if self.run.has_torn_manifest(spec.name) or (
+            self.run.has_stage(spec.name) and self.run.current_stage(spec.name).fingerprint != mark
+        ):
             self._unfinish(spec.name)
-        return self.run.stage(spec.name, mark)
+        stage = self.run.stage(spec.name, mark)
+        stage.begin()
+        return stage
 
     def run_items(
         self,
@@ -161,7 +160,7 @@ class Build:
         # The settings under which the stage is complete: pipelines.report.run_settings.
         manifest["recipe"] = self.recipe.model_dump(mode="json")
         self.run.write_stage_manifest(stage.name, manifest)
-        self.run.remove_superseded(stage, tuple({output.kind for output in spec.writes}))
+        self._name_left(stage.name, self.run.remove_superseded(stage, tuple(_kinds(spec))))
         return totals
 
     def say(self, name: str, what: str) -> None:
@@ -184,14 +183,27 @@ class Build:
     def _unfinish(self, name: str) -> None:
         """A stage and those after it no longer count as done."""
         for later in NAMES[NAMES.index(name) :]:
+            # The manifest is what names the fingerprint of a run that an older version wrote.
+            if later != "plan" and self.run.has_stage(later):
+                self.run.current_stage(later).begin()
             self.run.remove_stage_manifest(later)
 
     def _forget(self, spec: StageSpec[Any, Any]) -> None:
         """Deletes what a stage left that the recipe no longer has; what went by it no longer counts as done."""
         if self.run.has_stage(spec.name):
             self._unfinish(spec.name)
-        for folder in (self.run.path("stages", spec.name), *(self.run.path(output.kind) for output in spec.writes)):
-            files.remove_tree(folder)
+        self._name_left(spec.name, self.run.remove_stage(spec.name, tuple(_kinds(spec))))
+
+    def _name_left(self, stage: str, left: list[str]) -> None:
+        """Says what lies in a stage's folders that no build put there."""
+        if left:
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            self.say(stage, f"left as not of this run: {', '.join(map(repr, left[:3]))}{more}")
+
+
+def _kinds(spec: StageSpec[Any, Any]) -> list[str]:
+    """The folders of a stage's outputs."""
+    return sorted({output.kind for output in spec.writes})
 
 
 def run_build(recipe: Recipe, recipe_path: Path, run: RunDirectory, options: Options) -> None:

@@ -120,6 +120,7 @@ def main(debug: bool) -> None:
 @click.option("--run-dir", required=True, metavar="RUN", help="Folder or fsspec URL; made where it does not exist.")
 @click.option("--until", metavar="STAGE", help="Stop after this stage.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
+@click.option("--break-lock", is_flag=True, help="Take the run directory from a build that has ended, or is to.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; default: one a core.")
 @click.argument("beam_args", nargs=-1, type=click.UNPROCESSED)
 def build(
@@ -128,6 +129,7 @@ def build(
     until: str | None,
     overrides: tuple[str, ...],
     workers: int | None,
+    break_lock: bool,
     beam_args: tuple[str, ...],
 ) -> None:
     """Builds a corpus: plan, extract, decontaminate (where the recipe has exams), score (where it has classifiers,
@@ -159,9 +161,9 @@ def build(
     logging.getLogger().addHandler(logging.NullHandler())
     from pipelines.build import Options, run_build
 
-    options = Options(workers=workers, beam_args=beam_args, until=until or NAMES[-1])
+    options = Options(workers=workers, beam_args=beam_args, until=until or NAMES[-1], break_lock=break_lock)
     # A worker of another runner has a working directory of its own.
-    place = os.path.abspath(run_dir) if files.is_local(run_dir) else run_dir.rstrip("/")
+    place = os.path.abspath(files.local_path(run_dir)) if files.is_local(run_dir) else run_dir.rstrip("/")
     run_build(settings, recipe, RunDirectory(place), options)
 
 

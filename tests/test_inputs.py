@@ -92,6 +92,7 @@ def test_a_list_of_paths(tmp_path: Path, name: str, prefix: str | None) -> None:
     lines = "\n".join([*names, "", str(absolute)]).encode()
     (tmp_path / name).write_bytes(gzip.compress(lines) if name.endswith("gz") else lines)
     given = {"prefix": f"file://{base}/" if prefix == "file" else prefix} if prefix else {}
+    given |= {"outside_prefix": prefix is not None}
     found = listed(tmp_path, format="jsonl", inputs=[name], **given)
     assert [file.name for file in found] == ["a[1].jsonl", "b.jsonl", "c.jsonl"]
     (tmp_path / name).write_bytes(b"nowhere.jsonl\n")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from corpus.storage.run_directory import RunDirectory
+from corpus.storage.run_marker import claim
 from pipelines.report.repair import delete_damaged
 from pipelines.stages.findings import Check, Finding
 
@@ -45,5 +46,6 @@ def test_a_file_of_every_kind_is_made_again(
 
 
 def test_what_names_no_file_is_left(tmp_path: Path) -> None:
+    claim(str(tmp_path), "r")
     finding = Finding(Check.CONSERVATION, "stages", "documents in are not those out")
     assert delete_damaged(RunDirectory(str(tmp_path)), [finding]) == ([], [finding])

@@ -64,7 +64,8 @@ def environment() -> Iterator[dict[str, str]]:
         server.wait()
 
 
-def run(environment: dict[str, str], *arguments: object) -> str:
+def run(environment: dict[str, str], *arguments: object, code: int = 0) -> str:
+    """What a command printed; its errors where another exit code is expected."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         env=environment,
@@ -74,8 +75,8 @@ def run(environment: dict[str, str], *arguments: object) -> str:
         cwd=REPOSITORY,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stderr if code else done.stdout
 
 
 PUT = """
@@ -86,6 +87,13 @@ store.put(sys.argv[1], "corpus-in/crawl/a.warc.gz")
 store.pipe("corpus-in/lists/warc.paths", b"crawl/a.warc.gz\\n")
 """
 
+HOLD = """
+import dataclasses, s3fs
+from corpus.storage.run_lock import Holder
+held = dataclasses.replace(Holder.of_this_process(), host="other.example", kernel="another", pid=4711)
+s3fs.S3FileSystem().pipe("corpus-out/run/.lease", held.to_json())
+"""
+
 
 def test_inputs_and_run_directory_on_s3(environment: dict[str, str], tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
@@ -93,7 +101,11 @@ def test_inputs_and_run_directory_on_s3(environment: dict[str, str], tmp_path: P
     run(environment, "-c", PUT, next(iter(sorted((REPOSITORY / "examples" / "demo").glob("docs-*.warc.gz")))))
     command = ("-m", "pipelines.cli")
     build = (*command, "build", recipe, "--run-dir", "s3://corpus-out/run", "--workers", "2")
-    run(environment, *build)
+    run(environment, "-c", HOLD)
+    refused = run(environment, *build, code=2)
+    assert "another build is running here (process 4711), on host 'other.example'" in refused
+    assert refused.count("\n") == 1
+    run(environment, *build, "--break-lock")
     shown = json.loads(run(environment, *command, "stats", "s3://corpus-out/run", "--json"))
     assert shown
     extracted = [

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.errors import DamageError, RunDirectoryError
+from corpus.storage.paths import below, shown, what_is_wrong
 
 MANIFEST_FILE = "manifest.arrow"
 
@@ -81,7 +82,7 @@ class MappedShards:
         self._open.clear()
 
     def _path(self, row: int) -> Path:
-        return self._run / self.manifest.paths[row]
+        return Path(below(str(self._run), self.manifest.paths[row]))
 
     def _map(self, row: int) -> MappedShard:
         """Maps a file and checks what is cheap to check: its size, and where the first and last document end."""
@@ -130,6 +131,9 @@ def read_manifest(root: Path) -> Manifest:
     kinds = sorted(set(columns["token_dtype"]))
     if kinds not in (["uint16"], ["uint32"]):
         raise DamageError(f"{path}: token_dtype is one of uint16 and uint32 in every row, not {kinds}; build again")
+    for name in columns["path"]:
+        if (wrong := what_is_wrong(name)) is not None:
+            raise DamageError(f"{path}: the path of a shard {wrong}: {shown(name)}; build again")
     metadata = table.schema.metadata or {}
     return Manifest(
         domains=columns["domain"],

@@ -107,7 +107,8 @@ class Source(_Settings):
     kind: Kind = "web"
     format: Format = "warc"
     inputs: Annotated[list[str], Field(min_length=1)]
-    prefix: str | None = None  # what relative lines of a path list are below
+    prefix: str | None = None  # what the lines of a path list are below
+    outside_prefix: bool = False  # whether they may lead elsewhere
     fields: FieldNames = FieldNames()  # of jsonl and parquet
     profile: Name = "web"
     licence: str | None = None  # of documents that name none

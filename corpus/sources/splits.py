@@ -7,15 +7,14 @@ are. Memory: a row a split.
 """
 
 import dataclasses
-import gzip
 import io
 import posixpath
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute
@@ -23,6 +22,7 @@ import pyarrow.compute
 from corpus import schema
 from corpus.errors import InputError
 from corpus.recipe import GIB, MIB, Addition, Recipe, Source
+from corpus.sources import path_lists
 from corpus.sources.compressed import codec_of
 from corpus.sources.records import Fields, Split
 from corpus.sources.stored_bytes import StoredBytes
@@ -35,9 +35,6 @@ LARGEST_ITEM_BYTES = 4 * GIB
 
 #: Formats in which a file is one document.
 WHOLE_FILES = frozenset({"html", "text"})
-
-#: Inputs that are lists of inputs, one a line.
-PATH_LISTS = (".paths", ".paths.gz")
 
 #: A plan over a store waits for requests, not for the processor.
 REMOTE_REQUESTS = 16
@@ -92,12 +89,12 @@ def list_inputs(recipe: Recipe, folder: Path, *, where: str) -> list[InputFile]:
     found: list[InputFile] = []
     for source in recipe.source:
         located = _located(source, recipe.addition, folder, where=where)
-        names, paths, additions = list(located), *zip(*located.values(), strict=True)
+        names, named, additions = list(located), *zip(*located.values(), strict=True)
         if all(map(files.is_local, names)):
-            found += map(_input_file, repeat(source), names, paths, additions)
+            found += map(_input_file, repeat(source), names, named, additions)
         else:
             with ThreadPoolExecutor(REMOTE_REQUESTS) as pool:
-                found += pool.map(_input_file, repeat(source), names, paths, additions)
+                found += pool.map(_input_file, repeat(source), names, named, additions)
     _check_additions(recipe, found, where)
     return sorted(found, key=lambda file: (file.addition, file.source, file.name, file.digest, file.path, file.file))
 
@@ -112,21 +109,35 @@ def _check_additions(recipe: Recipe, inputs: Sequence[InputFile], where: str) ->
             raise InputError(f"{where}: addition {addition.name!r}: earlier additions name every file of it")
 
 
-def _located(source: Source, additions: Sequence[Addition], folder: Path, *, where: str) -> dict[str, tuple[str, int]]:
-    """Files of a source, each with its path below what was asked for, and its addition."""
+class Named(NamedTuple):
+    """How a file was asked for: its path below what was asked for, and the line of a list that names it."""
+
+    path: str
+    line: path_lists.Line | None = None
+
+
+def _located(
+    source: Source, additions: Sequence[Addition], folder: Path, *, where: str
+) -> dict[str, tuple[Named, int]]:
+    """Files of a source, each with how it was named, and its addition."""
     asked = [(f"addition {each.name!r}", each.inputs.get(source.name, []), at) for at, each in enumerate(additions, 1)]
-    found: dict[str, tuple[str, int]] = {}
+    found: dict[str, tuple[Named, int]] = {}
     for who, patterns, addition in [*asked, (f"source {source.name!r}", source.inputs, 0)]:
         for pattern in patterns:
-            for file, path in located(pattern, folder, source.prefix, where=f"{where}: {who}").items():
-                found.setdefault(file, (path, addition))
+            files_named = located(
+                pattern, folder, source.prefix, where=f"{where}: {who}", outside_prefix=source.outside_prefix
+            )
+            for file, named in files_named.items():
+                found.setdefault(file, (named, addition))
     return found
 
 
-def located(pattern: str, folder: Path, prefix: str | None, *, where: str) -> dict[str, str]:
-    """Files that a glob, or a list of paths, names, each with its path below what was asked for.
+def located(
+    pattern: str, folder: Path, prefix: str | None, *, where: str, outside_prefix: bool = False
+) -> dict[str, Named]:
+    """Files that a glob, or a list of paths, names.
 
-    Raises InputError where there is none.
+    Raises InputError where there is none, and for a line of a list that leads where it may not (corpus.sources.path_lists).
     """
     url = files.beside(folder, pattern)
     try:
@@ -138,43 +149,24 @@ def located(pattern: str, folder: Path, prefix: str | None, *, where: str) -> di
         raise InputError(f"{where}: {pattern!r} {what} (looked for {url})")
     # A store's own spelling of what stands before the first wildcard may differ from the pattern's.
     root = re.split(r"[*?\[]", url, maxsplit=1)[0].rpartition("/")[0].rpartition("://")[2]
-    found: dict[str, str] = {}
+    found: dict[str, Named] = {}
     for file in matches:
-        if file.endswith(PATH_LISTS):
-            for name in _lines(file):
-                found.setdefault(_resolve(name, prefix, folder), name)
+        if file.endswith(path_lists.SUFFIXES):
+            for line in path_lists.read_path_list(file):
+                name = path_lists.resolve(line, prefix, folder, outside=outside_prefix)
+                found.setdefault(name, Named(line.name, line))
         else:
             _, below, path = file.partition(root + "/")
-            found.setdefault(file, path if below else posixpath.basename(file))
+            found.setdefault(file, Named(path if below else posixpath.basename(file)))
     return found
 
 
-def _lines(file: str) -> list[str]:
-    """The paths of a list, in its order."""
-    try:
-        data = files.read_bytes(file)
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-        return [line for line in (each.strip() for each in data.decode("utf-8").splitlines()) if line]
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read as a list of paths: {_line(error)}") from error
-
-
-def _resolve(name: str, prefix: str | None, folder: Path) -> str:
-    """A line of a list as a path or URL: below `prefix`, else below the recipe's folder."""
-    if "://" in name or name.startswith("/"):
-        return name
-    if prefix is None:
-        return str(folder / name)
-    base = files.beside(folder, prefix)
-    return files.join(base, name)
-
-
-def _input_file(source: Source, file: str, path: str, addition: int) -> InputFile:
+def _input_file(source: Source, file: str, named: Named, addition: int) -> InputFile:
     try:
         size, head, digest = files.sized_digest(file)
     except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"{file}: cannot be read: {_line(error)}") from error
+        where = f"{named.line.where}: " if named.line is not None else ""
+        raise InputError(f"{where}{file}: cannot be read: {_line(error)}") from error
     packed = codec_of(StoredBytes(io.BytesIO(head), size=len(head))) is not None
     return InputFile(
         addition=addition,
@@ -185,7 +177,7 @@ def _input_file(source: Source, file: str, path: str, addition: int) -> InputFil
         file_bytes=size,
         digest=digest,
         divisible=source.format not in WHOLE_FILES and (source.format != "jsonl" or not packed),
-        path=path,
+        path=named.path,
         fields=Fields(**source.fields.model_dump()),
     )
 

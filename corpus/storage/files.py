@@ -1,13 +1,18 @@
 """Files by path or fsspec URL: the one place where bytes enter and leave.
 
-A local write goes to a temporary name in the same folder and is renamed; on an object store a finished upload is the
-rename. Either way a name that exists holds a whole file: that is what resume relies on. Memory: one buffer.
+A local write goes to a temporary name in the same folder, is synced and renamed; to a store a file is sent when it is whole, and
+a finished upload is the rename. Either way a name that exists holds a whole file, now and after a power cut: that is what resume
+relies on. Memory: one buffer.
 """
 
+import errno
 import io
 import os
 import posixpath
+import re
+import secrets
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,9 +21,13 @@ from typing import Any, BinaryIO, cast
 import fsspec
 import xxhash
 from fsspec.core import url_to_fs
+from fsspec.spec import AbstractBufferedFile
 
 HEAD_TAIL_BYTES = 1 << 20
 CHUNK_BYTES = 8 << 20
+
+#: Of a file on its way to a store, what is held in memory.
+SPOOL_BYTES = 8 << 20
 
 #: Stores where a name appears when its upload is finished; a rename there is a second copy.
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "b2"})
@@ -26,6 +35,11 @@ OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl
 
 def is_local(url: str) -> bool:
     return "://" not in url or url.startswith("file://")
+
+
+def is_object_store(url: str) -> bool:
+    """Whether a name appears at the URL only when its upload is finished."""
+    return url.partition("://")[0] in OBJECT_STORES
 
 
 def local_path(url: str) -> Path:
@@ -177,20 +191,24 @@ class DigestingWriter(io.RawIOBase):
 
 @contextmanager
 def atomic_writer(url: str) -> Iterator[DigestingWriter]:
-    """A stream whose file appears whole, or, after an exception, not at all."""
+    """A stream whose file appears whole and lasts, or, after an exception, not at all.
+
+    On a local disk file and folder are synced before this returns: a record that is written after it is never true too early,
+    whatever the power does.
+    """
     if not is_local(url):
         with _remote_writer(url) as handle:
             yield DigestingWriter(handle)
         return
     path = local_path(url)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The process number keeps two workers that were given the same item by a retrying runner out of each other's file;
-    # both write the same bytes, so it does not matter whose rename is last.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    make_folder(path.parent)
+    temporary = path.with_name(temporary_name(path.name))
     try:
-        with temporary.open("wb") as sink:
+        with temporary.open("xb") as sink:
             yield DigestingWriter(sink)
+            _sync(sink)
         temporary.replace(path)
+        _sync_folder(path.parent)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk does not say where it was met
@@ -199,46 +217,155 @@ def atomic_writer(url: str) -> Iterator[DigestingWriter]:
         raise
 
 
+def temporary_name(name: str) -> str:
+    """Of a file that is being written: no other writer's on any machine, in any process, at any time.
+
+    Two workers that were given the same item by a retrying runner write each its own; both have the same bytes, so it does
+    not matter whose rename is last. A process number alone is not enough: on a shared file system two machines may have it.
+    """
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:32] or "host"
+    return f".{name}.{host}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+
+
+def create(url: str, data: bytes) -> bool:
+    """Writes a file where there is none, whole or not at all; False where there is one.
+
+    Of several that do it at once one succeeds, on a local disk and on stores with conditional writes (S3, GCS); elsewhere
+    it is an attempt (fsspec's `mode="create"`).
+    """
+    if not is_local(url):
+        return _create_remote(url, data)
+    path = local_path(url)
+    make_folder(path.parent)
+    temporary = path.with_name(temporary_name(path.name))
+    try:
+        with temporary.open("xb") as sink:
+            sink.write(data)
+            _sync(sink)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            try:
+                with path.open("xb") as sink:
+                    sink.write(data)
+                    _sync(sink)
+            except FileExistsError:
+                return False
+        _sync_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return True
+
+
+def _create_remote(url: str, data: bytes) -> bool:
+    filesystem, path = url_to_fs(url)
+    if not is_object_store(url):
+        filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
+    filesystem.invalidate_cache(posixpath.dirname(path))
+    if filesystem.exists(path):
+        return False
+    try:
+        filesystem.pipe_file(path, data, mode="create")
+    except FileExistsError:
+        return False
+    # A store that does not know the condition let the last one win.
+    return bool(filesystem.cat_file(path) == data)
+
+
+def remove_file(url: str) -> None:
+    """Deletes one file that this process made. Files of a run are deleted by corpus.storage.deletion. Raises FileNotFoundError."""
+    if is_local(url):
+        local_path(url).unlink()
+    else:
+        filesystem, path = url_to_fs(url)
+        filesystem.rm_file(path)
+        filesystem.invalidate_cache(posixpath.dirname(path))
+
+
+def make_folder(path: Path) -> None:
+    """Makes a local folder and those above it; a new one's name lasts."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    except FileNotFoundError:
+        make_folder(path.parent)
+        make_folder(path)
+    else:
+        _sync_folder(path.parent)
+
+
+def _sync(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    """Has a folder's names on the disk. Some file systems over a network cannot do it, and need not."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS, errno.EACCES):
+            raise
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def _remote_writer(url: str) -> Iterator[BinaryIO]:
+    """A stream that is sent when it is whole: after an exception of the writer a store has seen nothing of it.
+
+    A file that is written to a store directly appears under its name when it is closed, whole or not, on stores that publish then
+    (GCS). What is more than SPOOL_BYTES waits in a file of this machine's temporary folder.
+    """
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
+        yield cast(BinaryIO, spool)
+        _upload(url, cast(BinaryIO, spool))
+
+
+def _upload(url: str, spool: BinaryIO) -> None:
+    """Sends a whole file; may be called again after an error. Raises OSError, and what the store's driver raises."""
     filesystem, path = url_to_fs(url)
-    folder, name = posixpath.split(path)
-    direct = url.partition("://")[0] in OBJECT_STORES
+    spool.seek(0)
+    if is_object_store(url):
+        _send(filesystem, path, spool)
+        return
     # Elsewhere (HDFS, SFTP, memory) a file is visible while it is written.
-    target = path if direct else posixpath.join(folder, f".{name}.{socket.gethostname()}.{os.getpid()}.tmp")
-    if not direct:
-        filesystem.makedirs(folder, exist_ok=True)
-    handle = cast(BinaryIO, filesystem.open(target, "wb"))
+    folder, name = posixpath.split(path)
+    target = posixpath.join(folder, temporary_name(name))
+    filesystem.makedirs(folder, exist_ok=True)
     try:
-        yield handle
+        _send(filesystem, target, spool)
+        if filesystem.exists(path):
+            with suppress(FileNotFoundError):  # another writer of the same bytes was quicker
+                filesystem.rm_file(path)
+        filesystem.mv(target, path)
     except BaseException:
-        # Closing would publish half a file; discard() drops a multipart upload where the store knows how.
-        if hasattr(handle, "discard"):
-            handle.discard()
-        if not direct:
-            handle.close()
+        with suppress(Exception):
             filesystem.rm_file(target)
         raise
-    handle.close()
-    if not direct:
-        if filesystem.exists(path):
-            filesystem.rm_file(path)
-        filesystem.mv(target, path)
+
+
+def _send(filesystem: fsspec.AbstractFileSystem, path: str, source: BinaryIO) -> None:
+    handle = filesystem.open(path, "wb")
+    try:
+        while data := source.read(CHUNK_BYTES):
+            handle.write(data)
+        handle.close()
+    except BaseException:
+        # An upload in parts is given up; and what is not closed is not published, by the garbage collector neither.
+        with suppress(Exception):
+            handle.discard()
+        if isinstance(handle, AbstractBufferedFile):
+            handle.closed = True
+        raise
 
 
 def write_bytes(url: str, data: bytes) -> None:
     with atomic_writer(url) as sink:
         sink.write(data)
-
-
-def remove_unfinished(folder: str) -> None:
-    """Deletes what writers that were killed left below a local folder; an object store never shows it."""
-    if is_local(folder):
-        for path in local_path(folder).rglob(".*.tmp"):
-            path.unlink(missing_ok=True)
-
-
-def remove_tree(url: str) -> None:
-    filesystem, path = url_to_fs(url)
-    if filesystem.exists(path):
-        filesystem.rm(path, recursive=True)

@@ -13,12 +13,14 @@ them is complete: a run directory holds one consistent state.
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from corpus.errors import DamageError, RunDirectoryError
-from corpus.storage import files
+from corpus.storage import deletion, files, paths
 from corpus.storage.ipc import Written
+from corpus.storage.run_names import BEGUN, EXCHANGE, FINGERPRINT, is_output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +37,22 @@ class ItemRecord:
     @staticmethod
     def from_json(data: bytes, where: str) -> "ItemRecord":
         try:
-            table = json.loads(data)
-            outputs = {name: Written(**written) for name, written in table["outputs"].items()}
-            return ItemRecord(item=table["item"], outputs=outputs, counts=table["counts"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return _checked_record(json.loads(data))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamageError(f"{where}: not a work item's record; delete it and build again") from error
+
+
+def _checked_record(table: Any) -> ItemRecord:
+    """A record whose names are such as a build writes. Raises ValueError, KeyError, TypeError, AttributeError."""
+    outputs = {name: Written(**written) for name, written in table["outputs"].items()}
+    numbers = [table["item"], *table["counts"].values()]
+    for name, written in outputs.items():
+        numbers += (written.rows, written.bytes)
+        if not is_output(name) or not isinstance(written.digest, str):
+            raise ValueError(f"no output of a work item: {name!r}")
+    if not all(type(number) is int for number in numbers) or table["item"] < 0:
+        raise ValueError("counts are whole numbers")
+    return ItemRecord(item=table["item"], outputs=outputs, counts=table["counts"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +65,13 @@ class Stage:
 
     def output(self, kind: str, item: int) -> str:
         return self.run.path(kind, self.fingerprint, f"{item:05d}.arrow")
+
+    def begin(self) -> None:
+        """Says that what lies under this fingerprint is of this run: the proof by which it may be deleted one day."""
+        if not files.exists(self.file(BEGUN)):
+            self.run.write_json(
+                {"stage": self.name, "fingerprint": self.fingerprint}, "stages", self.name, self.fingerprint, BEGUN
+            )
 
     def file(self, name: str) -> str:
         """A file of the stage that belongs to no single item."""
@@ -85,7 +105,13 @@ class RunDirectory:
     url: str
 
     def path(self, *parts: str) -> str:
-        return files.join(self.url, *parts)
+        """The path or URL of something in the run. Raises DamageError for a name, out of a file of it, that leads elsewhere."""
+        try:
+            return paths.below(self.url, posixpath.join(*parts))
+        except ValueError as error:
+            raise DamageError(
+                f"{self.url}: names a file of its own that {error}; verify it, and build again"
+            ) from error
 
     def stage(self, name: str, fingerprint: str) -> Stage:
         return Stage(run=self, name=name, fingerprint=fingerprint)
@@ -95,20 +121,49 @@ class RunDirectory:
         return self.stage(name, self.stage_manifest(name)["fingerprint"])
 
     def stage_manifest(self, name: str) -> dict[str, Any]:
-        url = self.path("stages", f"{name}.json")
-        if not files.exists(url):
+        """Raises RunDirectoryError where the stage is not finished: there is no manifest, or none that can be read."""
+        manifest = self._manifest(name)
+        if manifest is None:
             raise RunDirectoryError(f"{self.url}: stage {name} is not finished here; run `corpus build` on it first")
-        return self._read_json(url)
+        return manifest
 
     def has_stage(self, name: str) -> bool:
-        return files.exists(self.path("stages", f"{name}.json"))
+        """Whether a stage is finished. A manifest that cannot be read, as after a power cut, says that it is not."""
+        return self._manifest(name) is not None
+
+    def has_torn_manifest(self, name: str) -> bool:
+        """Whether a stage has a manifest that cannot be read."""
+        return not self.has_stage(name) and files.exists(self.path("stages", f"{name}.json"))
+
+    def _manifest(self, name: str) -> dict[str, Any] | None:
+        try:
+            manifest = self._read_json(self.path("stages", f"{name}.json"))
+        except (FileNotFoundError, DamageError):
+            return None
+        mark = manifest.get("fingerprint")
+        return manifest if isinstance(mark, str) and FINGERPRINT.fullmatch(mark) else None
 
     def write_stage_manifest(self, name: str, manifest: Mapping[str, Any]) -> None:
         self._write_json(self.path("stages", f"{name}.json"), manifest)
 
+    def remove(self, names: Iterable[str]) -> list[str]:
+        """Deletes files by their paths below the run directory; returns those that are left (corpus.storage.deletion)."""
+        return deletion.remove(self.url, names)
+
     def remove_stage_manifest(self, name: str) -> None:
         """The stage no longer counts as finished; its files stay until others replace them."""
-        files.remove_tree(self.path("stages", f"{name}.json"))
+        self.remove([f"stages/{name}.json"])
+
+    def remove_stage(self, name: str, kinds: tuple[str, ...]) -> list[str]:
+        """Deletes all that a stage left, whose outputs lie in `kinds`; returns what lies there and is not of it."""
+        self.remove_stage_manifest(name)
+        return deletion.remove_fingerprints(self.url, name, kinds, keep=None)
+
+    def remove_exchange(self, stage: str, *parts: str) -> list[str]:
+        """Deletes what steps of a stage sent each other: all of it, or (fingerprint, kind of rows)."""
+        if not parts:
+            return deletion.remove_exchange(self.url, stage)
+        return deletion.remove_folder(self.url, posixpath.join(EXCHANGE, *parts))
 
     def read_json(self, *parts: str) -> dict[str, Any]:
         url = self.path(*parts)
@@ -119,18 +174,17 @@ class RunDirectory:
     def write_json(self, value: Mapping[str, Any], *parts: str) -> None:
         self._write_json(self.path(*parts), value)
 
-    def remove_superseded(self, stage: Stage, kinds: tuple[str, ...]) -> None:
-        """Deletes what older fingerprints of a finished stage left, and the unfinished files of killed workers."""
-        for folder in (self.path("stages", stage.name), *(self.path(kind) for kind in kinds)):
-            for name in files.folder_names(folder):
-                if name != stage.fingerprint:
-                    files.remove_tree(files.join(folder, name))
-            files.remove_unfinished(folder)
+    def remove_superseded(self, stage: Stage, kinds: tuple[str, ...]) -> list[str]:
+        """Deletes what older fingerprints of a finished stage left, and the unfinished files of killed workers.
+
+        Returns what lies in the stage's folders and is not of it.
+        """
+        return deletion.remove_fingerprints(self.url, stage.name, kinds, keep=stage.fingerprint)
 
     def _read_json(self, url: str) -> dict[str, Any]:
         try:
             value = json.loads(files.read_bytes(url))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DamageError(f"{url}: not valid JSON; delete it and build again") from error
         if not isinstance(value, dict):
             raise DamageError(f"{url}: not a JSON object; delete it and build again")

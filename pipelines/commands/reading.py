@@ -16,11 +16,12 @@ from corpus.pages.extractor_process import ExtractorProcess
 from corpus.pages.page_text import PageWork, PayloadCache
 from corpus.reasons import BYTE_LOSSES
 from corpus.recipe import Extract, Extractor
+from corpus.sources import path_lists
 from corpus.sources.arc import ArcGrammar
 from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
 from corpus.sources.read import READERS
 from corpus.sources.records import DEFAULT_FIELDS, Fields, Limits, Loss, Other, Split
-from corpus.sources.splits import PATH_LISTS, located
+from corpus.sources.splits import located
 from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
 from pipelines.report.terminal_text import one_line
@@ -55,6 +56,7 @@ class Options:
     fields: Fields = DEFAULT_FIELDS
     extractor: Extractor = "trafilatura"
     prefix: str | None = None
+    outside_prefix: bool = False
 
     @functools.cached_property
     def work(self) -> PageWork:
@@ -73,12 +75,16 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         field: tuple[str, ...],
         extractor: Extractor,
         prefix: str | None,
+        outside_prefix: bool,
         **others: Any,
     ) -> Any:
-        return command(options=Options(paths, format, _fields(field), extractor, prefix), **others)
+        return command(options=Options(paths, format, _fields(field), extractor, prefix, outside_prefix), **others)
 
     for option in (
-        click.option("--prefix", metavar="URL", help="What relative lines of a list of paths are below."),
+        click.option(
+            "--outside-prefix", is_flag=True, help="Lines of a list of paths may be absolute, URLs, or have .. in them."
+        ),
+        click.option("--prefix", metavar="URL", help="What lines of a list of paths are below."),
         click.option(
             "--extractor",
             type=click.Choice(get_args(Extractor)),
@@ -117,18 +123,19 @@ def splits_of(options: Options, work: PageWork) -> list[Split]:
 
     Where there are pages among them, the extractor of `work`, which will read them, is started meanwhile.
     """
-    named = [(file, name) for path in options.paths for file, name in _files_of(path, options.prefix)]
+    named = [(file, name) for path in options.paths for file, name in _files_of(path, options)]
     splits = [_split(number, file, name, options) for number, (file, name) in enumerate(named)]
     if isinstance(work.extractor, ExtractorProcess) and any(split.format in PAGES for split in splits):
         work.extractor.start()
     return splits
 
 
-def _files_of(path: str, prefix: str | None) -> list[tuple[str, str]]:
+def _files_of(path: str, options: Options) -> list[tuple[str, str]]:
     """The files that a path names, each with its own name: itself, what a glob matches, the lines of a list."""
     is_glob = any(mark in path for mark in "*?[") and not (files.is_local(path) and files.local_path(path).exists())
-    if is_glob or path.endswith(PATH_LISTS):
-        return list(located(path, Path(), prefix, where="FILES").items())
+    if is_glob or path.endswith(path_lists.SUFFIXES):
+        found = located(path, Path(), options.prefix, where="FILES", outside_prefix=options.outside_prefix)
+        return [(file, named.path) for file, named in found.items()]
     return [(path, files.base_name(path))]
 
 

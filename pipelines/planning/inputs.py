@@ -70,7 +70,7 @@ def _is_stated(source: Source, folder: Path, *, where: str, stated: bool) -> boo
         return source.expected.files is not None
     try:
         for pattern in source.inputs:
-            located(pattern, folder, source.prefix, where=where)
+            located(pattern, folder, source.prefix, where=where, outside_prefix=source.outside_prefix)
     except InputError:
         return True
     return False

@@ -21,7 +21,7 @@ from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from pipelines.report.run_settings import settings_in_force
 from pipelines.report.run_statistics import by_suffix, read_statistics
 from pipelines.selection.decision_checks import check_representatives
-from pipelines.stage_list import STAGES
+from pipelines.stage_list import NAMES, STAGES
 from pipelines.stages.findings import Check, Finding, Seen, check_counts, check_file, check_rows, relative
 from pipelines.stages.outputs import DECISIONS, SHARDS, TOKENS, Output
 from pipelines.stages.shard_checks import Row, check_phases, check_shard_sums, read_manifest
@@ -41,6 +41,9 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
     writers = {output.kind: stage for spec, stage in there for output in spec.writes}
     steps = sum(len(stage.finished()) for _, stage in there) + 1
     done = 0
+    for name in NAMES:
+        if run.has_torn_manifest(name):
+            yield Finding(Check.SCHEMA, f"stages/{name}.json", "cannot be read, so the stage counts as not finished")
     seen = Seen(run, recipe, writers, *_manifest(run))
     for spec, stage in there:
         totals: Counter[str] = Counter()

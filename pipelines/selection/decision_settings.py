@@ -251,7 +251,7 @@ class Desk:
 
     def forget(self, kind: str) -> None:
         """Deletes what was sent of a kind."""
-        files.remove_tree(self._folder(kind))
+        self.stage.run.remove_exchange(self.stage.name, self.stage.fingerprint, kind)
 
     def edges(self, part: int) -> str:
         """The file of a part's verified edges, named by its first work item, whose record names it."""

@@ -34,8 +34,8 @@ def _drive(driver: Driver, up: Upstream, spec: Spec, opened: None) -> Stage:
     else:
         _run_selections(driver, up, selections, done + 1)
     more = {"additions": decided_counts(stage, up.planned)} if len(up.planned) > 1 else {}
-    totals = driver.close(spec, stage, more)
     forget_steps(stage)
+    totals = driver.close(spec, stage, more)
     for line in loss_warnings(source_copies(totals), up.recipe.dedup.max_loss):
         driver.say(spec.name, f"warning: {line}")
     return stage
@@ -81,6 +81,7 @@ def _run_selections(driver: Driver, up: Upstream, selections: list[Selection], f
 def _run_selection(driver: Driver, decided: Selection, settings: SelectSettings) -> None:
     from pipelines.selection.steps import Select, steps_stage, units_of
 
+    decided.stage.begin()
     driver.run_transform(
         decided.stage,
         Select(decided.stage, settings),

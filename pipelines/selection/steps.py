@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 import apache_beam as beam
 
 from corpus.recipe import SharedLines
-from corpus.storage import files
+from corpus.storage import deletion, files
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.selection import copies, rounds, shared
 from pipelines.selection.deciding import decide_part
@@ -127,8 +127,8 @@ def units_of(settings: SelectSettings) -> int:
 
 def forget_steps(stage: Stage) -> None:
     """Deletes what steps of a finished stage sent each other, and their records."""
-    files.remove_tree(stage.run.path("exchange"))
-    files.remove_tree(stage.run.path("stages", stage.name, steps_stage(stage).fingerprint))
+    stage.run.remove_exchange(stage.name)
+    deletion.remove_folder(stage.run.url, f"stages/{stage.name}/{steps_stage(stage).fingerprint}")
 
 
 def run_everything(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from corpus.errors import DamageError
+from corpus.errors import DamageError, StoreError
 from corpus.storage import files, ipc
 from corpus.storage.ipc import Written
 
@@ -62,6 +62,8 @@ def check_rows(url: str, name: str, written: Written, schema: pa.Schema | None) 
     except DamageError as error:
         yield Finding(Check.SCHEMA, name, str(error).partition(": ")[2])
         return
+    except StoreError:  # says nothing about the file
+        raise
     except (pa.ArrowInvalid, OSError) as error:
         yield Finding(Check.SCHEMA, name, f"cannot be read ({str(error).partition(chr(10))[0]})")
         return

@@ -12,6 +12,7 @@ whether a run was built in one call or grew over years; tokenizer and tokens are
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from corpus import schema
 from corpus.columns import numbers
 from corpus.recipe import Recipe, fingerprint
 from corpus.sources.splits import InputFile, item_bytes_of, make_splits
+from corpus.storage.records import Records
 from corpus.storage.run_directory import RunDirectory, Stage
 from pipelines.selection.settings import select_fingerprint
 
@@ -46,9 +48,9 @@ class Selection:
     stage: Stage
     items: int
 
-    @property
-    def is_done(self) -> bool:
-        return self.stage.finished() == list(range(self.items))
+    def is_done(self, recorded: Records) -> bool:
+        """Whether it has decided, by what its stage recorded."""
+        return recorded.items.tolist() == list(range(self.items))
 
 
 def plan_additions(recipe: Recipe, inputs: list[InputFile]) -> tuple[list[Planned], pa.Table]:
@@ -67,13 +69,14 @@ def plan_additions(recipe: Recipe, inputs: list[InputFile]) -> tuple[list[Planne
     return planned, splits
 
 
-def decided_counts(stage: Stage, planned: Sequence[Planned]) -> list[dict[str, int]]:
+def decided_counts(recorded: Records, planned: Sequence[Planned]) -> list[dict[str, int]]:
     """Documents of what the run began with and of each addition, and how many of them are kept."""
-    found, begin = [], 0
-    for each in planned:
-        records = [stage.record(item).counts for item in range(begin, each.items)]
-        found.append({name: sum(counts[name] for counts in records) for name in ("documents", "kept")})
-        begin = each.items
+    ends = [each.items for each in planned]
+    columns = {name: recorded.counts(name) for name in ("documents", "kept")}
+    found = []
+    for begin, end in pairwise([0, *ends]):
+        mine = (recorded.items >= begin) & (recorded.items < end)
+        found.append({name: int(column[mine].sum()) for name, column in columns.items()})
     return found
 
 

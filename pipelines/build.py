@@ -31,6 +31,7 @@ from corpus.report.copies import loss_warnings, source_copies
 from corpus.sources.splits import InputFile, list_inputs
 from corpus.storage import files, ipc
 from corpus.storage.pinned import PinnedFile
+from corpus.storage.records import Records
 from corpus.storage.run_directory import STAGES, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
 from corpus.text.url_lists import read_url_lists
@@ -83,6 +84,7 @@ class Build:
     ) -> None:
         self.recipe, self.recipe_path, self.run = recipe, recipe_path, run
         self.options, self.console = options, console
+        self._read: dict[Stage, Records] = {}  # what stages recorded, each read once a call
 
     def build(self) -> None:
         """Runs every stage up to `options.until`. Raises a CorpusError; what is finished stays."""
@@ -206,7 +208,7 @@ class Build:
         stage = self._open("decontaminate", mark)
         items = self._items()
         settings = None
-        if stage.finished() != items:
+        if self._records(stage).items.tolist() != items:
             settings = decontamination.store_index(stage, recipe, exams, extract=extracted)
         self._run_items(stage, items, decontamination.decontaminate_item, settings, before=search.warm_up)
         self._close(stage, decontamination.KINDS, {})
@@ -271,12 +273,14 @@ class Build:
             lines=measured.fingerprint if measured is not None else None,
         )
         stage = self._open("select", selections[-1].stage.fingerprint)
-        done = max((number for number, each in enumerate(selections) if each.is_done), default=-1)
+        done = max(
+            (number for number, each in enumerate(selections) if each.is_done(self._records(each.stage))), default=-1
+        )
         if done == len(selections) - 1:
             self._say(stage.name, f"{selections[-1].items} items were done before")
         else:
             self._run_selections(selections, done + 1, extracted, contaminated, scored, measured)
-        more = {"additions": decided_counts(stage, planned)} if len(planned) > 1 else {}
+        more = {"additions": decided_counts(self._records(stage), planned)} if len(planned) > 1 else {}
         totals = self._close(stage, SELECT_KINDS, more)
         forget_steps(stage)
         for line in loss_warnings(source_copies(totals), self.recipe.dedup.max_loss):
@@ -300,8 +304,8 @@ class Build:
             shared_lines.warm_up()
         splits = ipc.open_table(self._splits_url, schema.SPLITS, columns=["item", "source"])
         item_of_split, source_of_split = numbers(splits["item"]), splits["source"].to_pylist()
-        documents = [record.counts["documents"] for record in extracted.records()]
-        compared = [record.counts["lines"] for record in measured.records()] if measured is not None else []
+        documents = self._records(extracted).counts("documents").tolist()
+        compared = self._records(measured).counts("lines").tolist() if measured is not None else []
         for number in range(first, len(selections)):
             before = selections[number - 1] if number else None
             settings = SelectSettings.over(
@@ -321,6 +325,7 @@ class Build:
     def _run_select(self, decided: Selection, settings: SelectSettings) -> None:
         stage = decided.stage
         units, steps = units_of(settings), steps_stage(stage)
+        stage.forget_compact()
         options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(settings.parts))
         started, before = time.monotonic(), len(steps.finished())
         with StageWatch(self.console, steps, items=range(units), done=before):
@@ -340,7 +345,7 @@ class Build:
             self._close(stage, tokenizer.KINDS, {"model": self.recipe.tokenizer.model})
             return stage
         items = list(range(first.items))
-        kept = packing.domain_totals(map(stages.select.record, items), "kept_bytes")
+        kept = packing.by_domain(self._records(stages.select).totals(below=first.items), "kept_bytes")
         by_language: dict[str, int] = {}
         for domain, size in kept.items():
             language = language_of(domain)
@@ -355,7 +360,7 @@ class Build:
         )
         sampling = tokenizer.sample_settings(self.recipe, stages, thresholds)
         training = len(items)
-        if stage.finished() == [*items, training]:
+        if self._records(stage).items.tolist() == [*items, training]:
             self._say(stage.name, "was done before")
         else:
             self._run_items(stage, items, tokenizer.sample_item, sampling)
@@ -384,7 +389,7 @@ class Build:
         mark = packing.pack_fingerprint(self.recipe, tokenize=tokenized.fingerprint, plan=last.fingerprint)
         stage = self._open("pack", mark)
         rows = packing.plan_shards(
-            tokenized.records(),
+            self._records(tokenized),
             target_bytes=self.recipe.shards.target_bytes,
             token_bytes=encoder.dtype.itemsize,
             seed=self.recipe.run.seed,
@@ -404,7 +409,9 @@ class Build:
         )
         shards = sorted({row[0] for row in rows})
         self._run_items(stage, shards, packing.pack_item, settings)
-        digest = packing.write_manifest(self.run, stage, settings, settings_fingerprint=stage.fingerprint)
+        digest = packing.write_manifest(
+            self.run, self._records(stage), settings, settings_fingerprint=stage.fingerprint
+        )
         self._close(stage, packing.KINDS, {"manifest": digest})
         return stage
 
@@ -457,6 +464,12 @@ class Build:
         for folder in (self.run.path("stages", name), *(self.run.path(kind) for kind in kinds)):
             files.remove_tree(folder)
 
+    def _records(self, stage: Stage) -> Records:
+        """What the items of a stage recorded so far, as it was read last in this call."""
+        if stage not in self._read:
+            self._read[stage] = stage.read_records()
+        return self._read[stage]
+
     def _items(self) -> list[int]:
         return list(range(self.run.stage_manifest("plan")["items"]))
 
@@ -464,9 +477,10 @@ class Build:
         self, stage: Stage, items: list[int], work: Work, settings: object, before: Callable[[], None] | None = None
     ) -> None:
         """Runs the work items that have no record yet; `before` where there is one, as a kernel's compilation."""
-        finished = set(stage.finished())
+        finished = set(self._records(stage).items.tolist())
         pending = [item for item in items if item not in finished]
         if pending:
+            stage.forget_compact()
             if before is not None:
                 before()
             self._run(stage, pending, items, lambda url: RunItems(stage, url, work, settings))
@@ -485,19 +499,24 @@ class Build:
         self._say(stage.name, f"{len(pending)} items in {time.monotonic() - started:.1f} s{note}")
 
     def _check_recorded(self, stage: Stage, items: list[int]) -> None:
-        missing = sorted(set(items) - set(stage.finished()))
+        self._read.pop(stage, None)
+        missing = sorted(set(items) - set(self._records(stage).items.tolist()))
         if missing:
             raise BuildError(f"stage {stage.name}: the runner ended well, but items {missing[:5]} have no record")
 
     def _close(self, stage: Stage, kinds: tuple[str, ...], more: dict[str, Any]) -> dict[str, int]:
         """Writes the manifest of a finished stage and deletes what older fingerprints left."""
-        totals: dict[str, int] = {}
-        records = 0
-        for record in stage.records():
-            records += 1
-            for name, number in record.counts.items():
-                totals[name] = totals.get(name, 0) + number
-        manifest = {"fingerprint": stage.fingerprint, "items": records, "counts": totals, **more, **self._in_force()}
+        records = self._records(stage)
+        totals = records.totals()
+        if len(records) and not records.stored:
+            stage.compact(records)
+        manifest = {
+            "fingerprint": stage.fingerprint,
+            "items": len(records),
+            "counts": totals,
+            **more,
+            **self._in_force(),
+        }
         self.run.write_stage_manifest(stage.name, manifest)
         self.run.remove_superseded(stage, kinds)
         return totals

@@ -57,7 +57,7 @@ def plan_shards(
     """Rows of PACK_PLAN, from the counts of the tokenize records."""
     blocks: dict[str, list[tuple[int, int, int, int]]] = {}
     for record in records:
-        of_domain = _by_domain(record.counts, "tokens")
+        of_domain = by_domain(record.counts, "tokens")
         for block, domain in enumerate(sorted(of_domain)):
             order = derive_seed(seed, "pack", domain, record.item)
             blocks.setdefault(domain, []).append((order, record.item, block, of_domain[domain]))
@@ -81,12 +81,13 @@ def domain_totals(records: Iterable[ItemRecord], name: str) -> dict[str, int]:
     """Sum of a per-domain count over work items."""
     totals: dict[str, int] = {}
     for record in records:
-        for domain, number in _by_domain(record.counts, name).items():
+        for domain, number in by_domain(record.counts, name).items():
             totals[domain] = totals.get(domain, 0) + number
     return totals
 
 
-def _by_domain(counts: Mapping[str, int], name: str) -> dict[str, int]:
+def by_domain(counts: Mapping[str, int], name: str) -> dict[str, int]:
+    """Domain → what a per-domain count says of it."""
     return {key[len(name) + 1 :]: number for key, number in counts.items() if key.startswith(f"{name}.")}
 
 
@@ -136,13 +137,15 @@ def pack_item(stage: Stage, item: int, settings: PackSettings) -> ItemRecord:
     return ItemRecord(item=item, outputs={path: written}, counts=counts)
 
 
-def write_manifest(run: RunDirectory, stage: Stage, settings: PackSettings, *, settings_fingerprint: str) -> str:
+def write_manifest(
+    run: RunDirectory, records: Iterable[ItemRecord], settings: PackSettings, *, settings_fingerprint: str
+) -> str:
     """Writes `manifest.arrow` from the records of all shards; returns its digest."""
     plan = ipc.open_table(settings.plan, PACK_PLAN)
     named = {row["shard_item"]: (row["domain"], row["shard"]) for row in plan.to_pylist()}
     dtype = str(schema.token_type(settings.vocabulary_size))
     rows = []
-    for record in stage.records():
+    for record in records:
         domain, shard = named[record.item]
         ((path, written),) = record.outputs.items()
         counts = record.counts

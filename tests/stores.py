@@ -224,8 +224,8 @@ class _ProxyHandler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(data)))
         self.end_headers()
         shown = data if cut is None else data[:cut]
+        self.proxy.sent(len(shown))  # before the client can have them, and ask for the sum
         self.wfile.write(shown)
-        self.proxy.sent(len(shown))
         if cut is not None:
             self.wfile.flush()
             self._reset()

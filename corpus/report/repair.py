@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from corpus.report.findings import Finding
 from corpus.storage import files
-from corpus.storage.run_directory import RunDirectory, Stage
+from corpus.storage.run_directory import COMPACT, RunDirectory, Stage
 
 #: Folder of the run directory → the stage whose work items write into it.
 STAGE_OF = {
@@ -41,6 +41,10 @@ def delete_damaged(run: RunDirectory, findings: Iterable[Finding]) -> tuple[list
             left.append(finding)
         for path in paths - deleted:
             files.remove_tree(run.path(path))
+            folder, _, name = path.rpartition("/")
+            if folder.startswith("stages/") and name.endswith(".json"):
+                # It repeats the record.
+                files.remove_tree(run.path(folder, COMPACT))
         deleted |= paths
     return sorted(deleted), left
 

@@ -5,6 +5,7 @@
     RUN/shards/FINGERPRINT/DOMAIN/00000.arrow
     RUN/stages/STAGE.json                      the stage's manifest: fingerprint, settings, versions, number of items
     RUN/stages/STAGE/FINGERPRINT/00003.json    written last: this work item is done; counts and digests of its outputs
+    RUN/stages/STAGE/FINGERPRINT/records.arrow  all of those of a complete stage, for one read instead of one an item
 
 A work item whose record exists is skipped. Names are functions of the item and the stage's fingerprint alone, so two
 workers that run the same item write the same files. Outputs of an older fingerprint go when the stage that replaces
@@ -13,38 +14,23 @@ them is complete: a run directory holds one consistent state.
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from corpus.errors import DamageError, RunDirectoryError
 from corpus.storage import files
 from corpus.storage.ipc import Written
+from corpus.storage.pool import concurrently
+from corpus.storage.records import ItemRecord, Records
 
+__all__ = ["COMPACT", "STAGES", "ItemRecord", "Records", "RunDirectory", "Stage"]
+
+#: Beside a stage's records: all of them as one file, once the stage is complete.
+COMPACT = "records.arrow"
 STAGES = (
     *("plan", "extract", "decontaminate", "exams", "score", "lines"),
     *("select", "train-tokenizer", "tokenize", "pack", "phases"),
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class ItemRecord:
-    """What a finished work item wrote (kind of output → file) and counted (name → number)."""
-
-    item: int
-    outputs: dict[str, Written]
-    counts: dict[str, int]
-
-    def to_json(self) -> bytes:
-        return (json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1) + "\n").encode()
-
-    @staticmethod
-    def from_json(data: bytes, where: str) -> "ItemRecord":
-        try:
-            table = json.loads(data)
-            outputs = {name: Written(**written) for name, written in table["outputs"].items()}
-            return ItemRecord(item=table["item"], outputs=outputs, counts=table["counts"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DamageError(f"{where}: not a work item's record; delete it and build again") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,19 +50,76 @@ class Stage:
 
     def finished(self) -> list[int]:
         """Numbers of the work items that are done, sorted: one listing."""
-        names = files.names(self.run.path("stages", self.name, self.fingerprint))
-        return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+        return _items(files.names(self._folder))
 
     def record(self, item: int) -> ItemRecord:
+        """Raises FileNotFoundError where the item is not done, DamageError where its record says nothing."""
         url = self.file(f"{item:05d}.json")
         return ItemRecord.from_json(files.read_bytes(url), url)
 
+    def read_records(self) -> Records:
+        """The records of all items that are done: one listing, and one file where the stage was complete.
+
+        Else a request for each item, some at a time. An item whose record cannot be read, as after a power cut, is not done.
+        """
+        there = files.names(self._folder)
+        items = _items(there)
+        known = self._compact(there)
+        if known is not None and known.items.tolist() == items:
+            return known
+        missing = items if known is None else [item for item in items if item not in known]
+        found = dict(zip(missing, self.readable(missing), strict=True))
+        done = set(items)
+        kept = () if known is None else (record for record in known if record.item in done)
+        records = [*kept, *(record for record in found.values() if record is not None)]
+        return Records.of(records, [item for item, record in found.items() if record is None])
+
+    def readable(self, items: Sequence[int]) -> Iterator[ItemRecord | None]:
+        """The record of each of these items, or None where it is not there or says nothing; some at a time."""
+        return map(self._readable, items) if files.is_local(self._folder) else concurrently(self._readable, items)
+
     def records(self) -> Iterator[ItemRecord]:
-        return map(self.record, self.finished())
+        """The record of each item that is done, in the order of items. Raises DamageError where one cannot be read."""
+        found = self.read_records()
+        for item in found.unreadable:
+            self.record(item)  # raises, and says which
+        return iter(found)
+
+    def compact(self, records: Records) -> Written:
+        """Writes the records of a complete stage as one file beside them, for whoever reads all of them."""
+        return records.write(self.file(COMPACT))
+
+    def forget_compact(self) -> None:
+        """To be called before an item runs again, or its record is deleted: it would say what no longer holds."""
+        if COMPACT in files.names(self._folder):
+            files.remove_tree(self.file(COMPACT))
+
+    @property
+    def _folder(self) -> str:
+        return self.run.path("stages", self.name, self.fingerprint)
+
+    def _readable(self, item: int) -> ItemRecord | None:
+        try:
+            found = self.record(item)
+        except (DamageError, FileNotFoundError):
+            return None
+        return found if found.item == item else None
+
+    def _compact(self, there: Collection[str]) -> Records | None:
+        if COMPACT not in there:
+            return None
+        try:
+            return Records.read(self.file(COMPACT))
+        except DamageError:  # the records themselves are there
+            return None
 
     def finish(self, record: ItemRecord) -> None:
         """Marks an item as done: the last thing that it writes."""
         files.write_bytes(self.file(f"{record.item:05d}.json"), record.to_json())
+
+
+def _items(names: Iterable[str]) -> list[int]:
+    return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,3 +39,12 @@ class BuildError(CorpusError):
     """Raised when a build stops after it began; everything finished stays and a second call goes on from there."""
 
     exit_code = 3
+
+
+class StoreError(CorpusError, OSError):
+    """Raised when a store gives no answer, or refuses one; says nothing about the file itself, which may be sound."""
+
+    exit_code = 3
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""

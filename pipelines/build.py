@@ -21,6 +21,7 @@ from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.recipe import Recipe
 from corpus.sources.splits import InputFile, list_inputs
 from corpus.storage import files, ipc
+from corpus.storage.records import Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from corpus.storage.run_lock import only_build
 from corpus.storage.run_marker import claim
@@ -52,6 +53,7 @@ class Build:
     ) -> None:
         self.recipe, self.recipe_path, self.run = recipe, recipe_path, run
         self.options, self.console = options, console
+        self._read: dict[Stage, Records] = {}  # what stages recorded, each read once a call
 
     def build(self) -> None:
         """Runs every stage up to `options.until`. Raises a CorpusError; what is finished stays."""
@@ -124,11 +126,12 @@ class Build:
         before: Callable[[], None] | None = None,
     ) -> None:
         """Runs the items that have no record; `settings` and `before` are called where there is one."""
-        finished = set(stage.finished())
+        finished = set(self.records(stage).items.tolist())
         pending = [item for item in items if item not in finished]
         if not pending:
             self.say(stage.name, f"{len(items)} items were done before")
             return
+        stage.forget_compact()
         if before is not None:
             before()
         transform = RunItems(stage, write_pending(stage, pending), work, settings())
@@ -150,18 +153,22 @@ class Build:
 
     def close(self, spec: StageSpec[Any, Any], stage: Stage, more: Mapping[str, Any]) -> dict[str, int]:
         """Writes the manifest of a finished stage and deletes what older fingerprints left; the sums of its counts."""
-        totals: dict[str, int] = {}
-        records = 0
-        for record in stage.records():
-            records += 1
-            for name, number in record.counts.items():
-                totals[name] = totals.get(name, 0) + number
-        manifest = {"fingerprint": stage.fingerprint, "items": records, "counts": totals, **more}
+        records = self.records(stage)
+        totals = records.totals()
+        if len(records) and not records.stored:
+            stage.compact(records)
+        manifest = {"fingerprint": stage.fingerprint, "items": len(records), "counts": totals, **more}
         # The settings under which the stage is complete: pipelines.report.run_settings.
         manifest["recipe"] = self.recipe.model_dump(mode="json")
         self.run.write_stage_manifest(stage.name, manifest)
         self._name_left(stage.name, self.run.remove_superseded(stage, tuple(_kinds(spec))))
         return totals
+
+    def records(self, stage: Stage) -> Records:
+        """What the items of a stage recorded so far, as it was read last in this build."""
+        if stage not in self._read:
+            self._read[stage] = stage.read_records()
+        return self._read[stage]
 
     def say(self, name: str, what: str) -> None:
         self.console.print(f"[bold]{name:<16}[/]{what}", highlight=False)
@@ -176,7 +183,8 @@ class Build:
             run_pipeline(transform, options, name=stage.name)
 
     def _check_recorded(self, stage: Stage, items: list[int]) -> None:
-        missing = sorted(set(items) - set(stage.finished()))
+        self._read.pop(stage, None)
+        missing = sorted(set(items) - set(self.records(stage).items.tolist()))
         if missing:
             raise BuildError(f"stage {stage.name}: the runner ended well, but items {missing[:5]} have no record")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from pipelines.stages.findings import Check, Finding
 
 from corpus.errors import RunDirectoryError
 from corpus.storage import deletion, files
@@ -19,6 +18,7 @@ from corpus.storage.run_directory import ItemRecord, RunDirectory
 from corpus.storage.run_marker import check_marked, claim
 from corpus.storage.run_names import KINDS, MARKER, is_file_of_a_run, is_unfinished
 from pipelines.report.repair import delete_damaged
+from pipelines.stages.findings import Check, Finding
 
 OLD, NEW, STRANGE = 16 * "0", 16 * "1", 16 * "2"
 RECIPE = """

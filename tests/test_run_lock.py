@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipelines.stages.findings import Check, Finding
 
 from corpus.errors import RunDirectoryError
 from corpus.storage import files
@@ -23,6 +22,7 @@ from corpus.storage.run_directory import RunDirectory
 from corpus.storage.run_lock import Holder, Timing, only_build
 from corpus.storage.run_marker import claim
 from pipelines.report.repair import delete_damaged
+from pipelines.stages.findings import Check, Finding
 
 QUICK = Timing(renew=0.02, expire=60.0, observe=0.2)
 _numbers = itertools.count()

@@ -3,6 +3,10 @@
 A local write goes to a temporary name in the same folder, is synced and renamed; to a store a file is sent when it is whole, and
 a finished upload is the rename. Either way a name that exists holds a whole file, now and after a power cut: that is what resume
 relies on. Memory: one buffer.
+
+Reading: `open_read` for a file that is read on and on, `open_ranges` and `read_range` for pieces of one, `read_bytes` for a
+small one. What is asked of a store is tried again where it fails (corpus.storage.retries) and never answered from a cache.
+They raise FileNotFoundError, StoreError where the store does not answer or refuses, OSError.
 """
 
 import errno
@@ -13,7 +17,7 @@ import re
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -23,8 +27,13 @@ import xxhash
 from fsspec.core import url_to_fs
 from fsspec.spec import AbstractBufferedFile
 
+from corpus.storage.remote_file import HTTP, RemoteFile, stored_form
+from corpus.storage.retries import retried
+
 HEAD_TAIL_BYTES = 1 << 20
 CHUNK_BYTES = 8 << 20
+#: What a stream asks a store for at a time: at 100 MB/s the 30 ms until an answer begins are a quarter of its time.
+BLOCK_BYTES = 8 << 20
 
 #: Of a file on its way to a store, what is held in memory.
 SPOOL_BYTES = 8 << 20
@@ -60,20 +69,38 @@ def base_name(url: str) -> str:
     return url.rpartition("/")[2]
 
 
+def store_of(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """(the store of a URL, the path in it). Raises ValueError, ImportError for a protocol without a driver."""
+    # A cached listing would hide what another process has written since, or say its old size.
+    fresh = {"use_listings_cache": False} if url.partition("://")[0] in OBJECT_STORES else {}
+    filesystem, path = url_to_fs(url, **fresh)
+    return filesystem, str(path)
+
+
 def glob(pattern: str) -> list[str]:
     """Files that match a glob (or the one file it names), sorted; URLs keep their protocol."""
-    filesystem, path = url_to_fs(pattern)
+    filesystem, path = store_of(pattern)
     if any(mark in path for mark in "*?["):
         # With details a listing says what is a file; asking for each costs a request each.
-        found = filesystem.glob(path, detail=True)
+        found = retried(pattern, lambda: filesystem.glob(path, detail=True))
         files = sorted(str(name) for name, entry in found.items() if _is_file(filesystem, entry))
     else:
-        files = [path] if filesystem.isfile(path) else []
+        files = [] if file_info(pattern) is None else [path]
     return files if is_local(pattern) else [filesystem.unstrip_protocol(name) for name in files]
 
 
 def _is_file(filesystem: fsspec.AbstractFileSystem, entry: dict[str, Any]) -> bool:
     return entry["type"] == "file" or (entry["type"] not in ("directory", "file") and filesystem.isfile(entry["name"]))
+
+
+def file_info(url: str) -> Mapping[str, Any] | None:
+    """What a store says of a file (`size`, and where it has them `ETag`, `LastModified`, `mtime`); None where there is no file."""
+    filesystem, path = store_of(url)
+    try:
+        found = retried(url, lambda: filesystem.info(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found if _is_file(filesystem, found) else None
 
 
 def chunks(url: str) -> Iterator[bytes]:
@@ -92,32 +119,38 @@ def digest(url: str) -> str:
 
 
 def sized_digest(url: str) -> tuple[int, bytes, bytes]:
-    """Size, first MiB and `head_tail_digest` of a file, by opening it once."""
-    with open_read(url) as stream:
-        head = stream.read(HEAD_TAIL_BYTES)
-        length = stream.seek(0, io.SEEK_END) if len(head) == HEAD_TAIL_BYTES else len(head)
+    """Size, first MiB and `head_tail_digest` of a file, by opening it once and reading no more than those two MiB."""
+    with open_ranges(url) as stream:
+        length = stream.seek(0, io.SEEK_END)
+        head = _read_at(stream, 0, HEAD_TAIL_BYTES)
         digest = xxhash.xxh3_128(length.to_bytes(8, "little"))
         digest.update(head)
         if length > HEAD_TAIL_BYTES:
-            stream.seek(max(HEAD_TAIL_BYTES, length - HEAD_TAIL_BYTES))
-            digest.update(stream.read(HEAD_TAIL_BYTES))
+            digest.update(_read_at(stream, max(HEAD_TAIL_BYTES, length - HEAD_TAIL_BYTES), HEAD_TAIL_BYTES))
     return length, head, digest.digest()
 
 
 def size(url: str) -> int:
-    filesystem, path = url_to_fs(url)
-    return int(filesystem.size(path))
+    """Bytes of a file. Raises FileNotFoundError."""
+    found = file_info(url)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url)
+    return int(found["size"])
 
 
 def exists(url: str) -> bool:
-    filesystem, path = url_to_fs(url)
-    return bool(filesystem.exists(path))
+    filesystem, path = store_of(url)
+    try:
+        retried(url, lambda: filesystem.info(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def is_folder(url: str) -> bool:
     """Whether a path or URL names a folder; False too where that cannot be found out."""
     try:
-        filesystem, path = url_to_fs(url)
+        filesystem, path = store_of(url)
         return bool(filesystem.isdir(path))
     except (OSError, ValueError, ImportError):
         return False
@@ -130,33 +163,82 @@ def names(folder: str) -> list[str]:
             return sorted(entry.name for entry in os.scandir(local_path(folder)) if entry.is_file())
         except FileNotFoundError:
             return []
-    filesystem, path = url_to_fs(folder)
-    filesystem.invalidate_cache(path)
-    if not filesystem.exists(path):
-        return []
-    entries = filesystem.ls(path, detail=True)
-    return sorted(posixpath.basename(entry["name"]) for entry in entries if entry["type"] == "file")
+    return _entries(folder, "file")
 
 
 def folder_names(folder: str) -> list[str]:
     """Base names of the folders in a folder, sorted; [] where there is none."""
-    filesystem, path = url_to_fs(folder)
-    if not filesystem.exists(path):
+    return _entries(folder, "directory")
+
+
+def _entries(folder: str, kind: str) -> list[str]:
+    """Base names of a folder's entries of a kind, sorted, by one listing."""
+    filesystem, path = store_of(folder)
+    try:
+        entries = retried(folder, lambda: filesystem.ls(path, detail=True))
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    entries = filesystem.ls(path, detail=True)
-    return sorted(posixpath.basename(entry["name"].rstrip("/")) for entry in entries if entry["type"] == "directory")
+    own = path.rstrip("/")
+    names = (entry["name"].rstrip("/") for entry in entries if entry["type"] == kind)
+    # A file lists itself; so does, on an object store, a folder that was made by hand.
+    return sorted(posixpath.basename(name) for name in names if name != own)
 
 
-def open_read(url: str) -> BinaryIO:
-    """A seekable binary stream of the stored bytes; the caller closes it."""
+def open_read(url: str) -> io.BufferedReader:
+    """A seekable stream of the stored bytes, to be read on and on; the caller closes it. Memory: BLOCK_BYTES where remote."""
     if is_local(url):
         return local_path(url).open("rb")
-    return cast(BinaryIO, fsspec.open(url, "rb").open())
+    return io.BufferedReader(open_remote(url), BLOCK_BYTES)
+
+
+def open_ranges(url: str) -> io.RawIOBase:
+    """A seekable stream of the stored bytes that reads what is asked for and nothing ahead; the caller closes it."""
+    return local_path(url).open("rb", buffering=0) if is_local(url) else open_remote(url)
+
+
+def open_remote(url: str) -> RemoteFile:
+    """A file behind a URL that is not local, for ranges."""
+    filesystem, path = store_of(url)
+    found = retried(url, lambda: filesystem.info(path))
+    if found["type"] == "directory":
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), url)
+    # A web server may know no size, or no ranges.
+    known = found["size"] if found.get("partial", True) else None
+    return RemoteFile(url, filesystem, path, known)
+
+
+def read_range(url: str, begin: int, end: int) -> bytes:
+    """Stored bytes [begin, end), fewer at the file's end."""
+    with open_ranges(url) as stream:
+        return _read_at(stream, begin, end - begin)
+
+
+def _read_at(stream: io.RawIOBase, begin: int, size: int) -> bytes:
+    """`size` bytes from `begin` on, fewer at the file's end: one read of a local file may give fewer."""
+    stream.seek(begin)
+    parts: list[bytes] = []
+    while size > 0 and (data := stream.read(size)):
+        parts.append(data)
+        size -= len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def read_bytes(url: str) -> bytes:
-    with open_read(url) as stream:
-        return stream.read()
+    """A whole file. Memory: the file."""
+    if is_local(url):
+        return local_path(url).read_bytes()
+    filesystem, path = store_of(url)
+    options = _whole(url, filesystem)
+    return bytes(retried(url, lambda: filesystem.cat_file(path, **options)))
+
+
+def _whole(url: str, filesystem: fsspec.AbstractFileSystem) -> dict[str, Any]:
+    """Options of a request for a whole file."""
+    protocol = url.partition("://")[0]
+    if protocol in HTTP:
+        return {"headers": stored_form(filesystem)}
+    # s3fs asks for the size first, where it may have several connections: twice the requests.
+    return {"max_concurrency": 1} if protocol in ("s3", "s3a") else {}
 
 
 def head_tail_digest(url: str) -> bytes:

@@ -1,17 +1,31 @@
 """Arrow IPC files with their schema checked at both ends.
 
 `batch_writer`, `write_batches` and `write_table` are atomic and return the number of rows, bytes and the digest of what was written;
-`open_table` maps a local file into memory and reads a remote one. IPC bytes are a function of the batches alone.
+`open_reader` and `open_table` map a local file into memory and read ranges of a remote one: the footer by one small request,
+each batch by one more. IPC bytes are a function of the batches alone.
+
+Readers raise DamageError for what is no IPC file of the schema, and StoreError where a store does not answer: that is no damage.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from corpus.errors import DamageError
+from corpus.errors import DamageError, StoreError
 from corpus.storage import files
+from corpus.storage.pool import REQUESTS_AT_ONCE, concurrently
+from corpus.storage.remote_file import RemoteFile
+
+T = TypeVar("T")
+
+#: What of a remote file's end is read at first. The footer of a few columns and batches is some 100 bytes to 3 kB; of a
+#: longer one the rest is a second request.
+TAIL_BYTES = 4 << 10
+#: A remote file of at most so many bytes is read whole where columns of it are wanted: fewer requests are worth more.
+SMALL_BYTES = 1 << 20
 
 # Arrow's own classes include one that is a MemoryError: a flipped bit can ask for a petabyte.
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
@@ -29,9 +43,13 @@ class Written:
 class BatchWriter:
     """Writes batches of one schema to a file; `written` is there once the file is."""
 
-    def __init__(self, url: str, schema: pa.Schema, writer: pa.RecordBatchFileWriter) -> None:
-        self._url, self._schema, self._writer = url, schema, writer
+    def __init__(
+        self, url: str, schema: pa.Schema, writer: pa.RecordBatchFileWriter, sink: files.DigestingWriter
+    ) -> None:
+        self._url, self._schema, self._writer, self._sink = url, schema, writer, sink
         self._rows = 0
+        #: Stored bytes [begin, end) of each batch so far, for `read_block`; not of a schema with dictionaries.
+        self.blocks: list[tuple[int, int]] = []
         self._written: Written | None = None
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -39,7 +57,10 @@ class BatchWriter:
         if not batch.schema.equals(self._schema):
             raise ValueError(f"{self._url}: a batch has schema {batch.schema}, the file {self._schema}")
         self._rows += batch.num_rows
+        # Before its first batch a writer puts the file's magic, padded to 8 bytes, and the schema.
+        begin = self._sink.written_bytes or 8 + self._schema.serialize().size
         self._writer.write_batch(batch)
+        self.blocks.append((begin, self._sink.written_bytes))
 
     @property
     def written(self) -> Written:
@@ -54,7 +75,7 @@ def batch_writer(url: str, schema: pa.Schema, *, compression: str | None = "zstd
     options = pa.ipc.IpcWriteOptions(compression=compression)
     with files.atomic_writer(url) as sink:
         with pa.ipc.new_file(pa.PythonFile(sink, mode="w"), schema, options=options) as writer:
-            batches = BatchWriter(url, schema, writer)
+            batches = BatchWriter(url, schema, writer, sink)
             yield batches
         written = Written(rows=batches._rows, bytes=sink.written_bytes, digest=sink.digest().hex())
     batches._written = written
@@ -79,39 +100,103 @@ def written(url: str) -> Written:
     return Written(rows=open_table(url).num_rows, bytes=files.size(url), digest=files.digest(url))
 
 
-def open_reader(url: str, schema: pa.Schema | None = None) -> pa.ipc.RecordBatchFileReader:
+class IpcReader:
+    """The batches of an IPC file by their number, memory-mapped where local."""
+
+    def __init__(self, url: str, reader: pa.ipc.RecordBatchFileReader) -> None:
+        self._url, self._reader = url, reader
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._reader.schema
+
+    @property
+    def num_record_batches(self) -> int:
+        return int(self._reader.num_record_batches)
+
+    def get_batch(self, number: int) -> pa.RecordBatch:
+        """Raises IndexError for a batch that there is not."""
+        if not 0 <= number < self.num_record_batches:
+            raise IndexError(f"{self._url}: has {self.num_record_batches} batches, none of number {number}")
+        return _reading(self._url, lambda: self._reader.get_batch(number))
+
+    def read_all(self) -> pa.Table:
+        return _reading(self._url, self._reader.read_all)
+
+
+def open_reader(url: str, schema: pa.Schema | None = None) -> IpcReader:
     """A reader of an IPC file's batches, memory-mapped where local.
 
     Raises DamageError where the file is not an IPC file or not of the schema (metadata aside).
     """
-    try:
-        source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
-        reader = pa.ipc.open_file(source)
-    except _UNREADABLE as error:
-        raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
-    if schema is not None and not reader.schema.equals(schema):
-        raise DamageError(f"{url}: its columns are {reader.schema.names}, not {schema.names} of the expected types")
-    return reader
+    return _open(url, _mapped(url) if files.is_local(url) else _tail_first(url), schema)
+
+
+def read_batch(url: str, number: int, schema: pa.Schema | None = None) -> pa.RecordBatch:
+    """One batch of one file."""
+    return open_reader(url, schema).get_batch(number)
+
+
+def read_batches(
+    urls: Iterable[str], number: int, schema: pa.Schema | None = None, *, at_once: int = REQUESTS_AT_ONCE
+) -> Iterator[pa.RecordBatch]:
+    """Batch `number` of each file, in the order of the URLs; of remote files, `at_once` are read at a time."""
+    named = list(urls)
+    if all(map(files.is_local, named)):
+        yield from (read_batch(url, number, schema) for url in named)
+    else:
+        yield from concurrently(lambda url: read_batch(url, number, schema), named, at_once=at_once)
+
+
+def read_block(url: str, schema: pa.Schema, begin: int, end: int) -> pa.RecordBatch:
+    """The batch that lies in the stored bytes [begin, end), as `BatchWriter.blocks` has them; the footer is not read."""
+    data = files.read_range(url, begin, end)
+    return _reading(url, lambda: pa.ipc.read_record_batch(pa.ipc.read_message(data), schema))
 
 
 def open_table(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> pa.Table:
-    """The whole file as a table. Columns that are not asked for are not decompressed."""
-    if columns is not None:
-        full = open_reader(url, schema).schema
-        missing = [name for name in columns if full.get_field_index(name) < 0]
-        if missing:
-            raise DamageError(f"{url}: has no column {missing[0]!r}, only {full.names}")
-        options = pa.ipc.IpcReadOptions(included_fields=[full.get_field_index(name) for name in columns])
-        source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
-        try:
-            return pa.ipc.open_file(source, options=options).read_all().select(columns)
-        except _UNREADABLE as error:
-            raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+    """The whole file as a table. Columns that are not asked for are not decompressed, and of a large remote file not read."""
+    if columns is None:
+        source = _mapped(url) if files.is_local(url) else _reading(url, lambda: pa.BufferReader(files.read_bytes(url)))
+        return _open(url, source, schema).read_all()
+    source = _mapped(url) if files.is_local(url) else _tail_first(url, whole_below=SMALL_BYTES)
+    full = _open(url, source, schema).schema
+    missing = [name for name in columns if full.get_field_index(name) < 0]
+    if missing:
+        raise DamageError(f"{url}: has no column {missing[0]!r}, only {full.names}")
+    wanted = [full.get_field_index(name) for name in columns]
+    return _open(url, source, None, wanted).read_all().select(columns)
+
+
+def _mapped(url: str) -> pa.MemoryMappedFile:
+    return _reading(url, lambda: pa.memory_map(str(files.local_path(url))))
+
+
+def _tail_first(url: str, *, whole_below: int = 0) -> RemoteFile:
+    """A remote file whose end is held, or all of it where it is small: what opening an IPC file reads, by one request."""
+
+    def opened() -> RemoteFile:
+        file = files.open_remote(url)
+        file.hold(0 if file.size <= max(whole_below, TAIL_BYTES) else file.size - TAIL_BYTES, file.size)
+        return file
+
+    return _reading(url, opened)
+
+
+def _open(url: str, source: Any, schema: pa.Schema | None, fields: list[int] | None = None) -> IpcReader:
+    options = pa.ipc.IpcReadOptions(included_fields=fields)
+    reader = _reading(url, lambda: pa.ipc.open_file(source, options=options))
+    if schema is not None and not reader.schema.equals(schema):
+        raise DamageError(f"{url}: its columns are {reader.schema.names}, not {schema.names} of the expected types")
+    return IpcReader(url, reader)
+
+
+def _reading(url: str, action: Callable[[], T]) -> T:
+    """What `action` reads. Raises DamageError where the file is not what it must be."""
     try:
-        return open_reader(url, schema).read_all()
+        return action()
+    except StoreError:  # an OSError that says nothing about the file
+        raise
     except _UNREADABLE as error:
-        raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0]
+        raise DamageError(f"{url}: cannot be read as an Arrow file ({reason})") from error

@@ -5,6 +5,7 @@
     RUN/shards/FINGERPRINT/DOMAIN/00000.arrow
     RUN/stages/STAGE.json                      the stage's manifest: fingerprint, settings, versions, number of items
     RUN/stages/STAGE/FINGERPRINT/00003.json    written last: this work item is done; counts and digests of its outputs
+    RUN/stages/STAGE/FINGERPRINT/records.arrow  all of those of a complete stage, for one read instead of one an item
 
 A work item whose record exists is skipped. Names are functions of the item and the stage's fingerprint alone, so two
 workers that run the same item write the same files. Outputs of an older fingerprint go when the stage that replaces
@@ -14,45 +15,20 @@ them is complete: a run directory holds one consistent state.
 import dataclasses
 import json
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from corpus.errors import DamageError, RunDirectoryError
 from corpus.storage import deletion, files, paths
 from corpus.storage.ipc import Written
-from corpus.storage.run_names import BEGUN, EXCHANGE, FINGERPRINT, is_output
+from corpus.storage.pool import concurrently
+from corpus.storage.records import ItemRecord, Records
+from corpus.storage.run_names import BEGUN, EXCHANGE, FINGERPRINT
 
+__all__ = ["COMPACT", "ItemRecord", "Records", "RunDirectory", "Stage", "Work"]
 
-@dataclasses.dataclass(frozen=True)
-class ItemRecord:
-    """What a finished work item wrote (kind of output → file) and counted (name → number)."""
-
-    item: int
-    outputs: dict[str, Written]
-    counts: dict[str, int]
-
-    def to_json(self) -> bytes:
-        return (json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1) + "\n").encode()
-
-    @staticmethod
-    def from_json(data: bytes, where: str) -> "ItemRecord":
-        try:
-            return _checked_record(json.loads(data))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DamageError(f"{where}: not a work item's record; delete it and build again") from error
-
-
-def _checked_record(table: Any) -> ItemRecord:
-    """A record whose names are such as a build writes. Raises ValueError, KeyError, TypeError, AttributeError."""
-    outputs = {name: Written(**written) for name, written in table["outputs"].items()}
-    numbers = [table["item"], *table["counts"].values()]
-    for name, written in outputs.items():
-        numbers += (written.rows, written.bytes)
-        if not is_output(name) or not isinstance(written.digest, str):
-            raise ValueError(f"no output of a work item: {name!r}")
-    if not all(type(number) is int for number in numbers) or table["item"] < 0:
-        raise ValueError("counts are whole numbers")
-    return ItemRecord(item=table["item"], outputs=outputs, counts=table["counts"])
+#: Beside a stage's records: all of them as one file, once the stage is complete.
+COMPACT = "records.arrow"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,15 +55,68 @@ class Stage:
 
     def finished(self) -> list[int]:
         """Numbers of the work items that are done, sorted: one listing."""
-        names = files.names(self.run.path("stages", self.name, self.fingerprint))
-        return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+        return _items(files.names(self._folder))
 
     def record(self, item: int) -> ItemRecord:
+        """Raises FileNotFoundError where the item is not done, DamageError where its record says nothing."""
         url = self.file(f"{item:05d}.json")
         return ItemRecord.from_json(files.read_bytes(url), url)
 
+    def read_records(self) -> Records:
+        """The records of all items that are done: one listing, and one file where the stage was complete.
+
+        Else a request for each item, some at a time. An item whose record cannot be read, as after a power cut, is not done.
+        """
+        there = files.names(self._folder)
+        items = _items(there)
+        known = self._compact(there)
+        if known is not None and known.items.tolist() == items:
+            return known
+        missing = items if known is None else [item for item in items if item not in known]
+        found = dict(zip(missing, self.readable(missing), strict=True))
+        done = set(items)
+        kept = () if known is None else (record for record in known if record.item in done)
+        records = [*kept, *(record for record in found.values() if record is not None)]
+        return Records.of(records, [item for item, record in found.items() if record is None])
+
+    def readable(self, items: Sequence[int]) -> Iterator[ItemRecord | None]:
+        """The record of each of these items, or None where it is not there or says nothing; some at a time."""
+        return map(self._readable, items) if files.is_local(self._folder) else concurrently(self._readable, items)
+
     def records(self) -> Iterator[ItemRecord]:
-        return map(self.record, self.finished())
+        """The record of each item that is done, in the order of items. Raises DamageError where one cannot be read."""
+        found = self.read_records()
+        for item in found.unreadable:
+            self.record(item)  # raises, and says which
+        return iter(found)
+
+    def compact(self, records: Records) -> Written:
+        """Writes the records of a complete stage as one file beside them, for whoever reads all of them."""
+        return records.write(self.file(COMPACT))
+
+    def forget_compact(self) -> None:
+        """To be called before an item runs again, or its record is deleted: it would say what no longer holds."""
+        if COMPACT in files.names(self._folder):
+            deletion.remove(self.run.url, [posixpath.join("stages", self.name, self.fingerprint, COMPACT)])
+
+    @property
+    def _folder(self) -> str:
+        return self.run.path("stages", self.name, self.fingerprint)
+
+    def _readable(self, item: int) -> ItemRecord | None:
+        try:
+            found = self.record(item)
+        except (DamageError, FileNotFoundError):
+            return None
+        return found if found.item == item else None
+
+    def _compact(self, there: Collection[str]) -> Records | None:
+        if COMPACT not in there:
+            return None
+        try:
+            return Records.read(self.file(COMPACT))
+        except DamageError:  # the records themselves are there
+            return None
 
     def finish(self, record: ItemRecord) -> None:
         """Marks an item as done: the last thing that it writes."""
@@ -96,6 +125,10 @@ class Stage:
 
 #: Runs one work item, writes its files, and says what it wrote: a stage's pure twin.
 Work = Callable[[Stage, int, Any], ItemRecord]
+
+
+def _items(names: Iterable[str]) -> list[int]:
+    return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
 
 
 @dataclasses.dataclass(frozen=True)

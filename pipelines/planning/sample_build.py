@@ -284,7 +284,7 @@ class _Bench:
     def train(self, given: str | None) -> tuple[list[Measured], float | None, str]:
         """What was drawn for the sample, the seconds of the training on it, URL of the model."""
         stage = self._stage("train-tokenizer")
-        kept = tokenizer.by_language(self._stages.decisions.records(), "kept_bytes")
+        kept = tokenizer.by_language(tokenizer.domain_totals(self._stages.decisions.records(), "kept_bytes"))
         of = self._recipe.tokenizer
         thresholds = sampling_thresholds(kept, budget_bytes=of.sample_bytes, weights=of.weights)
         settings = tokenizer.sample_settings(self._recipe, self._stages, thresholds)

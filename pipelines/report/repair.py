@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from corpus.errors import DamageError
 from corpus.storage import files
-from corpus.storage.run_directory import RunDirectory, Stage
+from corpus.storage.run_directory import COMPACT, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
 from corpus.storage.run_marker import check_marked
 from corpus.storage.run_names import is_file_of_a_run
@@ -39,11 +39,17 @@ def _delete(run: RunDirectory, findings: Iterable[Finding]) -> tuple[list[str], 
     left = []
     for finding in findings:
         names = _to_delete(run, finding.file)
-        kept = run.remove(names - deleted)
+        # What repeats a record goes with it.
+        compact = {f"{name.rpartition('/')[0]}/{COMPACT}" for name in names if _is_record(name)}
+        kept = run.remove((names | compact) - deleted)
         if not names or kept:
             left.append(finding)
         deleted |= names - set(kept)
     return sorted(deleted), left
+
+
+def _is_record(name: str) -> bool:
+    return name.startswith("stages/") and name.count("/") == 3
 
 
 def _to_delete(run: RunDirectory, file: str) -> set[str]:

@@ -12,8 +12,10 @@ whether a run was built in one call or grew over years; tokenizer and tokens are
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import pairwise
 
 from corpus.recipe import Recipe
+from corpus.storage.records import Records
 from corpus.storage.run_directory import RunDirectory, Stage
 from pipelines.selection.decision_settings import select_fingerprint
 from pipelines.stages.planned import Planned
@@ -26,18 +28,19 @@ class Selection:
     stage: Stage
     items: int
 
-    @property
-    def is_done(self) -> bool:
-        return self.stage.finished() == list(range(self.items))
+    def is_done(self, recorded: Records) -> bool:
+        """Whether it has decided, by what its stage recorded."""
+        return recorded.items.tolist() == list(range(self.items))
 
 
-def decided_counts(stage: Stage, planned: Sequence[Planned]) -> list[dict[str, int]]:
+def decided_counts(recorded: Records, planned: Sequence[Planned]) -> list[dict[str, int]]:
     """Documents of what the run began with and of each addition, and how many of them are kept."""
-    found, begin = [], 0
-    for each in planned:
-        records = [stage.record(item).counts for item in range(begin, each.items)]
-        found.append({name: sum(counts[name] for counts in records) for name in ("documents", "kept")})
-        begin = each.items
+    ends = [each.items for each in planned]
+    columns = {name: recorded.counts(name) for name in ("documents", "kept")}
+    found = []
+    for begin, end in pairwise([0, *ends]):
+        mine = (recorded.items >= begin) & (recorded.items < end)
+        found.append({name: int(column[mine].sum()) for name, column in columns.items()})
     return found
 
 

@@ -28,12 +28,14 @@ def _drive(driver: Driver, up: Upstream, spec: Spec, opened: None) -> Stage:
     selections = plan_selections(up.run, up.recipe, up.planned, before=_before(up, spec))
     up.marks[DECISIONS.mark] = selections[0].stage.fingerprint
     stage = driver.open(spec, selections[-1].stage.fingerprint)
-    done = max((number for number, each in enumerate(selections) if each.is_done), default=-1)
+    done = max(
+        (number for number, each in enumerate(selections) if each.is_done(driver.records(each.stage))), default=-1
+    )
     if done == len(selections) - 1:
         driver.say(spec.name, f"{selections[-1].items} items were done before")
     else:
         _run_selections(driver, up, selections, done + 1)
-    more = {"additions": decided_counts(stage, up.planned)} if len(up.planned) > 1 else {}
+    more = {"additions": decided_counts(driver.records(stage), up.planned)} if len(up.planned) > 1 else {}
     forget_steps(stage)
     totals = driver.close(spec, stage, more)
     for line in loss_warnings(source_copies(totals), up.recipe.dedup.max_loss):
@@ -59,8 +61,8 @@ def _run_selections(driver: Driver, up: Upstream, selections: list[Selection], f
         shared_lines.warm_up()
     splits = ipc.open_table(up.splits, schema.SPLITS, columns=["item", "source"])
     item_of_split, source_of_split = numbers(splits["item"]), splits["source"].to_pylist()
-    documents = [record.counts["documents"] for record in signals.records()]
-    compared = [record.counts["lines"] for record in measured.records()] if measured is not None else []
+    documents = driver.records(signals).counts("documents").tolist()
+    compared = driver.records(measured).counts("lines").tolist() if measured is not None else []
     for number in range(first, len(selections)):
         before = selections[number - 1] if number else None
         settings = SelectSettings.over(
@@ -82,6 +84,7 @@ def _run_selection(driver: Driver, decided: Selection, settings: SelectSettings)
     from pipelines.selection.steps import Select, steps_stage, units_of
 
     decided.stage.begin()
+    decided.stage.forget_compact()
     driver.run_transform(
         decided.stage,
         Select(decided.stage, settings),

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from corpus.errors import DamageError
+from corpus.errors import DamageError, StoreError
 from corpus.feed.order import mix
 from corpus.recipe import Recipe
 from corpus.storage import files, ipc
@@ -109,6 +109,8 @@ def check_rows(url: str, name: str, written: Written, schema: pa.Schema | None) 
     except DamageError as error:
         yield Finding(Check.SCHEMA, name, str(error).partition(": ")[2])
         return
+    except StoreError:  # says nothing about the file
+        raise
     except (pa.ArrowInvalid, OSError) as error:
         yield Finding(Check.SCHEMA, name, f"cannot be read ({str(error).partition(chr(10))[0]})")
         return

@@ -122,13 +122,15 @@ def pack_item(stage: Stage, item: int, settings: PackSettings) -> ItemRecord:
     return ItemRecord(item=item, outputs={path: written}, counts=counts)
 
 
-def write_manifest(run: RunDirectory, stage: Stage, settings: PackSettings, *, settings_fingerprint: str) -> str:
+def write_manifest(
+    run: RunDirectory, records: Iterable[ItemRecord], settings: PackSettings, *, settings_fingerprint: str
+) -> str:
     """Writes `manifest.arrow` from the records of all shards; returns its digest."""
     plan = ipc.open_table(settings.plan, PACK_PLAN)
     named = {row["shard_item"]: (row["domain"], row["shard"]) for row in plan.to_pylist()}
     dtype = str(schema.token_type(settings.vocabulary_size))
     rows = []
-    for record in stage.records():
+    for record in records:
         domain, shard = named[record.item]
         ((path, written),) = record.outputs.items()
         counts = record.counts
@@ -176,7 +178,7 @@ def _drive(driver: Driver, up: Upstream, spec: "StageSpec[None, PackSettings]", 
     encoder = load_encoder(model_url(trained))
     stage = driver.open(spec, spec.mark(up, opened))
     target, width = up.recipe.shards.target_bytes, encoder.dtype.itemsize
-    rows = plan_shards(tokenized.records(), target_bytes=target, token_bytes=width, seed=seed)
+    rows = plan_shards(driver.records(tokenized), target_bytes=target, token_bytes=width, seed=seed)
     if not rows:
         raise BuildError(f"{up.run.url}: no document was kept; `corpus stats {up.run.url}` says why")
     plan = stage.file("plan.arrow")
@@ -190,7 +192,7 @@ def _drive(driver: Driver, up: Upstream, spec: "StageSpec[None, PackSettings]", 
         tokenizer=trained.fingerprint,
     )
     driver.run_items(stage, sorted({row[0] for row in rows}), pack_item, lambda: settings)
-    digest = write_manifest(up.run, stage, settings, settings_fingerprint=stage.fingerprint)
+    digest = write_manifest(up.run, driver.records(stage), settings, settings_fingerprint=stage.fingerprint)
     driver.close(spec, stage, {"manifest": digest})
     return stage
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from corpus.recipe import Recipe
-from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage, Work
+from corpus.storage.records import ItemRecord, Records
+from corpus.storage.run_directory import RunDirectory, Stage, Work
 from pipelines.stages.findings import Finding, Seen
 from pipelines.stages.outputs import Output
 from pipelines.stages.planned import Planned
@@ -92,6 +93,9 @@ class Driver(Protocol):
 
     def close(self, spec: "StageSpec[Any, Any]", stage: Stage, more: Mapping[str, Any]) -> dict[str, int]:
         """Writes the manifest of a finished stage, deletes what older fingerprints left; the sums of its counts."""
+
+    def records(self, stage: Stage) -> Records:
+        """What the items of a stage recorded so far, as it was read last in this build."""
 
     def say(self, name: str, what: str) -> None: ...
 

@@ -85,10 +85,10 @@ def model_url(stage: Stage) -> str:
     return stage.run.path("tokenizer", stage.fingerprint, "tokenizer.model")
 
 
-def by_language(records: Iterable[ItemRecord], name: str) -> dict[str, int]:
-    """Sum of a count of `select` that it has by domain, by language."""
+def by_language(of_domains: Mapping[str, int]) -> dict[str, int]:
+    """Sums by language of what is known of domains."""
     sums: dict[str, int] = {}
-    for domain, number in domain_totals(records, name).items():
+    for domain, number in of_domains.items():
         language = language_of(domain)
         sums[language] = sums.get(language, 0) + number
     return sums
@@ -128,14 +128,15 @@ def _drive(
     stage = driver.open(spec, spec.mark(up, given))
     selected = up.writer(DECISIONS)
     items = list(range(up.planned[-1 if recipe.run.decide_again else 0].items))
-    kept = by_language(map(selected.record, items), "kept_bytes")
+    recorded = driver.records(selected).totals(below=len(items))
+    kept = by_language(counts_by_domain(recorded, "kept_bytes"))
     if not kept:
         raise BuildError(f"{up.run.url}: no document was kept, so there is nothing to train a tokenizer on; "
                          f"`corpus stats {up.run.url}` says why")  # fmt: skip
     thresholds = sampling_thresholds(kept, budget_bytes=recipe.tokenizer.sample_bytes, weights=recipe.tokenizer.weights)
     sampling = sample_settings(recipe, DocumentStages.of(up), thresholds)
     training = len(items)
-    if stage.finished() == [*items, training]:
+    if driver.records(stage).items.tolist() == [*items, training]:
         driver.say(spec.name, "was done before")
     else:
         driver.run_items(stage, items, sample_item, lambda: sampling)

@@ -12,6 +12,8 @@ inputs     an input that vanishes after the plan, then comes back
 damage     bytes of a random finished file flipped: `corpus verify` names it, `--delete-damaged` and a build mend it
 clock      a year forward at first, a year back when continued (libfaketime)
 two        a second build in the same run directory
+power-cut  the disk as it is at a random moment (ext4 on a loop device, its backing file copied), from which a build goes on
+torn       records and manifests of 0 bytes, cut, or full of zeros, as a power cut leaves them without a sync
 
 Ends with 0 where every run came out the same, else with 1; the seed of a failing case is printed. A fault that this
 machine does not allow is printed as not tried.
@@ -118,6 +120,7 @@ class Case:
         (self.folder / "recipe.toml").write_text(RECIPE)
         self.run = self.folder / "run"
         self.mounted = False
+        self.disk = self.folder / "disk.img"
 
     def start(
         self, *, workers: int = 1, environment: dict[str, str] | None = None, limit: int = 0
@@ -173,6 +176,22 @@ class Case:
         )
         self.mounted = done.returncode == 0
         return self.mounted
+
+    def mount_disk(self, image: Path) -> bool:
+        """A file system in a file in place of the run directory; what lies in the image is replayed from its journal.
+
+        Names are committed every second, bytes when the kernel likes to: without a sync a name is there before its bytes.
+        """
+        self.run.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["mount", "-o", "loop,commit=1", str(image), str(self.run)], capture_output=True, check=False
+        )
+        self.mounted = done.returncode == 0
+        return self.mounted
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", str(self.run)], check=True)
+        self.mounted = False
 
     def remount(self, option: str) -> None:
         subprocess.run(["mount", "-o", f"remount,{option}", str(self.run)], check=True)
@@ -324,6 +343,68 @@ def clock(case: Case) -> str | None:
     return "a year forward, then two back"
 
 
+def power_cut(case: Case) -> str | None:
+    """Several cuts in one run directory. Of what the kernel has not written yet the copy of the disk knows nothing."""
+    with case.disk.open("wb") as disk:
+        disk.truncate(64 << 20)
+    made = subprocess.run(["mkfs.ext4", "-q", "-F", str(case.disk)], capture_output=True, check=False)
+    if made.returncode or not case.mount_disk(case.disk):
+        return None
+    said = []
+    for _ in range(case.random.randint(2, 4)):
+        process = case.start(workers=case.random.choice((1, 2)))
+        moment = case.random.uniform(0.5, 1.0) * case.seconds
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(moment)
+        # Nobody writes while the disk is copied: a copy of a moving disk is none of any moment.
+        for number in session(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGSTOP)
+        copy = case.disk.with_suffix(".copy")
+        shutil.copyfile(case.disk, copy)
+        kill_session(process)
+        case.unmount()
+        copy.replace(case.disk)
+        if not case.mount_disk(case.disk):
+            raise FaultError("the disk cannot be mounted again")
+        records = list(case.run.glob("stages/*/*/[0-9]*.json"))
+        torn = [path for path in records if not _is_json(path)]
+        if torn:
+            raise FaultError(f"{len(torn)} of {len(records)} records are torn, as {torn[0].relative_to(case.run)}")
+        said.append(f"{len(records)} records at {moment:.1f}")
+    case.build()
+    if check(case) != 0:
+        raise FaultError("verify finds something")
+    return f"cut with {', '.join(said)}, none torn"
+
+
+def torn(case: Case) -> str:
+    case.build()
+    records = sorted(case.run.glob("stages/*/*/[0-9]*.json"))
+    manifests = sorted(case.run.glob("stages/*.json"))
+    chosen = case.random.sample(records, len(records) // 2) + case.random.sample(manifests, len(manifests) // 2)
+    for path in chosen:
+        data = path.read_bytes()
+        path.write_bytes(case.random.choice((b"", data[: len(data) // 2], bytes(len(data)))))
+    case.build()
+    if check(case) != 0:
+        raise FaultError("verify finds something")
+    return f"{len(chosen)} of {len(records)} records and {len(manifests)} manifests torn"
+
+
+def check(case: Case) -> int:
+    command = [sys.executable, "-m", "pipelines.cli", "verify", str(case.run)]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False).returncode
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
+
+
 def two(case: Case) -> str:
     process = case.start()
     case.wait_for("stages/plan.json", process)
@@ -341,6 +422,8 @@ FAULTS: dict[str, Callable[[Case], str | None]] = {
     "damage": damage,
     "clock": clock,
     "two": two,
+    "power-cut": power_cut,
+    "torn": torn,
 }
 
 if __name__ == "__main__":

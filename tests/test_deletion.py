@@ -149,10 +149,16 @@ def test_a_mounted_disk_is_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"format": "1", "run": "r"}', b'{"format": 1}', b"[" * 100_000])
-def test_a_marker_that_is_none_is_one_line(root: str, data: bytes) -> None:
+def test_a_marker_that_cannot_be_read_is_none(root: str, data: bytes) -> None:
     files.write_bytes(f"{root}/{MARKER}", data)
-    with pytest.raises(RunDirectoryError, match=MARKER):
+    put(root, "notes.txt")
+    with pytest.raises(RunDirectoryError, match=f"notes.*no {MARKER} that can be read"):
         claim(root, "r")
+    with pytest.raises(RunDirectoryError, match=MARKER):
+        check_marked(root)
+    files.remove_file(f"{root}/notes.txt")
+    claim(root, "r")
+    check_marked(root)
 
 
 def test_a_later_layout_is_refused(root: str) -> None:
@@ -165,6 +171,8 @@ def test_a_run_without_a_marker_is_known_by_its_contents(demo_run: Path, tmp_pat
     older = tmp_path / "run"
     shutil.copytree(demo_run, older)
     name = json.loads((older / MARKER).read_text())["run"]
+    (older / MARKER).write_bytes(b"")
+    check_marked(str(older))
     (older / MARKER).unlink()
     check_marked(str(older))
     with pytest.raises(RunDirectoryError, match="holds the run"):
@@ -182,6 +190,8 @@ def test_a_run_without_a_marker_is_known_by_its_contents(demo_run: Path, tmp_pat
         *(f"{kind}/{OLD}/00003.arrow" for kind in KINDS if kind not in ("tokenizer", "shards")),
         *(f"shards/{OLD}/docs.zh_Hant/00000.arrow", f"shards/{OLD}/a-b_c.en.q2.x3/123456.arrow", f"tokenizer/{OLD}/tokenizer.model"),
         *(f"stages/extract/{OLD}/language.model", f"stages/select/{OLD}/steps/00012.json", f"stages/score/{OLD}/begun.json"),
+        *(f"stages/extract/{OLD}/records.arrow", f"exchange/{OLD}/files/settings.json", f"exchange/{OLD}/files/steps/round-1.arrow"),
+        *(f"exchange/{OLD}/files/url-keys/0000012-ab12.rows", f"stages/select/{OLD}/files/00012.json"),
         *(f"exchange/{OLD}/url-keys/00000.arrow", "manifest.arrow", "phases/plan.json", "stages/train-tokenizer.json"),
     ],
 )  # fmt: skip

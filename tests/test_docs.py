@@ -279,6 +279,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "`[run]`": {"name": "b", "seed": 1, "languages": ["zh"], "work_item_bytes": MIB, "max_failed_fraction": 0.5,
         "decide_again": True},
     "`[[source]]`": {"name": "books", "kind": "books", "format": "jsonl", "inputs": ["x"], "prefix": "x",
+        "outside_prefix": True,
         "fields": {"text": "content"}, "profile": "none", "licence": "MIT", "trust_language_hint": True,
         "block_domains": ["x"], "block_urls": ["x"], "block_words": ["x"], "respect": ["noai"],
         "respect_agents": ["a"], "opt_out_domains": ["x"], "dedup": {"near": False}, "expected": {"kept": 0.5}},

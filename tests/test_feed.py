@@ -357,6 +357,10 @@ def test_a_manifest_of_another_shape_is_damage(tmp_path) -> None:
         (table.drop_columns(["digest"]), "columns"),
         (table.take(pa.array(list(reversed(range(len(table)))))), "not sorted"),
         (table.set_column(8, MANIFEST.field("token_dtype"), mixed), "token_dtype"),
+        *(
+            (table.set_column(2, MANIFEST.field("path"), pa.array([name] * len(table))), "the path of a shard")
+            for name in ("/etc/passwd", "shards/../../victim", "file:///etc/passwd", "a\0b", "%2e%2e/x", "", "..\\x")
+        ),
     ):
         path.unlink()
         with pa.ipc.new_file(str(path), other.schema) as writer:

@@ -35,3 +35,17 @@ def test_another_content_and_a_missing_file_are_one_line_each(tmp_path) -> None:
     path.write_bytes(b"Weights")
     with pytest.raises(DamageError, match="delete it and build again"):
         pinned(str(path), b"weights").local()
+
+
+@pytest.mark.parametrize("torn", [b"", b"wei", b"weights and more", bytes(7)])
+@pytest.mark.parametrize("place", ["local", "memory"])
+def test_a_copy_that_is_none_is_made_again(tmp_path, torn: bytes, place: str) -> None:
+    """As a power cut leaves one: workers would refuse it for ever, and nothing would write it again."""
+    (tmp_path / "model").write_bytes(b"weights")
+    url = str(tmp_path / "run" / "language.model") if place == "local" else "memory://pinned-copies/language.model"
+    files.write_bytes(url, torn)
+    copy = PinnedFile.of(str(tmp_path / "model")).copied_to(url)
+    if place == "memory" and len(torn) == len(b"weights"):
+        return  # elsewhere only its size is asked for: a finished upload is whole
+    assert files.read_bytes(url) == b"weights"
+    copy.check()

@@ -31,10 +31,22 @@ class PinnedFile:
         return PinnedFile(url, files.digest(url))
 
     def copied_to(self, url: str) -> "PinnedFile":
-        """The same content elsewhere, written where nothing lies yet. Raises DamageError as `check`."""
-        if not files.exists(url):
+        """The same content elsewhere, written where it does not lie yet. Raises DamageError as `check`.
+
+        What lies there is read on a local disk, and asked for its size elsewhere: a copy that a power cut left empty is no copy.
+        """
+        copy = PinnedFile(url, self.digest)
+        if not copy._is_whole(files.size(self.url)):
             self._copy(url)
-        return PinnedFile(url, self.digest)
+        return copy
+
+    def _is_whole(self, size: int) -> bool:
+        try:
+            return files.size(self.url) == size and (
+                not files.is_local(self.url) or files.digest(self.url) == self.digest
+            )
+        except FileNotFoundError:
+            return False
 
     def check(self) -> None:
         """Raises DamageError where the file is missing or another."""

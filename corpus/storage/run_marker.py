@@ -11,6 +11,7 @@ from typing import Any
 
 from corpus.errors import RunDirectoryError
 from corpus.storage import files
+from corpus.storage.paths import shown
 from corpus.storage.run_names import LEASE, LOCK, MARKER, is_unfinished
 
 DISTRIBUTION = "lm-corpus-pipelines"
@@ -19,7 +20,7 @@ DISTRIBUTION = "lm-corpus-pipelines"
 FORMAT = 1
 
 #: What a folder may hold in which a run begins: a file system's own, and what is left of a build that was killed at once.
-_NOTHING = frozenset({"lost+found", LOCK, LEASE})
+_NOTHING = frozenset({"lost+found", LOCK, LEASE, MARKER})
 
 #: Of the recipe that a run keeps.
 _RECIPE_KEYS = frozenset({"run", "source", "tokenizer", "shards", "dedup"})
@@ -30,30 +31,32 @@ def claim(run_url: str, name: str) -> None:
 
     Raises RunDirectoryError for a folder that holds anything else, and for another run's.
     """
-    if not _is_marked(run_url):
+    if _marker(run_url) is None:
         found = _what_is_in(run_url)
         if found and not _is_older_run(run_url):
             raise RunDirectoryError(
-                f"{run_url}: not empty ({', '.join(found[:3])}{', …' if len(found) > 3 else ''}) and no run directory: "
-                f"it has no {MARKER}; give --run-dir a new or an empty folder"
+                f"{run_url}: not empty ({', '.join(map(shown, found[:3]))}{', …' if len(found) > 3 else ''}) and no run "
+                f"directory: it has no {MARKER} that can be read; give --run-dir a new or an empty folder"
             )
         of = _older_name(run_url) if found else name
         marker = {"format": FORMAT, "run": of, "written_by": f"{DISTRIBUTION} {_version()}"}
-        files.create(f"{run_url}/{MARKER}", (json.dumps(marker, sort_keys=True, indent=1) + "\n").encode())
-    if (held := _read_marker(run_url)["run"]) != name:
-        raise RunDirectoryError(f"{run_url}: holds the run {held!r}, the recipe names {name!r}; give another --run-dir")
+        data = (json.dumps(marker, sort_keys=True, indent=1) + "\n").encode()
+        # One that cannot be read is what a power cut left on a disk that says too early that it has written.
+        if not files.create(f"{run_url}/{MARKER}", data) and _marker(run_url) is None:
+            files.write_bytes(f"{run_url}/{MARKER}", data)
+    held = _marker(run_url)
+    if held is None:
+        raise RunDirectoryError(f"{run_url}/{MARKER}: was written and cannot be read; call the same command again")
+    if held["run"] != name:
+        raise RunDirectoryError(
+            f"{run_url}: holds the run {held['run']!r}, the recipe names {name!r}; give another --run-dir"
+        )
 
 
 def check_marked(run_url: str) -> None:
     """Raises RunDirectoryError where nothing says that a folder is a run directory, so that nothing in it may be deleted."""
-    if _is_marked(run_url):
-        _read_marker(run_url)
-    elif not _is_older_run(run_url):
+    if _marker(run_url) is None and not _is_older_run(run_url):
         raise RunDirectoryError(f"{run_url}: has no {MARKER}, so it is no run directory and nothing in it is deleted")
-
-
-def _is_marked(run_url: str) -> bool:
-    return files.exists(f"{run_url}/{MARKER}")
 
 
 def _what_is_in(run_url: str) -> list[str]:
@@ -66,11 +69,12 @@ def _what_is_in(run_url: str) -> list[str]:
     return sorted(name for name in names if name not in _NOTHING and not is_unfinished(name))
 
 
-def _read_marker(run_url: str) -> dict[str, Any]:
+def _marker(run_url: str) -> dict[str, Any] | None:
+    """None where there is none, or none that can be read. Raises RunDirectoryError for one of a later layout."""
     url = f"{run_url}/{MARKER}"
     marker = _json_of(url)
-    if marker is None or not isinstance(marker.get("format"), int) or not isinstance(marker.get("run"), str):
-        raise RunDirectoryError(f"{url}: not the marker of a run; delete it if the folder holds nothing else of value")
+    if marker is None or type(marker.get("format")) is not int or not isinstance(marker.get("run"), str):
+        return None
     if marker["format"] > FORMAT:
         raise RunDirectoryError(
             f"{url}: format {marker['format']}, written by {marker.get('written_by', 'a later version')!r}; "

@@ -33,7 +33,7 @@ _OF_ITEMS = "|".join(sorted(KINDS - {"tokenizer", "shards"}))
 _OF_STAGE = "|".join(
     [
         rf"{_ITEM}\.json",
-        rf"steps/{_ITEM}\.json",
+        rf"{_NAME}/{_ITEM}\.json",  # of units of steps
         re.escape(BEGUN),
         r"(?:pending|plan|index|items)\.arrow",
         r"language\.model",
@@ -51,7 +51,7 @@ _FILE = re.compile(
             rf"(?:{_OF_ITEMS})/{_FP}/{_ITEM}\.arrow",
             rf"tokenizer/{_FP}/tokenizer\.model",
             rf"shards/{_FP}/{_NAME}(?:\.[A-Za-z0-9_]+)+/{_ITEM}\.arrow",
-            rf"{EXCHANGE}/{_FP}/{_NAME}/{_ITEM}\.arrow",
+            rf"{EXCHANGE}/{_FP}/{_NAME}/(?:{_ITEM}\.arrow|settings\.json|steps/{_NAME}\.arrow|{_NAME}/{_ITEM}-[0-9a-f]+\.rows)",
             r"stages/[a-z]+(?:-[a-z]+)*\.json",
             rf"stages/[a-z]+(?:-[a-z]+)*/{_FP}/(?:{_OF_STAGE})",
         ]

@@ -28,7 +28,7 @@ from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe, fingerprint
 from corpus.recipe_files import parse_recipe
 from corpus.report.copies import loss_warnings, source_copies
-from corpus.sources.splits import InputFile, list_inputs
+from corpus.sources.splits import InputFile, list_inputs, write_splits
 from corpus.storage import files, ipc
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.records import Records
@@ -134,7 +134,7 @@ class Build:
         self._check_same_run([each.fingerprint for each in planned])
         self.run.write_json(self.recipe.model_dump(mode="json"), "recipe.json")
         files.write_bytes(self.run.path("recipe.toml"), self.recipe_path.read_bytes())
-        ipc.write_table(self._splits_url, splits, schema.SPLITS)
+        write_splits(self._splits_url, splits)
         items, total = planned[-1].items, sum(each.input_bytes for each in planned)
         manifest = {"fingerprint": planned[-1].fingerprint, "items": items, "splits": splits.num_rows}
         manifest |= {"files": len(inputs), "input_bytes": total, "additions": [each.to_json() for each in planned]}

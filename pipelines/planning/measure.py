@@ -19,7 +19,7 @@ from corpus.domains import language_of
 from corpus.errors import InputError
 from corpus.recipe import Recipe, Source
 from corpus.sources.parquet import row_groups
-from corpus.sources.splits import WHOLE_FILES, InputFile, list_inputs, make_splits
+from corpus.sources.splits import WHOLE_FILES, InputFile, list_inputs, make_splits, write_splits
 from corpus.storage import files, ipc
 from corpus.storage.pinned import PinnedFile
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
@@ -108,7 +108,7 @@ def measure(recipe: Recipe, recipe_path: Path, run: RunDirectory, *, sample_byte
     given = prerequisites.given_tokenizer(recipe, recipe_path)
     inputs = list_inputs(recipe, recipe_path.parent, where=str(recipe_path))
     splits = run.path("splits.arrow")
-    ipc.write_table(splits, sample_of(recipe, inputs, sample_bytes, files.local_path(run.url)), schema.SPLITS)
+    write_splits(splits, sample_of(recipe, inputs, sample_bytes, files.local_path(run.url)))
     # Without lists of domains and words, which cost nothing that is seen beside the parsing of a page.
     settings = extraction.ExtractSettings.of(recipe, splits=splits, model=model)
     compile_kernels(model)

@@ -19,7 +19,7 @@ from rich.console import Console
 from corpus import schema
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.recipe import Recipe
-from corpus.sources.splits import InputFile, list_inputs
+from corpus.sources.splits import InputFile, list_inputs, write_splits
 from corpus.storage import files, ipc
 from corpus.storage.records import Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
@@ -84,7 +84,7 @@ class Build:
         self._check_same_run([each.fingerprint for each in planned])
         self.run.write_json(self.recipe.model_dump(mode="json"), "recipe.json")
         files.write_bytes(self.run.path("recipe.toml"), self.recipe_path.read_bytes())
-        ipc.write_table(self.run.path("splits.arrow"), splits, schema.SPLITS)
+        write_splits(self.run.path("splits.arrow"), splits)
         items, total = planned[-1].items, sum(each.input_bytes for each in planned)
         manifest = {"fingerprint": planned[-1].fingerprint, "items": items, "splits": splits.num_rows}
         manifest |= {"files": len(inputs), "input_bytes": total, "additions": [each.to_json() for each in planned]}

@@ -119,13 +119,13 @@ def test_mapped_fields_reach_the_reader_and_the_plan(tmp_path: Path) -> None:
 def test_a_plan_opens_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(tmp_path, 50)
     opened: list[str] = []
-    real = files.open_read
+    real = files.open_ranges
 
     def counted(url: str):  # type: ignore[no-untyped-def]
         opened.append(url)
         return real(url)
 
-    monkeypatch.setattr(files, "open_read", counted)
+    monkeypatch.setattr(files, "open_ranges", counted)
     assert len(listed(tmp_path, format="html", inputs=["**/*.html"])) == 50
     assert len(opened) == len(set(opened)) == 50
 

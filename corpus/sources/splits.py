@@ -6,20 +6,24 @@ input of its addition, never from the number of workers; so an addition leaves t
 are. Memory: a row a split.
 """
 
+import bisect
 import dataclasses
 import io
+import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
 from corpus import schema
+from corpus.columns import numbers
 from corpus.errors import InputError
 from corpus.recipe import GIB, MIB, Addition, Recipe, Source
 from corpus.sources import path_lists
@@ -27,6 +31,7 @@ from corpus.sources.compressed import codec_of
 from corpus.sources.records import Fields, Split
 from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files, ipc
+from corpus.storage.ipc import Written
 
 #: The aim: a laptop gets parallelism, a corpus of 10^15 bytes no more than some 10^5 files a stage.
 ITEMS_AIM = 256
@@ -35,6 +40,11 @@ LARGEST_ITEM_BYTES = 4 * GIB
 
 #: Formats in which a file is one document.
 WHOLE_FILES = frozenset({"html", "text"})
+
+#: Rows of a batch of `splits.arrow`, or those of one work item where it has more.
+BATCH_SPLITS = 1024
+#: In the schema's metadata: a JSON list of the first work item of each batch.
+FIRST_ITEMS = "first items"
 
 #: A plan over a store waits for requests, not for the processor.
 REMOTE_REQUESTS = 16
@@ -217,12 +227,38 @@ def _ranges(file: InputFile, item_bytes: int) -> Iterator[tuple[int, int]]:
         yield file.file_bytes * piece // pieces, file.file_bytes * (piece + 1) // pieces
 
 
+def write_splits(url: str, splits: pa.Table) -> Written:
+    """`splits.arrow`: batches of whole work items, and in its schema's metadata the first item of each batch."""
+    items = numbers(splits["item"])  # (splits,), ascending
+    begins = [0]
+    for at in (np.flatnonzero(np.diff(items)) + 1).tolist():  # where an item begins
+        if at - begins[-1] >= BATCH_SPLITS:
+            begins.append(at)
+    firsts = {FIRST_ITEMS: json.dumps([int(items[at]) for at in begins if at < len(items)])}
+    whole = splits.combine_chunks()
+    batches = (
+        batch
+        for begin, end in pairwise([*begins, len(items)])
+        for batch in whole.slice(begin, end - begin).combine_chunks().to_batches()
+    )
+    return ipc.write_batches(url, schema.SPLITS.with_metadata(firsts), batches)
+
+
 def read_splits(url: str, item: int) -> list[Split]:
-    """The splits of one work item."""
-    table = ipc.open_table(url, schema.SPLITS)
-    chosen = table.filter(pa.compute.equal(table["item"], item))
+    """The splits of one work item. Memory: a batch, some BATCH_SPLITS rows, however many items there are."""
+    reader = ipc.open_reader(url, schema.SPLITS)
+    stored = (reader.schema.metadata or {}).get(FIRST_ITEMS.encode())
+    batches = range(reader.num_record_batches)  # of a run of before there was such a list: all
+    if stored is not None:
+        at = bisect.bisect_right(json.loads(stored), item) - 1
+        batches = range(max(0, at), max(0, at + 1))
     wanted = [field.name for field in dataclasses.fields(Split)]
-    return [Split(**{**row, "fields": Fields(*row["fields"])}) for row in chosen.select(wanted).to_pylist()]
+    found: list[Split] = []
+    for number in batches:
+        batch = reader.get_batch(number)
+        chosen = batch.filter(pa.compute.equal(batch.column("item"), item)).select(wanted)
+        found += [Split(**{**row, "fields": Fields(*row["fields"])}) for row in chosen.to_pylist()]
+    return found
 
 
 def _line(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from corpus.pages import markup
 from corpus.pages.extractor_process import ExtractorProcess
 from corpus.recipe import Recipe, Source
 from corpus.sources.parquet import row_groups
-from corpus.sources.splits import WHOLE_FILES, InputFile, list_inputs, make_splits
+from corpus.sources.splits import WHOLE_FILES, InputFile, list_inputs, make_splits, write_splits
 from corpus.storage import files, ipc
 from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage, Work
@@ -117,7 +117,7 @@ def measure(recipe: Recipe, recipe_path: Path, run: RunDirectory, *, sample_byte
     given = prerequisites.given_tokenizer(recipe, recipe_path)
     inputs = list_inputs(recipe, recipe_path.parent, where=str(recipe_path))
     splits = run.path("splits.arrow")
-    ipc.write_table(splits, sample_of(recipe, inputs, sample_bytes, files.local_path(run.url)), schema.SPLITS)
+    write_splits(splits, sample_of(recipe, inputs, sample_bytes, files.local_path(run.url)))
     # Without lists of domains and words, which cost nothing that is seen beside the parsing of a page.
     settings = extraction.ExtractSettings.of(recipe, splits=splits, model=model)
     measurement.compile_kernels(model)

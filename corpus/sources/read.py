@@ -10,7 +10,7 @@ from corpus.sources.records import Item, Limits, Split
 from corpus.sources.warc import read_warc
 
 #: Of everything in corpus.sources that decides what a record holds.
-VERSION = 3
+VERSION = 4
 
 READERS: dict[str, Callable[[Split, Limits], Iterator[Item]]] = {
     "warc": read_warc,

@@ -82,7 +82,7 @@ class ArcGrammar:
                     return line_end
         return -1
 
-    def header_end(self, data: bytes | bytearray) -> int | None:
+    def header_end(self, data: bytes | bytearray, begin: int = 0) -> int | None:
         end = data.find(b"\n", 0, _LINE_BYTES)
         return None if end < 0 else end + 1
 

@@ -22,7 +22,7 @@ _VERSION = b"WARC/"
 # Some writers end lines with \r\r\n. The numbers of blanks are bounded: a search must not be quadratic in a run of them.
 _CONTENT_LENGTH = re.compile(rb"^content-length[ \t]{0,9}:[ \t]{0,99}(\d{1,18})[ \t]{0,99}\r{0,2}$", re.I | re.M)
 _ANY_LENGTH = re.compile(rb"^content-length[ \t]{0,9}:[^\r\n]*", re.I | re.M)
-_TYPE = re.compile(rb"^warc-type[ \t]{0,9}:[ \t]{0,99}([^\r\n]*?)[ \t]{0,99}\r{0,2}$", re.I | re.M)
+_TYPE = re.compile(rb"^warc-type[ \t]{0,9}:([^\r\n]*)", re.I | re.M)
 _HEADER_END = re.compile(rb"\r{0,2}\n\r{0,2}\n")
 _FOLDED_LINE = re.compile(rb"\r{0,2}\n[ \t]+")
 _FIELD_NAME = re.compile(rb"^[A-Za-z-]{1,40}(?=[ \t]{0,9}:)", re.M)
@@ -54,8 +54,8 @@ class WarcGrammar:
         found = _NEXT_RECORD.search(data, begin)
         return -1 if found is None else found.start()
 
-    def header_end(self, data: bytes | bytearray) -> int | None:
-        end = _HEADER_END.search(data, 0, MAX_HEADER_BYTES)
+    def header_end(self, data: bytes | bytearray, begin: int = 0) -> int | None:
+        end = _HEADER_END.search(data, begin, max(begin, MAX_HEADER_BYTES))
         return None if end is None else end.end()
 
     def content_length(self, header: bytes) -> int | None:
@@ -68,7 +68,7 @@ class WarcGrammar:
         if frame.flaw is not None:
             header = _with_length(header, len(frame.content))
         kind = _TYPE.search(header)
-        name = kind.group(1).decode("latin-1").lower() if kind else ""
+        name = kind.group(1).strip(b" \t").decode("latin-1").lower() if kind else ""
         if name == "response":
             return parse_response(header, frame.content, offset, length, limits)
         if name == "conversion":

@@ -14,6 +14,7 @@ import zstandard
 from corpus.sources.http_body import BodyError, decode_body
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Split
+from corpus.text.url_identity import site_hash, url_hash
 from linearity import assert_linear
 
 MAX_BYTES = 64 << 20
@@ -159,3 +160,60 @@ def test_archives_from_the_middle(tmp_path: Path, name: str) -> None:
         return file
 
     assert_linear(made, lambda file: read(file, "arc", begin=50), size=100_000)
+
+
+JSON_LINES: dict[str, Callable[[int], bytes]] = {
+    "lists": lambda n: b'{"text": "a", "x": [' + times(b"[],", n) + b"0]}",
+    "opened": lambda n: b"[" * n,
+    "quotes": lambda n: b'"' * n,
+    "escaped quotes": lambda n: b'{"text": "' + times(b'\\"', n),
+    "backslashes": lambda n: b'{"text": "' + b"\\" * n,
+    "digits": lambda n: b'{"text": 1' + b"1" * n + b"}",
+    "integers": lambda n: b'{"text": [' + times(b"1" * 4299 + b",", n) + b"0]}",
+    "exponents": lambda n: b'{"text": 1e' + b"1" * n + b"}",
+    "surrogates": lambda n: b'{"text": "' + times(b"\\ud800", n) + b'"}',
+    "keys": lambda n: b"{" + times(b'"text": "a", ', n) + b'"text": "b"}',
+    "lines": lambda n: b"\n" * n,
+    "blanks": lambda n: b" " * n + b'{"text": "a"}',
+    "members": lambda n: gzip_members(n),
+    "rows in members": lambda n: gzip_members(n, b'{"text": "a"}\n'),
+}
+
+
+@pytest.mark.parametrize("name", JSON_LINES)
+def test_json_lines(tmp_path: Path, name: str) -> None:
+    def made(size: int) -> Path:
+        file = tmp_path / f"{size}"
+        file.write_bytes(JSON_LINES[name](size))
+        return file
+
+    assert_linear(made, lambda file: read(file, "jsonl"), size=500_000)
+
+
+# ------------------------------------------------------------------------------------------------ URLs
+
+URLS: dict[str, Callable[[int], str]] = {
+    "marks": lambda n: "http://" + "\u0323\u0301" * (n // 2) + ".example/",
+    "marks in the path": lambda n: "http://a.example/" + "\u0323\u0301" * (n // 2),
+    "parameters": lambda n: "http://a.example/?" + "a=1&" * (n // 4),
+    "different parameters": lambda n: "http://a.example/?" + "".join(f"{k}=1&" for k in range(n // 8)),
+    "slashes": lambda n: "http://a.example" + "/" * n,
+    "dots": lambda n: "http://a.example" + "/.." * (n // 3),
+    "labels": lambda n: "http://" + "xn--a." * (n // 6),
+    "one long label": lambda n: "http://xn--" + "a" * n,
+    "escapes": lambda n: "http://a.example/" + "%41" * (n // 3),
+    "fragment": lambda n: "http://a.example/#!" + "a=b&" * (n // 4),
+    "ports": lambda n: "http://a.example" + ":80" * (n // 3),
+    "brackets": lambda n: "http://[" + "[" * n,
+    "users": lambda n: "http://" + "a@" * (n // 2),
+}
+
+
+@pytest.mark.parametrize("name", URLS)
+def test_urls(name: str) -> None:
+    def run(url: str) -> None:
+        for _ in range(20):
+            url_hash(url)
+            site_hash(url)
+
+    assert_linear(URLS[name], run, size=100_000)

@@ -52,6 +52,10 @@ class WatchedChild:
         """Whether this process started it: a fork of the owner must not share its pipes."""
         return self._owner == os.getpid()
 
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
     def send(self, kind: bytes, data: bytes, budget: "Budget") -> None:
         """Raises TimeoutError, OSError."""
         assert self._process.stdin is not None

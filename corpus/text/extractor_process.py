@@ -15,7 +15,6 @@ Cost: two copies of the page through pipes, some 0.1 ms; 0.7 s to start (benchma
 
 import functools
 import importlib
-import os
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol

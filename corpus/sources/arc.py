@@ -9,6 +9,7 @@ Memory: one record of at most `Limits.max_record_bytes`.
 import dataclasses
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from corpus.sources.archive import read_archive
 from corpus.sources.framing import Frame
@@ -31,9 +32,9 @@ _HEADER = (
 )
 
 
-def read_arc(split: Split, limits: Limits) -> Iterator[Item]:
+def read_arc(split: Split, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """Every record that the split owns, in file order, and every loss."""
-    return read_archive(split, ArcGrammar(), limits)
+    return read_archive(split, ArcGrammar(), limits, stream)
 
 
 def _line(data: bytes | bytearray, begin: int = 0) -> tuple[bytes, bytes] | None:

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, cast
 
 from corpus.reasons import Reason
 from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
+from corpus.sources.planned import opened
 from corpus.sources.records import Fields, Item, Limits, Loss, Split, Text
 from corpus.sources.stored_bytes import StoredBytes
-from corpus.storage import files
 
 #: Rows of text have some tens of them, and metadata of a document some thousands.
 MAX_VALUES = 1 << 20
@@ -26,9 +26,9 @@ _TOKEN = re.compile(rb'"(?>[^"\\]++|\\.)*+(?:"|\\?\Z)|[,\[{]', re.S)
 _QUOTE = ord('"')
 
 
-def read_jsonl(split: Split, limits: Limits) -> Iterator[Item]:
+def read_jsonl(split: Split, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """Every row that the split owns; offsets of a gzip file count its inflated bytes."""
-    with files.open_read(split.file) as stored:
+    with opened(split, stream) as stored:
         window = StoredBytes(stored, size=split.file_bytes)
         codec = codec_of(window)
         inflated = Inflated(window, codec) if codec is not None else None
@@ -36,11 +36,11 @@ def read_jsonl(split: Split, limits: Limits) -> Iterator[Item]:
             stored.seek(0)
         elif split.begin > 0:
             return  # all of it belongs to the range with the first byte
-        stream = cast(BinaryIO, io.BufferedReader(inflated)) if inflated is not None else stored
+        content = cast(BinaryIO, io.BufferedReader(inflated)) if inflated is not None else stored
         packed = inflated is not None
         position = counted = 0
         try:
-            for position, line in _lines(stream, split, packed, limits):
+            for position, line in _lines(content, split, packed, limits):
                 item = line if isinstance(line, Loss) else _row(line, position, split.fields) if line.strip() else None
                 del line
                 if inflated is not None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from corpus.reasons import Reason
 from corpus.sources.fence import Fence, FenceError, TaskError
+from corpus.sources.planned import opened
 from corpus.sources.records import Item, Limits, Loss, Split, Text
 from corpus.storage import files
 
@@ -35,14 +36,14 @@ def _fence(memory_bytes: int) -> Fence:
     return Fence(_TASK, processor_seconds=PROCESSOR_SECONDS, memory_bytes=memory_bytes)
 
 
-def read_parquet(split: Split, limits: Limits) -> Iterator[Item]:
+def read_parquet(split: Split, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """Every row that the split owns."""
     if split.file_bytes == 0 and split.begin == 0:
         yield Loss(0, 0, Reason.NOT_AN_ARCHIVE, "the file is empty")
     if split.begin >= split.end:
         return
-    with files.open_read(split.file) as stream:
-        yield from _Reading(split, limits, stream).items()
+    with opened(split, stream) as given:
+        yield from _Reading(split, limits, given).items()
 
 
 def row_groups(url: str, file_bytes: int) -> list[tuple[int, int]]:

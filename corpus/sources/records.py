@@ -33,6 +33,7 @@ class Split:
     file_bytes: int
     name: str = ""  # below what the glob or list names: identity where a file is one document
     fields: Fields = DEFAULT_FIELDS
+    digest: bytes = b""  # of the file's first and last MiB, as planned; b"" is not checked
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

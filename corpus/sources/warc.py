@@ -9,6 +9,7 @@ Memory: one record of at most `Limits.max_record_bytes`.
 import io
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
@@ -34,9 +35,9 @@ _NEXT_RECORD = re.compile(rb"\n(?=" + _VERSION_LINE.pattern + rb")")
 _VERSION_LINE_BYTES = 24  # the longest match, and more
 
 
-def read_warc(split: Split, limits: Limits) -> Iterator[Item]:
+def read_warc(split: Split, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """Every record that the split owns, in file order, and every loss."""
-    return read_archive(split, WarcGrammar(), limits)
+    return read_archive(split, WarcGrammar(), limits, stream)
 
 
 class WarcGrammar:

@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -144,3 +146,47 @@ def test_a_changed_middle_changes_the_digest(tmp_path: Path) -> None:
     file.write_bytes(data.replace(b"row 30000 ", b"ROW 30000 "))
     assert split_digest(split) != before
     assert read(split)[1] == split_digest(split)
+
+
+RECIPE = """
+[run]
+name = "inputs"
+languages = ["en"]
+
+[[source]]
+name = "rows"
+kind = "books"
+format = "jsonl"
+inputs = ["rows.jsonl"]
+"""
+
+
+def test_verify_names_inputs_that_changed_and_deletes_none(
+    tmp_path: Path, build_run: Callable[..., None], repository: Path
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    data = b"".join(json.dumps({"id": n, "text": f"row {n} " + "word " * 40}).encode() + b"\n" for n in range(20_000))
+    assert len(data) > 3 << 20
+    file.write_bytes(data)
+    run = tmp_path / "run"
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    build_run(tmp_path / "recipe.toml", run, "--until", "extract")
+
+    def verify(*options: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "pipelines.cli", "verify", str(run), "--inputs", "--json", *options]
+        return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+
+    assert verify().returncode == 0
+    file.write_bytes(data.replace(b'"row 10000 word', b'"row 10000 WORD'))
+    before = sorted(path for path in run.rglob("*") if path.is_file())
+    for options in ((), ("--delete-damaged",)):
+        done = verify(*options)
+        assert done.returncode == 1
+        (finding,) = json.loads(done.stdout.splitlines()[0])["findings"]
+        assert (finding["check"], finding["file"]) == ("input", str(file))
+        assert "are not those that were read" in finding["detail"]
+    assert sorted(path for path in run.rglob("*") if path.is_file()) == before
+    assert file.is_file()
+    file.unlink()
+    (finding,) = json.loads(verify().stdout.splitlines()[0])["findings"]
+    assert "cannot be read" in finding["detail"]

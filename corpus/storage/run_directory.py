@@ -28,21 +28,24 @@ STAGES = (
 
 @dataclasses.dataclass(frozen=True)
 class ItemRecord:
-    """What a finished work item wrote (kind of output → file) and counted (name → number)."""
+    """What a finished work item wrote (kind of output → file), counted (name → number) and read (split → XXH3-128, in hex)."""
 
     item: int
     outputs: dict[str, Written]
     counts: dict[str, int]
+    inputs: dict[str, str] = dataclasses.field(default_factory=dict)  # of `extract`
 
     def to_json(self) -> bytes:
-        return (json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1) + "\n").encode()
+        table = {name: value for name, value in dataclasses.asdict(self).items() if name != "inputs" or value}
+        return (json.dumps(table, sort_keys=True, indent=1) + "\n").encode()
 
     @staticmethod
     def from_json(data: bytes, where: str) -> "ItemRecord":
         try:
             table = json.loads(data)
             outputs = {name: Written(**written) for name, written in table["outputs"].items()}
-            return ItemRecord(item=table["item"], outputs=outputs, counts=table["counts"])
+            inputs = {str(split): str(digest) for split, digest in table.get("inputs", {}).items()}
+            return ItemRecord(item=table["item"], outputs=outputs, counts=table["counts"], inputs=inputs)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamageError(f"{where}: not a work item's record; delete it and build again") from error
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from corpus.pages.main_text import MainText
 from corpus.pages.trafilatura_text import main_text as real_main_text
@@ -27,6 +28,8 @@ def plain_text(html: str) -> str | None:
     if "HANG" in html:
         while True:
             pass
+    if "SLEEP" in html:
+        time.sleep(10_000)
     if "EAT" in html:
         eaten = []
         while True:

@@ -343,3 +343,25 @@ def test_conversions_of_plain_text_are_texts(tmp_path: Path) -> None:
         "<urn:1>",
     )
     assert isinstance(other, Other)
+
+
+@pytest.mark.parametrize("block", [lz4.frame.BLOCKSIZE_MAX64KB, lz4.frame.BLOCKSIZE_MAX4MB])
+def test_a_frame_whose_first_block_is_large_is_found_behind_damage(tmp_path: Path, block: int) -> None:
+    noise = np.random.default_rng(1).integers(97, 123, 3 << 20, np.uint8).tobytes()  # hardly compressible
+    content = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + noise
+    head = b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a/%d\r\nContent-Type: application/http\r\n"
+    frames = [
+        lz4.frame.compress(
+            (head + b"Content-Length: %d\r\n\r\n%s\r\n\r\n") % (n, len(content), content),
+            block_size=block,
+            content_checksum=True,
+        )
+        for n in range(3)
+    ]
+    frames[1] = frames[1][:4000] + bytes(100) + frames[1][4100:]
+    file = tmp_path / "input"
+    file.write_bytes(b"".join(frames))
+    size = file.stat().st_size
+    found = list(read_split(Split(0, "web", "warc", str(file), 0, size, size), LIMITS))
+    assert [item.url for item in found if isinstance(item, Page)] == ["http://a/0", "http://a/2"]
+    assert [item.offset for item in found if isinstance(item, Loss)] == [len(frames[0])]

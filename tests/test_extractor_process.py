@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from corpus.errors import BuildError
 from corpus.pages.extractor_process import EXTRACTORS, IN_PROCESS, ExtractorProcess, InProcessExtractor
 from corpus.pages.main_text import Failure, MainText, pack, unpack
 from corpus.reasons import Outcome, Reason
+from corpus.watched_child import processor_seconds_of
 
 HERE = Path(__file__).resolve().parent
 MIB = 1 << 20
@@ -64,6 +66,52 @@ def test_what_a_page_does_is_its_own_failure(
     assert hostile.restarts - before == ended
     assert text_of(hostile.main_text("after")) == "retfa"
     assert hostile.plain_text("after") == "retfa"
+
+
+@pytest.fixture
+def hurried(hostile: ExtractorProcess) -> Iterator[ExtractorProcess]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(HERE))
+        process = ExtractorProcess(
+            page_seconds=0.2,
+            page_memory_bytes=512 * MIB,
+            main="hostile_extractors:main_text",
+            plain="hostile_extractors:plain_text",
+        )
+        yield process
+        process.close()
+
+
+def test_a_page_is_the_same_document_on_a_busy_machine(hurried: ExtractorProcess) -> None:
+    """A machine that gives the helper no time for ten times its page's time."""
+    assert text_of(hurried.main_text("a")) == "a"
+    assert hurried.pid is not None
+    os.kill(hurried.pid, signal.SIGSTOP)
+    waking = threading.Timer(2.0, os.kill, (hurried.pid, signal.SIGCONT))
+    waking.start()
+    assert text_of(hurried.main_text("ab")) == "ba"
+    waking.join()
+    assert hurried.restarts == 0
+    failure = hurried.main_text("HANG")
+    assert isinstance(failure, Failure)
+    assert failure.reason is Reason.EXTRACTION_TIMEOUT
+
+
+def test_a_page_that_sleeps_for_ever_is_ended(hurried: ExtractorProcess) -> None:
+    failure = hurried.main_text("SLEEP")
+    assert isinstance(failure, Failure)
+    assert failure.reason is Reason.EXTRACTION_TIMEOUT
+
+
+def test_processor_time_is_that_of_the_process() -> None:
+    begun, used = time.process_time(), processor_seconds_of(os.getpid())
+    assert used is not None
+    while time.process_time() - begun < 0.2:
+        pass
+    later = processor_seconds_of(os.getpid())
+    assert later is not None
+    assert later - used >= 0.1
+    assert processor_seconds_of(2**22 + 1) is None  # above the kernel's largest number
 
 
 def test_one_child_serves_all_pages(hostile: ExtractorProcess) -> None:

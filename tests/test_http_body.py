@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from corpus.sources.http_body import BodyError, decode_body
+from corpus.sources.http_body import MAX_CHUNKS, MAX_MEMBERS, BodyError, decode_body
 
 LIMIT = 1 << 20
 PAGE = b"<html><p>" + b"".join(b"%d, " % (n * n) for n in range(3000)) + b"</p></html>"
@@ -153,3 +153,18 @@ def test_chunks_that_end_early_or_break() -> None:
 def test_no_bytes_raise_anything_but_a_body_error(body: bytes, magic: bytes, coding: str, transfer: str) -> None:
     with contextlib.suppress(BodyError):
         assert len(decode(magic + body, coding, transfer=transfer, limit=1 << 16)) <= 1 << 16
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_members_are_joined_up_to_so_many(coding: str) -> None:
+    member = gzip.compress(b"ab", mtime=0) if coding == "gzip" else zstandard.compress(b"ab")
+    assert decode(member * 500, coding) == b"ab" * 500
+    assert decode(member * MAX_MEMBERS, coding) == b"ab" * MAX_MEMBERS
+    with pytest.raises(BodyError, match="members"):
+        decode(member * (MAX_MEMBERS + 1), coding)
+
+
+def test_chunks_are_joined_up_to_so_many() -> None:
+    assert decode(b"1\r\na\r\n" * MAX_CHUNKS, transfer="chunked") == b"a" * MAX_CHUNKS
+    with pytest.raises(BodyError, match="chunks"):
+        decode(b"1\r\na\r\n" * (MAX_CHUNKS + 1), transfer="chunked")

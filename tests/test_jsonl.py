@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.reasons import Reason
-from corpus.sources.jsonl import read_jsonl
+from corpus.sources.jsonl import MAX_VALUES, read_jsonl
+from corpus.sources.read import read_split
 from corpus.sources.records import Item, Limits, Loss, Split, Text
 
 LIMITS = Limits(max_record_bytes=1 << 20, max_page_bytes=1 << 20)
@@ -76,7 +77,10 @@ def test_every_line_is_a_row_a_loss_or_blank(tmp_path: Path, content: list[bytes
     expected = [(begin, len(line) + 1) for begin, line in zip(begins, content, strict=True) if line.strip()]
     for stored in (data, gzip.compress(data)):
         items = read_bytes(tmp_path, stored)
-        assert [(item.offset, item.length) for item in items if isinstance(item, Text | Loss)] == expected
+        assert [item.offset for item in items] == [offset for offset, _ in expected]
+        if stored is data:
+            assert [item.length for item in items if isinstance(item, Text | Loss)] == [size for _, size in expected]
+        assert sum(item.length for item in items if isinstance(item, Loss)) <= len(stored)
 
 
 def test_fields(tmp_path: Path) -> None:
@@ -139,7 +143,11 @@ def test_a_huge_line_costs_its_own_row_and_no_memory(tmp_path: Path, packed: boo
         tracemalloc.stop()
     assert texts(items) == ["a", "b"]
     (loss,) = [item for item in items if isinstance(item, Loss)]
-    assert (loss.reason, loss.offset, loss.length) == (Reason.EXPANSION_LIMIT, 14, len(data) - 28)
+    assert (loss.reason, loss.offset, loss.length) == (
+        *(Reason.EXPANSION_LIMIT, 14),
+        loss.length if packed else len(data) - 28,
+    )
+    assert 0 < loss.length <= file.stat().st_size
     assert packed or texts(inside) == ["b"]
     assert peak < 8 << 20
 
@@ -180,3 +188,48 @@ def test_a_damaged_or_cut_gzip_file_gives_what_came_before_and_says_so(tmp_path:
 @given(data=st.binary(max_size=300), packed=st.booleans())
 def test_no_bytes_make_it_raise(tmp_path: Path, data: bytes, packed: bool) -> None:
     read_bytes(tmp_path, b"\x1f\x8b\x08" + data if packed else data)
+
+
+VALUES = {
+    "lists": b"[" + b"[]," * MAX_VALUES + b"0]",
+    "integers": b"[" + b"0," * MAX_VALUES + b"0]",
+    "keys": b"{" + b",".join(b'"%x":0' % n for n in range(MAX_VALUES + 1)) + b"}",
+    "opened": b"[" * (MAX_VALUES + 1),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_line_of_too_many_values_is_refused_before_it_is_parsed(tmp_path: Path, name: str) -> None:
+    line = b'{"text": "a", "x": ' + VALUES[name] + b"}"
+    limits = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(line + b'\n{"text": "b"}\n')
+    loss, after = read(file, limits=limits)
+    assert isinstance(loss, Loss)
+    assert loss.reason is Reason.EXPANSION_LIMIT
+    assert texts([after]) == ["b"]
+
+
+@pytest.mark.parametrize("text", [", " * MAX_VALUES, '\\"[' * MAX_VALUES, "\\\\" * MAX_VALUES + "," * MAX_VALUES])
+def test_marks_in_a_text_are_no_values(tmp_path: Path, text: str) -> None:
+    limits = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
+    (item,) = read_bytes(tmp_path, b'{"x": [1], "text": "' + text.encode() + b'"}\n', limits)
+    assert texts([item]) == [json.loads(f'"{text}"')]
+
+
+def test_the_last_of_equal_keys_counts(tmp_path: Path) -> None:
+    assert texts(read_bytes(tmp_path, b'{"text": 1, "text": "a", "text": "b"}\n')) == ["b"]
+
+
+@pytest.mark.parametrize("field", ["url", "id", "date", "language", "licence"])
+@pytest.mark.parametrize("value", ["a" * 8193, "\u0301" * 4097, "http://a/" + "\u0323\u0301" * 40_000])
+def test_a_field_that_is_too_long_is_one_failed_row(tmp_path: Path, field: str, value: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    rows = [{"text": "a", field: "http://a/"}, {"text": "b", field: value}, {"text": "c", field: "a" * 8192}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    size = file.stat().st_size
+    before, loss, after = read_split(Split(0, "s", "jsonl", str(file), 0, size, size), LIMITS)
+    assert texts([before, after]) == ["a", "c"]
+    assert isinstance(loss, Loss)
+    assert (loss.reason, loss.offset) == (Reason.MALFORMED_RECORD, len(json.dumps(rows[0])) + 1)
+    assert "over 8192 bytes" in loss.detail

@@ -2,8 +2,12 @@
 
 import datetime
 import io
+import os
+import resource
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.reasons import Reason
-from corpus.sources.parquet import read_parquet
+from corpus.sources.fence import Answer, Fence
+from corpus.sources.parquet import read_parquet, row_groups
+from corpus.sources.parquet_rows import parquet_rows
 from corpus.sources.records import Fields, Item, Limits, Loss, Split, Text
 
 LIMITS = Limits(max_record_bytes=1 << 20, max_page_bytes=1 << 20)
@@ -102,3 +108,112 @@ def test_cut_and_flipped_files_never_raise(tmp_path: Path) -> None:
         assert all(isinstance(item, Loss) for item in read(file))
         file.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
         read(file)
+
+
+HOSTILE = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "cases" / "hostile"
+
+
+def children_peak() -> int:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+
+
+@pytest.mark.parametrize("name", ["parquet_sigabrt.parquet", "dict_200x40MB.parquet"])
+def test_files_that_end_their_reader_or_want_gigabytes(name: str) -> None:
+    if not (HOSTILE / name).is_file():
+        pytest.skip("needs the hostile cases")
+    items = read(HOSTILE / name, fields=Fields())
+    assert any(isinstance(item, Loss) for item in items)
+    assert row_groups(str(HOSTILE / name), (HOSTILE / name).stat().st_size)[-1][1] == (HOSTILE / name).stat().st_size
+
+
+def test_any_byte_of_a_footer(tmp_path: Path) -> None:
+    """A changed byte of it can end the process that parses it (SIGABRT); a file is then one loss, and the next is read."""
+    data = made(40, 20)
+    size = int.from_bytes(data[-8:-4], "little")
+    good = tmp_path / "good.parquet"
+    good.write_bytes(data)
+    file = tmp_path / "rows.parquet"
+    random = np.random.default_rng(8)
+    for place in (len(data) - 8 - random.integers(1, size, 80)).tolist():
+        file.write_bytes(data[:place] + bytes([data[place] ^ int(random.integers(1, 256))]) + data[place + 1 :])
+        items = read(file)
+        assert sum(item.length for item in items if isinstance(item, Loss)) <= len(data)
+        row_groups(str(file), len(data))
+    assert sum(isinstance(item, Text) for item in read(good)) == 39
+
+
+@pytest.mark.parametrize("repeats", [64, 4000])
+def test_a_dictionary_of_one_large_value_expands_no_further_than_a_record_and_its_bytes(
+    tmp_path: Path, repeats: int
+) -> None:
+    file = tmp_path / "rows.parquet"
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * repeats, pa.int32()), ["x" * 900_000])
+    pa.parquet.write_table(pa.table({"content": text}), file, compression="zstd", write_statistics=False)
+    items = read(file)
+    loss = items[-1]
+    assert isinstance(loss, Loss)
+    assert loss.reason is Reason.EXPANSION_LIMIT
+    assert len(items) <= 1 + (1 << 20 | 1000 * file.stat().st_size) // 900_000
+    assert loss.length <= file.stat().st_size
+
+
+def test_a_run_of_nulls_does_not_hold_a_worker(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    rows = 3 << 18
+    pa.parquet.write_table(pa.table({"content": pa.nulls(rows, pa.string())}), file, row_group_size=rows)
+    items = read(file)
+    assert len(items) < (1 << 18) + 64 * file.stat().st_size
+    assert isinstance(items[-1], Loss)
+    assert items[-1].reason is Reason.EXPANSION_LIMIT
+
+
+def test_a_text_over_the_limit_is_a_failed_row_and_the_others_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    texts = ["a", "書" * 400_000, "b", "c" * (1 << 20), "d" * ((1 << 20) + 1), "e"]
+    pa.parquet.write_table(pa.table({"content": texts}), file)
+    items = read(file)
+    assert [item.text[:1] for item in items if isinstance(item, Text)] == ["a", "b", "c", "e"]
+    assert [(item.offset, item.reason) for item in items if isinstance(item, Loss)] == [
+        (1, Reason.EXPANSION_LIMIT),
+        (4, Reason.EXPANSION_LIMIT),
+    ]
+
+
+def test_text_that_is_no_utf_8_costs_its_characters_alone(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    table = pa.table({"content": pa.array([b"a", b"\xff\xfeb", b"c"]).view(pa.string())})
+    pa.parquet.write_table(table, file)
+    assert [item.text for item in read(file) if isinstance(item, Text)] == ["a", "\ufffd\ufffdb", "c"]
+
+
+def ends_in_group(request: dict[str, Any], stream: BinaryIO) -> Iterator[Answer]:
+    """The rows of a file, with a process that does not live through row 130."""
+    seen = request["row"] + 100 * request["group"]
+    for answer in parquet_rows(request, stream):
+        if "group" in answer.header:
+            seen = answer.header["row"] + (request["row"] if answer.header["group"] == request["group"] else 0)
+        if "rows" in answer.header:
+            if seen <= 130 < seen + answer.header["rows"]:
+                os.abort()
+            seen += answer.header["rows"]
+        yield answer
+
+
+def test_a_row_that_ends_its_process_costs_the_rest_of_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    fence = Fence("test_parquet:ends_in_group", processor_seconds=60, memory_bytes=1 << 29)
+    monkeypatch.setattr("corpus.sources.parquet._fence", lambda memory_bytes: fence)
+    file = tmp_path / "rows.parquet"
+    file.write_bytes(made(400, 100))
+    items = read(file)
+    assert [item.offset for item in items if isinstance(item, Text)] == [
+        *sorted(set(range(130)) - {3}),
+        *range(200, 400),
+    ]
+    null, loss = [item for item in items if isinstance(item, Loss)]
+    assert null.offset == 3
+    assert loss.reason is Reason.DAMAGED_MEMBER
+    assert "row group 1, row 130: the reader ended by SIGABRT, 4 times" in loss.detail
+    assert fence.ended == 4

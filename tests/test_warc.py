@@ -361,6 +361,25 @@ def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path, data: bytes) -> N
         assert loss.length == len(data)
 
 
+@pytest.mark.parametrize("form", ["plain", "one member", "members"])
+@pytest.mark.parametrize("claimed", [(64 << 20) + 1, 600 << 20, 1 << 50])
+@pytest.mark.parametrize("body", [b"", b"<p>short</p>", b"x" * 200_000])
+def test_a_wrong_length_over_the_limit_does_not_swallow_the_rest(
+    tmp_path: Path, form: str, claimed: int, body: bytes
+) -> None:
+    records = [record(f"{n}", body, length=claimed if n == 3 else None) for n in range(9)]
+    packed = {
+        "plain": b"".join(records),
+        "one member": gzip.compress(b"".join(records)),
+        "members": b"".join(map(gzip.compress, records)),
+    }
+    items = read_bytes(tmp_path, packed[form])
+    assert urls(items) == [f"{n}" for n in range(9) if n != 3]
+    (loss,) = losses(items)
+    assert loss.reason is Reason.EXPANSION_LIMIT
+    assert loss.length in (0 if form == "one member" else len(records[3]), len(gzip.compress(records[3])), 0)
+
+
 @pytest.mark.parametrize("packed", ["plain", "each", "one"])
 @pytest.mark.parametrize("off_by", [-30, -5, 5, 100, 900, 10**6])
 def test_a_wrong_content_length_costs_that_record_only(tmp_path: Path, packed: str, off_by: int) -> None:

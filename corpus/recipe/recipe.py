@@ -138,7 +138,7 @@ class Extract(_Settings):
     max_page_bytes: Annotated[int, Field(ge=1 << 10, le=GIB)] = 16 * MIB
     max_nodes: Annotated[int, Field(ge=100, le=100_000_000)] = 100_000  # start tags
     max_depth: Annotated[int, Field(ge=10, le=1_000_000)] = 1_000  # elements that are open at once
-    page_seconds: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0  # of the clock: generous
+    page_seconds: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0  # of the processor
     page_memory_bytes: Annotated[int, Field(ge=512 * MIB, le=256 * GIB)] = 4 * GIB
     repair_mojibake: bool = True
     language_screen: bool = True  # where run.languages is not "*"

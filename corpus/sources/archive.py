@@ -21,6 +21,7 @@ Memory: one record of at most `Limits.max_record_bytes`.
 import dataclasses
 from collections.abc import Iterator
 from functools import partial
+from typing import BinaryIO
 
 from corpus.reasons import Reason
 from corpus.sources.compressed import (
@@ -34,9 +35,9 @@ from corpus.sources.compressed import (
     skip_frames,
 )
 from corpus.sources.framing import Flaw, Grammar, Reader, frames, next_record
+from corpus.sources.planned import opened
 from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
 from corpus.sources.stored_bytes import PlainReader, StoredBytes
-from corpus.storage import files
 
 #: What the stored bytes of a member may expand to once its first record is over the limit. Markup expands 3- to 20-fold,
 #: gzip at most 1,032-fold.
@@ -49,13 +50,13 @@ class BombError(Exception):
     """Raised by a watched member that expands beyond what its first record may."""
 
 
-def read_archive(split: Split, grammar: Grammar, limits: Limits) -> Iterator[Item]:
+def read_archive(split: Split, grammar: Grammar, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """Every record that the split owns, in file order, and every loss."""
     if split.file_bytes == 0:
         yield Loss(0, 0, Reason.NOT_AN_ARCHIVE, "the file is empty")
         return
-    with files.open_read(split.file) as stream:
-        stored = StoredBytes(stream, size=split.file_bytes)
+    with opened(split, stream) as given:
+        stored = StoredBytes(given, size=split.file_bytes)
         codec = _codec(stored, grammar)
         if codec is not None:
             yield from _read_members(stored, codec, grammar, split, limits)

@@ -34,6 +34,11 @@ _ZSTD_DICTIONARY_MAGIC = b"\x37\xa4\x30\xec"
 _ZSTD_HEADER_BYTES = 18  # the longest
 _RECORD_END_BYTES = 8  # the longest
 _ZSTD_BLOCK_BYTES = 1 << 17
+#: What begins with a magic and gives no byte of content in so many of its own is taken for no member. Else each place in a
+#: run of magics is inflated to the end of the file.
+SEARCH_BYTES = 1 << 14
+#: lz4 gives the content of a block when it has all of it; the largest is 4 MiB.
+LZ4_SEARCH_BYTES = (1 << 22) + SEARCH_BYTES
 
 
 class DamagedMemberError(Exception):
@@ -46,15 +51,19 @@ class Member(ABC):
     `read` and `peek` raise DamagedMemberError where the member is damaged, EOFError where the file ends in it.
     """
 
+    search_bytes = SEARCH_BYTES
+
     def __init__(self, stored: StoredBytes, offset: int) -> None:
         self._stored = stored
         self._head = b""  # inflated and not read yet
         self.offset = offset
+        self.search_end: int | None = None  # no stored byte from here on is used before there is content
 
     def peek(self, size: int) -> bytes:
         """The first `size` bytes of the content, or all there are; they stay to be read."""
         while len(self._head) < size and (data := self._inflate(PIECE_BYTES)):
             self._head += data
+            self.search_end = None if self.search_end is None else self.position + self.search_bytes
         return self._head[:size]
 
     def read(self, at_most: int) -> bytes:
@@ -65,6 +74,17 @@ class Member(ABC):
     @abstractmethod
     def _inflate(self, at_most: int) -> bytes:
         """More of the content, about `at_most` bytes; none at the member's end."""
+
+    def _piece(self, offset: int) -> bytes:
+        """Stored bytes from `offset` on. Raises DamagedMemberError where the search for content ends."""
+        if self.search_end is None:
+            return self._stored.piece(offset)
+        self._check_search(offset)
+        return self._stored.piece(offset, at_most=min(PIECE_BYTES, self.search_end - offset))
+
+    def _check_search(self, offset: int) -> None:
+        if self.search_end is not None and offset >= self.search_end:
+            raise DamagedMemberError(f"no content in {self.search_bytes} bytes")
 
     @property
     @abstractmethod
@@ -89,7 +109,7 @@ class GzipMember(Member):
     def _inflate(self, at_most: int) -> bytes:
         while not self._inflater.eof:
             if not self._pending:
-                self._pending = self._stored.piece(self._next)
+                self._pending = self._piece(self._next)
                 if not self._pending:
                     raise EOFError("the file ends inside a gzip member")
                 self._next += len(self._pending)
@@ -130,6 +150,7 @@ class ZstdFrame(Member):
     def _inflate(self, at_most: int) -> bytes:
         try:
             while not self._ended:
+                self._check_search(self._next)
                 data = self._block() if self._begun else self._header()
                 if data:
                     return data
@@ -172,6 +193,8 @@ class ZstdFrame(Member):
 
 
 class Lz4Frame(Member):
+    search_bytes = LZ4_SEARCH_BYTES
+
     def __init__(self, stored: StoredBytes, offset: int) -> None:
         super().__init__(stored, offset)
         self._context: Any = lz4.frame.create_decompression_context()
@@ -180,7 +203,7 @@ class Lz4Frame(Member):
 
     def _inflate(self, at_most: int) -> bytes:
         while not self._ended:
-            piece = self._stored.piece(self._next)
+            piece = self._piece(self._next)
             try:
                 # Also without a further piece: what was handed over may hold more than was asked for.
                 data, used, self._ended = lz4.frame.decompress_chunk(self._context, piece, max_length=at_most)
@@ -291,8 +314,10 @@ def next_member(stored: StoredBytes, codec: Codec, offset: int, *, begins: Calla
     """
     while (offset := stored.find(codec.magic, offset)) < stored.size:
         member = codec.open(stored, offset)
+        member.search_end = offset + member.search_bytes
         try:
             if begins(member):
+                member.search_end = None
                 return member
         except (DamagedMemberError, EOFError):
             pass

@@ -16,6 +16,7 @@ from corpus.sources.stored_bytes import WINDOW_BYTES, StoredBytes
 
 MAX_HEADER_BYTES = 1 << 16
 _READ_BYTES = 1 << 16
+_END_BYTES = 8  # what ends a header block is shorter
 
 
 class Reader(Protocol):
@@ -61,7 +62,9 @@ class Grammar(Protocol):
         """Where the first line end lies, from `begin` on, that a record follows; -1 if there is none."""
         ...
 
-    def header_end(self, data: bytes | bytearray) -> int | None: ...
+    def header_end(self, data: bytes | bytearray, begin: int = 0) -> int | None:
+        """Where the header block ends that the data begin with; what ends it lies behind `begin`."""
+        ...
 
     def content_length(self, header: bytes) -> int | None: ...
 
@@ -103,10 +106,12 @@ def frames(reader: Reader, grammar: Grammar, limits: Limits, *, stop: int | None
         # Without a length a record is what its header says, if nothing but a record's end follows.
         size = length or 0
         if size > limits.max_record_bytes:
-            content.skip(size)
+            # What a length over the limit claims is never held, so nobody can look behind it whether it is right.
+            wrong = content.skip_up_to_record(size)
             if content.cut is not None and not content.need(1):
                 break
             detail = f"record of {size} bytes; max_record_bytes is {limits.max_record_bytes}"
+            detail += "; another record begins in it" if wrong else ""
             yield Loss(start, content.position - start, Reason.EXPANSION_LIMIT, detail)
             continue
         found, flaw = _content_size(content, length, limits, plain=stop is not None)
@@ -166,6 +171,7 @@ class _Content:
         self._reader, self.grammar = reader, grammar
         self._buffer = bytearray()
         self.position = 0  # of the buffer's first byte, from where the reader began
+        self._no_end_before = 0  # no header block ends there, whichever of the lines before it begins one
         self.cut: EOFError | None = None  # what the reader raised where the file ends in a member
 
     def need(self, size: int) -> bool:
@@ -230,11 +236,14 @@ class _Content:
         size = 1 << 11
         while True:
             enough = self.need(size)
-            end = self.grammar.header_end(self._buffer)
+            # Bytes in which no header ends are searched once, not once for each line of theirs that may begin one.
+            end = self.grammar.header_end(self._buffer, max(0, self._no_end_before - self.position))
             if end is not None:
                 header = bytes(memoryview(self._buffer)[:end])
                 self.skip(len(header))
                 return header
+            searched = min(len(self._buffer), MAX_HEADER_BYTES)
+            self._no_end_before = max(self._no_end_before, self.position + searched - _END_BYTES)
             if not enough or size >= MAX_HEADER_BYTES:
                 return None
             size *= 4
@@ -257,6 +266,21 @@ class _Content:
                 return size if size <= at_most else None
             begin = len(self._buffer) - self.grammar.start_bytes
         return None
+
+    def skip_up_to_record(self, size: int) -> bool:
+        """Drops `size` bytes, or those of them before the first line that begins a record; whether there is one."""
+        if self.at_record():
+            return True
+        while size > 0 and self.need(1):
+            more = self.need(min(size, _READ_BYTES) + self.grammar.start_bytes)
+            found = self.grammar.find(self._buffer)
+            if 0 <= found < size:
+                self.skip(found + 1)
+                return True
+            step = min(size, len(self._buffer) - (self.grammar.start_bytes if more else 0))
+            self.skip(step)
+            size -= step
+        return False
 
     def skip_to_next_record(self, size: int = 0) -> None:
         """Goes on to the next line behind `size` bytes that begins a record, or to the end."""

@@ -3,19 +3,29 @@
 Archives are full of wrong declarations: bodies that a crawler already decoded under a header that still says gzip,
 chunked bodies without chunks. A coding is undone where the bytes bear it out; a body that begins in the declared coding
 and then breaks is a BodyError, never half a page taken for a whole one.
+
+Time is linear in the bytes before and after: what costs time without giving bytes (members, frames, chunks) is counted.
 """
 
+import io
 import re
 import zlib
+from collections.abc import Callable
 
 import brotli
-import zstandard
+
+from corpus.sources.compressed import DamagedMemberError, GzipMember, Member, ZstdFrame
+from corpus.sources.stored_bytes import StoredBytes
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _STEP_BYTES = 1 << 16
 #: More are an attack: a gzip body can be made that inflates to itself.
 MAX_CODINGS = 5
+#: Servers send one member; the writers of many (bgzip, pigz) put 64 KiB and more into each. A few bytes are an empty one.
+MAX_MEMBERS = 1 << 13
+#: Servers send chunks of some kB; a byte a chunk has been seen, in pages that are small.
+MAX_CHUNKS = 1 << 20
 # No text in a charset of the web holds these, except UTF-16 and UTF-32.
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _CHUNK = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
@@ -40,85 +50,81 @@ def decode_body(raw: bytes, *, transfer_encoding: str, content_encoding: str, ma
 
 def _dechunk(body: bytes) -> bytes:
     """Chunks joined; a body that is not chunked comes back as it is; one that ends early keeps what arrived."""
-    parts: list[bytes] = []
-    position = 0
+    parts = bytearray()
+    position = chunks = 0
     while (size := _CHUNK.match(body, position)) is not None:
         length = int(size.group(1), 16)
         if length == 0:
-            return b"".join(parts)
+            return bytes(parts)
+        if chunks == MAX_CHUNKS:
+            raise BodyError(f"chunked body: over {MAX_CHUNKS} chunks")
         begin = size.end()
         position = begin + length
         if body[position : position + 2].lstrip(b"\r\n"):
             break  # no line end where a chunk must end
-        parts.append(body[begin:position])
+        parts += body[begin:position]
+        chunks += 1
         if position >= len(body):
-            return b"".join(parts)
-    if not parts:
+            return bytes(parts)
+    if not chunks:
         return body  # the first "size" was text, or there is none
     if not body[position:].strip():
-        return b"".join(parts)
+        return bytes(parts)
     raise BodyError("chunked body: no chunk where one must begin")
 
 
 def _decode(body: bytes, coding: str, max_bytes: int) -> bytes:
     try:
         if coding in ("gzip", "x-gzip"):
-            return _ungzip(body, max_bytes) if body.startswith(_GZIP_MAGIC) else body
+            return _members(body, _GZIP_MAGIC, GzipMember, max_bytes) if body.startswith(_GZIP_MAGIC) else body
         if coding == "deflate":
             return _undeflate(body, max_bytes)
         if coding == "br":
             return _unbrotli(body, max_bytes)
         if coding == "zstd":
-            return _unzstd(body, max_bytes) if body.startswith(_ZSTD_MAGIC) else body
-    except (zlib.error, zstandard.ZstdError) as error:
+            return _members(body, _ZSTD_MAGIC, ZstdFrame, max_bytes) if body.startswith(_ZSTD_MAGIC) else body
+    except (DamagedMemberError, EOFError) as error:
         raise BodyError(f"{coding} body: {error}") from error
     return body  # identity, or a name that is no coding ("utf-8", "none"): as it stands
 
 
-def _inflate(body: bytes, wbits: int, max_bytes: int) -> tuple[bytes, bytes]:
-    """What one stream inflates to, and the bytes after it. Raises zlib.error where it is damaged or cut."""
+def _members(body: bytes, magic: bytes, opened: Callable[[StoredBytes, int], Member], max_bytes: int) -> bytes:
+    """All members, or frames; what follows the last one is no part of the page."""
+    stored = StoredBytes(io.BytesIO(body), size=len(body))
+    parts: list[bytes] = []
+    left = max_bytes
+    offset = members = 0
+    while stored.take(offset, len(magic)) == magic:
+        if members == MAX_MEMBERS:
+            raise BodyError(f"over {MAX_MEMBERS} members")
+        member = opened(stored, offset)
+        while part := member.read(_STEP_BYTES):
+            left -= len(_limited(part, left))
+            parts.append(part)
+        offset = member.position
+        members += 1
+    return b"".join(parts)
+
+
+def _inflate(body: bytes, wbits: int, max_bytes: int) -> bytes:
+    """What one stream inflates to. Raises zlib.error where it is damaged or cut."""
     inflater = zlib.decompressobj(wbits=wbits)
     data = _limited(inflater.decompress(body, max_bytes + 1), max_bytes)
     if not inflater.eof:
         raise zlib.error("the body ends inside its coding")
-    return data, inflater.unused_data
-
-
-def _ungzip(body: bytes, max_bytes: int) -> bytes:
-    """All members; what follows the last one is no part of the page."""
-    parts: list[bytes] = []
-    left = max_bytes
-    while body.startswith(_GZIP_MAGIC):
-        part, body = _inflate(body, 31, left)
-        left -= len(part)
-        parts.append(part)
-    return b"".join(parts)
+    return data
 
 
 def _undeflate(body: bytes, max_bytes: int) -> bytes:
     # RFC 9110 means zlib's format; servers send raw deflate; archives hold neither.
     for wbits in (15, -15):
         try:
-            return _inflate(body, wbits, max_bytes)[0]
+            return _inflate(body, wbits, max_bytes)
         except zlib.error:
             continue
     if body and not _is_text(body):
         raise BodyError("deflate body: neither zlib's format, nor raw, nor text")
     return body
-
-
-def _unzstd(body: bytes, max_bytes: int) -> bytes:
-    """All frames. Bounded first: a decompression object, which alone knows where a frame ends, takes no limit."""
-    zstd = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    with zstd.stream_reader(body, read_across_frames=True) as reader:
-        data = _limited(reader.read(max_bytes + 1), max_bytes)
-    while body.startswith(_ZSTD_MAGIC):
-        frame = zstd.decompressobj()
-        frame.decompress(body)
-        if not frame.eof:
-            raise BodyError("zstd body: ends inside its coding")
-        body = frame.unused_data
-    return data
 
 
 def _unbrotli(body: bytes, max_bytes: int) -> bytes:

@@ -1,115 +1,167 @@
-"""Parquet rows by row groups; only the mapped columns are read.
+"""Parquet rows by row groups; only the mapped columns are read, in a process that the file may end (corpus.sources.fence).
 
 A range owns the row groups whose first byte lies in it; the range with the file's first byte owns what is wrong with the
-file as a whole. A row group that cannot be read is a Loss of its bytes, a row without text one of its own. `offset` is
-the row's number in the file.
-Memory: a column's buffer and BATCH_ROWS rows; a page of the column, whatever `Limits` say.
+file as a whole. A row without text is a Loss of its own. Where a row group ends its reader, for what a crafted page does or
+for memory, it is read again in smaller batches, and then row by row; from the row on that no process lives through, the
+group is one Loss, and so are the row groups behind MAX_ENDED of them. `offset` is the row's number in the file.
+Memory of the process: MEMORY_BYTES and four records of the largest size; here, one record or 8 MiB of rows.
 """
 
 import datetime
+import functools
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet
 
 from corpus.reasons import Reason
+from corpus.sources.fence import Fence, FenceError, TaskError
+from corpus.sources.planned import opened
 from corpus.sources.records import Item, Limits, Loss, Split, Text
 from corpus.storage import files
 
-BATCH_ROWS = 256
-_BUFFER_BYTES = 1 << 20
+#: Rows that are read at once: first, after an accident, and after each further end of the process.
+BATCH_ROWS = (256, 256, 16, 1)
+#: Processes that one split may end.
+MAX_ENDED = 40
+MEMORY_BYTES = 512 << 20
+#: For a batch of rows, or a footer: some hundred times what a good one takes.
+PROCESSOR_SECONDS = 60.0
+_TASK = "corpus.sources.parquet_rows:parquet_rows"
 
 
-def read_parquet(split: Split, limits: Limits) -> Iterator[Item]:
+@functools.cache
+def _fence(memory_bytes: int) -> Fence:
+    return Fence(_TASK, processor_seconds=PROCESSOR_SECONDS, memory_bytes=memory_bytes)
+
+
+def read_parquet(split: Split, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """Every row that the split owns."""
     if split.file_bytes == 0 and split.begin == 0:
         yield Loss(0, 0, Reason.NOT_AN_ARCHIVE, "the file is empty")
     if split.begin >= split.end:
         return
-    with files.open_read(split.file) as stream:
-        try:
-            file = pa.parquet.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-            names = [name for name in split.fields if name in file.schema_arrow.names]
-            begins = [
-                _begin(file.metadata.row_group(number), split.file_bytes)
-                for number in range(file.metadata.num_row_groups)
-            ]
-        except (pa.ArrowException, OSError, ValueError) as error:
-            if split.begin == 0:
-                yield Loss(0, split.file_bytes, Reason.NOT_AN_ARCHIVE, f"no Parquet footer: {_line(error)}")
-            return
-        if split.fields.text not in names:
-            if split.begin == 0:
-                known = ", ".join(file.schema_arrow.names[:20])
-                detail = f"no column {split.fields.text!r}; columns are {known}"
-                yield Loss(0, split.file_bytes, Reason.MALFORMED_RECORD, detail[:200])
-            return
-        row = 0
-        for number, begin in enumerate(begins):
-            rows = max(0, file.metadata.row_group(number).num_rows)
-            if split.begin <= begin < split.end:
-                yield from _row_group(file, number, begin, row, names, split, limits)
-            row += rows
+    with opened(split, stream) as given:
+        yield from _Reading(split, limits, given).items()
 
 
 def row_groups(url: str, file_bytes: int) -> list[tuple[int, int]]:
     """The ranges that own a file's row groups, one each and together the file; [(0, file_bytes)] of a file without a footer."""
+    begins: list[int] = []
     try:
         with files.open_read(url) as stream:
-            metadata = pa.parquet.ParquetFile(stream).metadata
-            begins = [_begin(metadata.row_group(number), file_bytes) for number in range(metadata.num_row_groups)]
-    except (pa.ArrowException, OSError, ValueError):
+            for answer in _fence(MEMORY_BYTES).ask({"edges": True, "file_bytes": file_bytes}, stream):
+                begins = answer.header["begins"]
+    except (FenceError, TaskError, OSError):
         begins = []
     edges = [0, *sorted(begins)[1:], file_bytes]
     return list(itertools.pairwise(edges))
 
 
-def _begin(group: Any, file_bytes: int) -> int:
-    """The group's first byte, inside the file whatever a damaged footer says."""
-    offsets = []
-    for number in range(group.num_columns):
-        column = group.column(number)
-        offsets.append(column.data_page_offset)
-        if column.has_dictionary_page and column.dictionary_page_offset:
-            offsets.append(column.dictionary_page_offset)
-    return max(0, min(min(offsets, default=0), file_bytes - 1))
+class _Reading:
+    """A split that is being read: where it is, and what it has cost."""
+
+    def __init__(self, split: Split, limits: Limits, stream: BinaryIO) -> None:
+        self._split, self._limits, self._stream = split, limits, stream
+        self._fence = _fence(MEMORY_BYTES + 4 * limits.max_record_bytes)
+        self._group: dict[str, Any] = {"group": 0, "begin": split.begin, "end": split.end, "row": 0}
+        self._begun = False  # a row group
+        self._done = 0  # rows of it
+        self._tries = self._ended = 0
+        self._lost_to = 0  # bytes before this one are in a Loss, if in any
+
+    def items(self) -> Iterator[Item]:
+        while self._ended <= MAX_ENDED:
+            try:
+                yield from self._asked()
+                return
+            except TaskError as error:
+                if self._begun:
+                    self._group = {**self._group, "end": self._split.end}
+                    yield self._rest(Reason.DAMAGED_MEMBER, str(error))
+                else:
+                    yield from self._no_footer(str(error))
+                return
+            except FenceError as error:
+                self._ended += 1
+                self._tries += 1
+                if self._tries < (len(BATCH_ROWS) if self._begun else 2):
+                    continue
+                if not self._begun:
+                    yield from self._no_footer(str(error))
+                    return
+                yield self._rest(Reason.DAMAGED_MEMBER, f"{error}, {self._tries} times")
+                self._go_to({**self._group, "group": self._group["group"] + 1})
+        begin = max(self._group["end"], self._lost_to)
+        if begin < self._split.end:
+            detail = f"not read: {self._ended} readers ended in the row groups before"
+            yield Loss(begin, self._split.end - begin, Reason.DAMAGED_MEMBER, detail)
+
+    def _go_to(self, group: dict[str, Any]) -> None:
+        self._group, self._done, self._tries = group, 0, 0
+
+    def _asked(self) -> Iterator[Item]:
+        """What a process gives, from where the last one ended."""
+        split = self._split
+        request = {
+            "fields": list(split.fields),
+            "begin": split.begin,
+            "end": split.end,
+            "file_bytes": split.file_bytes,
+            "limit": self._limits.max_record_bytes,
+            "group": self._group["group"],
+            "row": self._done,
+            "batch_rows": BATCH_ROWS[min(self._tries, len(BATCH_ROWS) - 1)],
+        }
+        for header, data in self._fence.ask(request, self._stream):
+            if "columns" in header:
+                if split.fields.text not in header["columns"] and split.begin == 0:
+                    known = ", ".join(header["columns"][:20])
+                    detail = f"no column {split.fields.text!r}; columns are {known}"
+                    yield Loss(0, split.file_bytes, Reason.MALFORMED_RECORD, detail[:200])
+            elif "group" in header:
+                if not self._begun or header["group"] != self._group["group"]:
+                    self._go_to(header)
+                self._group, self._begun = header, True
+            elif "rows" in header:
+                yield from self._rows(data, dict(header["long"]))
+            else:
+                reason = Reason.EXPANSION_LIMIT if header["limit"] else Reason.DAMAGED_MEMBER
+                yield self._rest(reason, header["failed"])
+
+    def _rest(self, reason: Reason, why: str) -> Loss:
+        """The loss of the rest of the row group."""
+        # A damaged footer may put two groups in one place; its bytes are lost once.
+        begin = max(self._group["begin"], self._lost_to)
+        end = self._lost_to = max(self._group["end"], begin)
+        detail = f"row group {self._group['group']}, row {self._group['row'] + self._done}: {why}"
+        return Loss(begin, end - begin, reason, detail[:200])
+
+    def _no_footer(self, why: str) -> Iterator[Loss]:
+        if self._split.begin == 0:
+            yield Loss(0, self._split.file_bytes, Reason.NOT_AN_ARCHIVE, f"no Parquet footer: {why}"[:200])
+
+    def _rows(self, data: bytes, long: dict[int, int]) -> Iterator[Item]:
+        batch = pa.ipc.open_stream(data).read_next_batch()
+        columns = {name: column.to_pylist() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        empty = [None] * batch.num_rows
+        given = [columns.get(name, empty) for name in self._split.fields]
+        for place, (text, *values) in enumerate(zip(*given, strict=True)):
+            row = self._group["row"] + self._done
+            self._done += 1
+            if (size := long.get(place)) is not None:
+                yield Loss(row, 0, Reason.EXPANSION_LIMIT, f"row {row}: a text of {size} bytes")
+            else:
+                yield _row(row, text, values)
 
 
-def _row_group(
-    file: Any, number: int, begin: int, row: int, names: list[str], split: Split, limits: Limits
-) -> Iterator[Item]:
-    try:
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=[number], columns=names):
-            columns = {name: _values(batch.column(name)) for name in names}
-            empty = [None] * batch.num_rows
-            rest = [columns.get(name, empty) for name in split.fields[1:]]
-            for text, *values in zip(columns[split.fields.text], *rest, strict=True):
-                yield _row(row, text, values, limits)
-                row += 1
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        stored = max(0, min(file.metadata.row_group(number).total_byte_size, split.file_bytes - begin))
-        yield Loss(begin, stored, Reason.DAMAGED_MEMBER, f"row group {number}, row {row}: {_line(error)}")
-
-
-def _values(column: pa.Array) -> list[Any]:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_timestamp(column.type):
-        # Nanoseconds would need pandas.
-        column = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
-    return column.to_pylist()
-
-
-def _row(row: int, text: Any, values: list[Any], limits: Limits) -> Item:
+def _row(row: int, text: Any, values: list[Any]) -> Item:
     """A row of its text and the other fields, in the order of `Fields`."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if not isinstance(text, str):
         return Loss(row, 0, Reason.MALFORMED_RECORD, f"row {row}: no text")
-    if len(text) > limits.max_record_bytes:
-        return Loss(row, 0, Reason.EXPANSION_LIMIT, f"row {row}: a text of {len(text)} characters")
     record_id, url, date, language, licence = map(_string, values)
     return Text(
         offset=row,
@@ -131,7 +183,3 @@ def _string(value: Any) -> str | None:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     return value if isinstance(value, str) and value else None
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).partition("\n")[0] or type(error).__name__)[:150]

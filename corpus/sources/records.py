@@ -33,6 +33,7 @@ class Split:
     file_bytes: int
     name: str = ""  # below what the glob or list names: identity where a file is one document
     fields: Fields = DEFAULT_FIELDS
+    digest: bytes = b""  # of the file's first and last MiB, as planned; b"" is not checked
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,3 +98,24 @@ class Other:
 
 
 Item = Page | Text | Loss | Other
+
+#: What browsers and servers accept of a URL, with room. What reads it takes more than linear time (`unicodedata.normalize`
+#: sorts marks), and a batch of documents holds the fields of each.
+MAX_FIELD_BYTES = 8 << 10
+
+
+def with_usual_fields(item: Item, *, length: int) -> Item:
+    """The item, or a Loss of `length` stored bytes where a field beside its text is no URL, id or date by its size alone."""
+    if not isinstance(item, Page | Text):
+        return item
+    fields = [("URL", item.url), ("id", item.record_id), ("date", item.date)]
+    if isinstance(item, Text):
+        fields += [("language", item.language_hint), ("licence", item.licence)]
+    for name, value in fields:
+        # A character has at most four bytes; of most fields the number of characters says it.
+        if value is None or len(value) * 4 <= MAX_FIELD_BYTES:
+            continue
+        if len(value) > MAX_FIELD_BYTES or len(value.encode("utf-8", "replace")) > MAX_FIELD_BYTES:
+            detail = f"a {name} of over {MAX_FIELD_BYTES} bytes"
+            return Loss(item.offset, length, Reason.MALFORMED_RECORD, detail)
+    return item

@@ -9,6 +9,7 @@ Memory: one record of at most `Limits.max_record_bytes`.
 import io
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
@@ -22,7 +23,7 @@ _VERSION = b"WARC/"
 # Some writers end lines with \r\r\n. The numbers of blanks are bounded: a search must not be quadratic in a run of them.
 _CONTENT_LENGTH = re.compile(rb"^content-length[ \t]{0,9}:[ \t]{0,99}(\d{1,18})[ \t]{0,99}\r{0,2}$", re.I | re.M)
 _ANY_LENGTH = re.compile(rb"^content-length[ \t]{0,9}:[^\r\n]*", re.I | re.M)
-_TYPE = re.compile(rb"^warc-type[ \t]{0,9}:[ \t]{0,99}([^\r\n]*?)[ \t]{0,99}\r{0,2}$", re.I | re.M)
+_TYPE = re.compile(rb"^warc-type[ \t]{0,9}:([^\r\n]*)", re.I | re.M)
 _HEADER_END = re.compile(rb"\r{0,2}\n\r{0,2}\n")
 _FOLDED_LINE = re.compile(rb"\r{0,2}\n[ \t]+")
 _FIELD_NAME = re.compile(rb"^[A-Za-z-]{1,40}(?=[ \t]{0,9}:)", re.M)
@@ -34,9 +35,9 @@ _NEXT_RECORD = re.compile(rb"\n(?=" + _VERSION_LINE.pattern + rb")")
 _VERSION_LINE_BYTES = 24  # the longest match, and more
 
 
-def read_warc(split: Split, limits: Limits) -> Iterator[Item]:
+def read_warc(split: Split, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """Every record that the split owns, in file order, and every loss."""
-    return read_archive(split, WarcGrammar(), limits)
+    return read_archive(split, WarcGrammar(), limits, stream)
 
 
 class WarcGrammar:
@@ -54,8 +55,8 @@ class WarcGrammar:
         found = _NEXT_RECORD.search(data, begin)
         return -1 if found is None else found.start()
 
-    def header_end(self, data: bytes | bytearray) -> int | None:
-        end = _HEADER_END.search(data, 0, MAX_HEADER_BYTES)
+    def header_end(self, data: bytes | bytearray, begin: int = 0) -> int | None:
+        end = _HEADER_END.search(data, begin, max(begin, MAX_HEADER_BYTES))
         return None if end is None else end.end()
 
     def content_length(self, header: bytes) -> int | None:
@@ -68,7 +69,7 @@ class WarcGrammar:
         if frame.flaw is not None:
             header = _with_length(header, len(frame.content))
         kind = _TYPE.search(header)
-        name = kind.group(1).decode("latin-1").lower() if kind else ""
+        name = kind.group(1).strip(b" \t").decode("latin-1").lower() if kind else ""
         if name == "response":
             return parse_response(header, frame.content, offset, length, limits)
         if name == "conversion":

@@ -10,29 +10,30 @@ from typing import BinaryIO, cast
 
 from corpus.reasons import Reason
 from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
+from corpus.sources.planned import opened
 from corpus.sources.records import Item, Limits, Loss, Page, Split
 from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
 
 
-def read_html(split: Split, limits: Limits) -> Iterator[Item]:
+def read_html(split: Split, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """The file as a page, or a loss."""
-    return _read(split, limits, "text/html")
+    return _read(split, limits, "text/html", stream)
 
 
-def read_text(split: Split, limits: Limits) -> Iterator[Item]:
+def read_text(split: Split, limits: Limits, stream: BinaryIO | None = None) -> Iterator[Item]:
     """The file as a page of plain text, whose charset is detected; or a loss."""
-    return _read(split, limits, "text/plain")
+    return _read(split, limits, "text/plain", stream)
 
 
-def _read(split: Split, limits: Limits, content_type: str) -> Iterator[Item]:
+def _read(split: Split, limits: Limits, content_type: str, stream: BinaryIO | None) -> Iterator[Item]:
     if split.begin > 0:
         return
-    with files.open_read(split.file) as stream:
-        stored = StoredBytes(stream, size=split.file_bytes)
+    with opened(split, stream) as given:
+        stored = StoredBytes(given, size=split.file_bytes)
         codec = codec_of(stored)
-        stream.seek(0)
-        content = stream if codec is None else cast(BinaryIO, io.BufferedReader(Inflated(stored, codec)))
+        given.seek(0)
+        content = given if codec is None else cast(BinaryIO, io.BufferedReader(Inflated(stored, codec)))
         try:
             body = content.read(limits.max_record_bytes + 1)
         except (DamagedMemberError, EOFError) as error:

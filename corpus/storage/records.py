@@ -4,6 +4,7 @@
     item     int64
     counts   list<struct<name: uint32, number: int64>>       name: place among the names in the schema's metadata
     outputs  list<struct<name: string, rows: int64, bytes: int64, digest: string>>
+    inputs   list<struct<split: string, digest: string>>
 
 Its bytes are a function of the records alone. Memory: 12 bytes a count, some 80 an output.
 """
@@ -28,11 +29,13 @@ _COUNTS = pa.list_(pa.struct([("name", pa.uint32()), ("number", pa.int64())]))
 _OUTPUTS = pa.list_(
     pa.struct([("name", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64()), ("digest", pa.string())])
 )
+_INPUTS = pa.list_(pa.struct([("split", pa.string()), ("digest", pa.string())]))
 RECORDS = pa.schema(
     [
         pa.field("item", pa.int64(), nullable=False),
         pa.field("counts", _COUNTS, nullable=False),
         pa.field("outputs", _OUTPUTS, nullable=False),
+        pa.field("inputs", _INPUTS, nullable=False),
     ]
 )
 _ROWS_AT_ONCE = 4096
@@ -40,14 +43,16 @@ _ROWS_AT_ONCE = 4096
 
 @dataclasses.dataclass(frozen=True)
 class ItemRecord:
-    """What a finished work item wrote (kind of output → file) and counted (name → number)."""
+    """What a finished work item wrote (kind of output → file), counted (name → number) and read (split → XXH3-128, in hex)."""
 
     item: int
     outputs: dict[str, Written]
     counts: dict[str, int]
+    inputs: dict[str, str] = dataclasses.field(default_factory=dict)  # of `extract`
 
     def to_json(self) -> bytes:
-        return (json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1) + "\n").encode()
+        table = {name: value for name, value in dataclasses.asdict(self).items() if name != "inputs" or value}
+        return (json.dumps(table, sort_keys=True, indent=1) + "\n").encode()
 
     @staticmethod
     def from_json(data: bytes, where: str) -> "ItemRecord":
@@ -60,7 +65,8 @@ class ItemRecord:
                 raise ValueError("a number that is none")
             if not all(is_output(name) and isinstance(each.digest, str) for name, each in outputs.items()):
                 raise ValueError("no output of a work item")
-            return ItemRecord(item=table["item"], outputs=outputs, counts=counts)
+            inputs = {str(split): str(digest) for split, digest in table.get("inputs", {}).items()}
+            return ItemRecord(item=table["item"], outputs=outputs, counts=counts, inputs=inputs)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamageError(f"{where}: not a work item's record; build again, which runs the item again") from error
 
@@ -106,6 +112,11 @@ class Records:
                 [len(of_item) for of_item in outputs],
                 [name for of_item in outputs for name, _ in of_item],
                 *([getattr(one, what) for each in outputs for _, one in each] for what in ("rows", "bytes", "digest")),
+            ),
+            _lists(
+                _INPUTS,
+                [len(record.inputs) for record in listed],
+                *([pair[field] for record in listed for pair in sorted(record.inputs.items())] for field in (0, 1)),
             ),
         ]
         return Records(pa.RecordBatch.from_arrays(columns, schema=RECORDS), list(place), unreadable)
@@ -173,11 +184,13 @@ class Records:
         names = [self._names[place] for place in self._name[first:last].tolist()]
         numbers = self._number[first:last].tolist()
         outputs = self._table.column(2).slice(begin, end - begin).to_pylist()
+        inputs = self._table.column(3).slice(begin, end - begin).to_pylist()
         ends = (self._ends[begin : end + 1] - first).tolist()
         for row, item in enumerate(self.items[begin:end].tolist()):
             mine = slice(ends[row], ends[row + 1])
             made = {each.pop("name"): Written(**each) for each in outputs[row]}
-            yield ItemRecord(item=item, outputs=made, counts=dict(zip(names[mine], numbers[mine], strict=True)))
+            read = {each["split"]: each["digest"] for each in inputs[row]}
+            yield ItemRecord(item, made, dict(zip(names[mine], numbers[mine], strict=True)), read)
 
 
 def _lists(kind: pa.DataType, lengths: Sequence[int], *columns: Sequence[Any]) -> pa.Array:

@@ -13,10 +13,13 @@ from courlan import normalize_url
 #: Part of the fingerprint of `extract`: raise it with every change that can change a value.
 VERSION = 1
 
+#: Twice what readers accept: normalising takes time that grows with the square of a run of marks.
+MAX_URL_CHARACTERS = 16 << 10
+
 
 def url_hash(url: str | None) -> int:
     """XXH3-64 of the normalised URL; 0 where there is none, or what there is cannot be read as one."""
-    if not url:
+    if not url or len(url) > MAX_URL_CHARACTERS:
         return 0
     page, mark, fragment = url.partition("#")
     try:
@@ -30,8 +33,10 @@ def url_hash(url: str | None) -> int:
 
 def site_hash(url: str | None) -> int:
     """XXH3-64 of the URL's host; 0 where there is none."""
+    if not url or len(url) > MAX_URL_CHARACTERS:
+        return 0
     try:
-        host = urlsplit(url or "").hostname
+        host = urlsplit(url).hostname
     except ValueError:  # an IPv6 address without its bracket
         return 0
     if not host:

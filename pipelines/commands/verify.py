@@ -7,24 +7,28 @@ from rich.console import Console
 from rich.progress import Progress
 
 from corpus.storage.run_directory import RunDirectory
+from pipelines.report.input_checks import check_inputs
 from pipelines.report.repair import delete_damaged as remove_damaged
 from pipelines.report.tables import findings_table, open_console
 from pipelines.report.terminal_text import json_line
 from pipelines.report.verification import findings_json
 from pipelines.report.verification import verify as findings_of
-from pipelines.stages.findings import Finding
+from pipelines.stages.findings import Check, Finding
 
 
 @click.command()
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option("--delete-damaged", is_flag=True, help="Delete damaged files, so that `corpus build` makes them again.")
-def verify(run: str, as_json: bool, delete_damaged: bool) -> None:
+@click.option("--inputs", is_flag=True, help="Read the run's inputs again, and compare them with what was read.")
+def verify(run: str, as_json: bool, delete_damaged: bool, inputs: bool) -> None:
     """Checks every file, row and sum of a run.
 
     Files against the size and digest of their records; documents, signals and decisions row for row; texts
     against their hashes; representatives; tokens counted again; manifest, shards and phase plan against each
     other. Ends with 0 where all is sound, and with 1 where anything is not.
+
+    With --inputs every split is read again: what changed since it was read is named. The run stays what it is.
 
     With --delete-damaged the files that are named go, with the records that say that they are done: the next
     `corpus build` with the same recipe makes them again, from the same inputs with the same bytes.
@@ -43,16 +47,19 @@ def verify(run: str, as_json: bool, delete_damaged: bool) -> None:
             progress.update(task, completed=done, total=of)
 
         found.extend(findings_of(RunDirectory(run.rstrip("/")), progress=watch))
+        if inputs:
+            found.extend(check_inputs(RunDirectory(run.rstrip("/"))))
     if as_json:
         click.echo(json_line(findings_json(found)))
     elif found:
         open_console().print(findings_table(found))
-        if not delete_damaged:
+        if not delete_damaged and any(finding.check is not Check.INPUT for finding in found):
             click.echo("to mend: `corpus verify --delete-damaged`, then `corpus build` again")
     else:
         click.echo(f"{run}: sound")
     if found and delete_damaged:
-        deleted, left = remove_damaged(RunDirectory(run.rstrip("/")), found)
+        own = [finding for finding in found if finding.check is not Check.INPUT]
+        deleted, left = remove_damaged(RunDirectory(run.rstrip("/")), own)
         click.echo(f"deleted {', '.join(deleted) or 'nothing'}; run `corpus build` again", err=as_json)
         for finding in left:
             click.echo(f"cannot be mended file by file: {finding.file} {finding.detail}", err=True)

@@ -11,7 +11,7 @@ Cost    nearly all of it trafilatura's, in a helper process; memory: one batch, 
 import dataclasses
 import datetime
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -227,9 +227,11 @@ class Row:
         return normal_line(own or "", at_most=LICENCE_CHARACTERS) or of_source
 
 
-def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> Iterator[Row | Loss | Other]:
-    """Every record of a split as a document, a loss, or something that holds no page."""
-    for record in read_split(split, limits):
+def documents_of(
+    split: Split, limits: Limits, work: PageWork = EVERYTHING, *, digested: Callable[[str], None] | None = None
+) -> Iterator[Row | Loss | Other]:
+    """Every record of a split as a document, a loss, or something that holds no page; `digested` as for `read_split`."""
+    for record in read_split(split, limits, digested=digested):
         if isinstance(record, Loss | Other):
             yield record
             continue
@@ -240,7 +242,13 @@ def documents_of(split: Split, limits: Limits, work: PageWork = EVERYTHING) -> I
             continue
         edited = edit_lines(found.text, work.line_rules)
         if edited.text:
-            yield Row(record, found._replace(text=edited.text), edited.removed)
+            # A batch waits for its documents, and need not hold what they were made of.
+            spent = (
+                dataclasses.replace(record, body=b"")
+                if isinstance(record, Page)
+                else dataclasses.replace(record, text="")
+            )
+            yield Row(spent, found._replace(text=edited.text), edited.removed)
         else:
             why = "the line rules leave no line" if found.text else "empty text"
             yield Loss(record.offset, record.length, Reason.NO_TEXT, why, record.url)
@@ -319,6 +327,7 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
     counts["input_bytes"] = sum(split.end - split.begin for split in splits)
     counts["text_bytes"] = 0
     losses: list[tuple[int, Loss]] = []  # not yet written
+    digests: dict[str, str] = {}
     works = settings.works()
     restarts = works.extractor.restarts
 
@@ -337,7 +346,8 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
             rows: list[Row] = []
             first = 0
             licence = settings.licences.get(split.source)
-            for found in documents_of(split, settings.limits, works.of(split.source)):
+            digested = functools.partial(digests.__setitem__, str(split.split))
+            for found in documents_of(split, settings.limits, works.of(split.source), digested=digested):
                 if isinstance(found, Other):
                     counts["other_records"] += 1
                     continue
@@ -379,7 +389,7 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
     counts["helper_restarts"] = works.extractor.restarts - restarts
     counts["payloads_reused"] = works.reused
     counts["records_in"] = counts["documents"] + counts["dropped"] + counts["failed"]
-    return ItemRecord(item=item, outputs=written, counts=counts)
+    return ItemRecord(item=item, outputs=written, counts=counts, inputs=digests)
 
 
 def _count_loss(counts: dict[str, int], loss: Loss) -> None:

@@ -38,6 +38,7 @@ class Check(enum.StrEnum):
     TOKENS = "tokens"
     MANIFEST = "manifest"
     PHASES = "phases"
+    INPUT = "input"  # of the run, and no file of its own: nothing of it is ever deleted
 
 
 @dataclasses.dataclass(frozen=True)

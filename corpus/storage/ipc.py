@@ -12,9 +12,7 @@ import pyarrow as pa
 
 from corpus.errors import DamageError
 from corpus.storage import files
-
-# Arrow's own classes include one that is a MemoryError: a flipped bit can ask for a petabyte.
-_UNREADABLE = (pa.ArrowException, OSError, ValueError)
+from corpus.storage.arrow_bounds import UNREADABLE, BoundedReader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,37 +77,54 @@ def written(url: str) -> Written:
     return Written(rows=open_table(url).num_rows, bytes=files.size(url), digest=files.digest(url))
 
 
-def open_reader(url: str, schema: pa.Schema | None = None) -> pa.ipc.RecordBatchFileReader:
-    """A reader of an IPC file's batches, memory-mapped where local.
+class BatchReader:
+    """The batches of an IPC file, checked as corpus.storage.arrow_bounds has it; DamageError names the file."""
 
-    Raises DamageError where the file is not an IPC file or not of the schema (metadata aside).
+    def __init__(self, url: str, reader: BoundedReader) -> None:
+        self._url, self._reader = url, reader
+        self.schema, self.num_record_batches = reader.schema, reader.num_record_batches
+
+    def get_batch(self, number: int) -> pa.RecordBatch:
+        with _damage_of(self._url):
+            return self._reader.get_batch(number)
+
+    def read_all(self) -> pa.Table:
+        with _damage_of(self._url):
+            return self._reader.read_all()
+
+
+def open_reader(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> BatchReader:
+    """A reader of an IPC file's batches, memory-mapped where local; columns that are not asked for are not decompressed.
+
+    Raises DamageError where the file is not an IPC file, not of the schema (metadata aside), or has no such column.
     """
-    try:
-        source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
-        reader = pa.ipc.open_file(source)
-    except _UNREADABLE as error:
-        raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+    with _damage_of(url):
+        local = files.is_local(url)
+        reader = BoundedReader(
+            pa.memory_map(str(files.local_path(url))) if local else pa.PythonFile(files.open_read(url), "r")
+        )
     if schema is not None and not reader.schema.equals(schema):
         raise DamageError(f"{url}: its columns are {reader.schema.names}, not {schema.names} of the expected types")
-    return reader
+    for name in columns or ():
+        if reader.schema.get_field_index(name) < 0:
+            raise DamageError(f"{url}: has no column {name!r}, only {reader.schema.names}")
+    if columns is not None:
+        with _damage_of(url):
+            reader.select(columns)
+    return BatchReader(url, reader)
 
 
 def open_table(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> pa.Table:
     """The whole file as a table. Columns that are not asked for are not decompressed."""
-    if columns is not None:
-        full = open_reader(url, schema).schema
-        missing = [name for name in columns if full.get_field_index(name) < 0]
-        if missing:
-            raise DamageError(f"{url}: has no column {missing[0]!r}, only {full.names}")
-        options = pa.ipc.IpcReadOptions(included_fields=[full.get_field_index(name) for name in columns])
-        source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
-        try:
-            return pa.ipc.open_file(source, options=options).read_all().select(columns)
-        except _UNREADABLE as error:
-            raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+    return open_reader(url, schema, columns).read_all()
+
+
+@contextmanager
+def _damage_of(url: str) -> Iterator[None]:
+    """What a file cannot be read by, as a DamageError that names it."""
     try:
-        return open_reader(url, schema).read_all()
-    except _UNREADABLE as error:
+        yield
+    except UNREADABLE as error:
         raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
 
 

@@ -6,13 +6,19 @@ allowed, it does not end its process by a signal, and it does not run on.
 
 import itertools
 import os
+import resource
 import signal
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 #: What a field of a file may be made: near its ends, near zero, and what reads as negative.
 WORDS = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0x00010000)
 LONGS = (0, 1 << 20, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 8)
+
+
+#: Bytes that a reader of a small file may take: with more it ends in a MemoryError, which no reader may.
+MEMORY = 1 << 30
 
 
 def flips(data: bytes, masks: tuple[int, ...] = (0x01, 0x80, 0xFF)) -> Iterator[bytes]:
@@ -51,6 +57,8 @@ def _survive_batch(read: Callable[[bytes], None], batch: list[bytes], before: in
     if child == 0:
         os.close(told)
         status = 1
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, mapped + MEMORY))
         try:
             for mutant in batch:
                 signal.alarm(seconds)

@@ -97,7 +97,7 @@ def check_files(model: Path, tokenizer: Path | None) -> None:
     """
     _installed()
     if tokenizer is not None:
-        check_pieces(tokenizer)
+        check_pieces(str(tokenizer))
     try_call("filters.perplexity:try_model", str(model))
 
 

@@ -20,6 +20,7 @@ from filters.rules import ANY_LANGUAGE, Limit, RuleSet, shipped_rules
 from pipelines.commands.measure import measured_batches, recipe_of_files
 from pipelines.commands.reading import Options, Reading, reading_options, splits_of
 from pipelines.extraction import ExtractSettings
+from pipelines.terminal import say
 
 _PERCENT = click.FloatRange(0, 50, min_open=True)
 
@@ -114,7 +115,7 @@ def calibrate(
         for each in result.limits:
             remarks += [f"{each.base.signal} ({each.base.side}): {remark}" for remark in each.remarks]
         for remark in remarks:
-            click.echo(f"remark: {remark}", err=True)
+            say(f"remark: {remark}")
 
 
 def _rules(profile: str, language: str) -> RuleSet:
@@ -150,7 +151,7 @@ class _Reader:
         splits = splits_of(dataclasses.replace(self.options, paths=paths), reading.work)
         for split in splits:
             yield from measured_batches(reading, split, settings)
-        click.echo(reading.summary(len(splits)), err=True)
+        say(reading.summary(len(splits)))
 
 
 def _of_languages(found: Counter[str], language: str) -> list[str]:

@@ -26,6 +26,7 @@ from filters.scoring import Scorer, open_scorers, score_columns
 from pipelines.commands.reading import SOURCE, Options, Reading, reading_options, splits_of
 from pipelines.extraction import ExtractSettings, document_batch, in_chinese_script, signal_batch
 from pipelines.prerequisites import language_model, named_scorers
+from pipelines.terminal import say
 
 #: Documents that are measured at once: enough for the kernels, few enough for `| head` to see the first ones soon.
 BATCH_DOCUMENTS = 32
@@ -106,7 +107,7 @@ def measure(
                 rules = profiles.for_domain(profiles.of_source[SOURCE], row["language"])
                 lines.append(json_line(measured_document(row, rules, recipe)))
             click.echo("\n".join(lines))
-    click.echo(reading.summary(len(splits)), err=True)
+    say(reading.summary(len(splits)))
 
 
 def recipe_of_files(kind: str, profile: str, extractor: Extractor = "trafilatura") -> Recipe:

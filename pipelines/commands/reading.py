@@ -25,6 +25,7 @@ from corpus.storage import files
 from corpus.text.extraction import PageWork, PayloadCache
 from corpus.text.extractor_process import ExtractorProcess
 from pipelines.extraction import Row, documents_of, page_work
+from pipelines.terminal import say
 
 FORMATS = ("auto", *READERS)
 HEAD_BYTES = 1 << 16
@@ -233,4 +234,4 @@ class Reading:
         where = f"{split.file}: offset {loss.offset}"
         extent = f", {loss.length} bytes" if lost else ""
         detail = one_line(" ".join(part for part in (loss.detail, loss.url) if part), at_most=300)
-        click.echo(f"{where}{extent}: {loss.reason}" + (f": {detail}" if detail else ""), err=True)
+        say(f"{where}{extent}: {loss.reason}" + (f": {detail}" if detail else ""))

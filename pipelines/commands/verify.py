@@ -13,6 +13,7 @@ from corpus.report.tables import findings_table, open_console
 from corpus.report.verification import findings_json
 from corpus.report.verification import verify as findings_of
 from corpus.storage.run_directory import RunDirectory
+from pipelines.terminal import say
 
 
 @click.command()
@@ -50,11 +51,11 @@ def verify(run: str, as_json: bool, delete_damaged: bool) -> None:
         if not delete_damaged:
             click.echo("to mend: `corpus verify --delete-damaged`, then `corpus build` again")
     else:
-        click.echo(f"{run}: sound")
+        say(f"{run}: sound", err=False)
     if found and delete_damaged:
         deleted, left = remove_damaged(RunDirectory(run.rstrip("/")), found)
-        click.echo(f"deleted {', '.join(deleted) or 'nothing'}; run `corpus build` again", err=as_json)
+        say(f"deleted {', '.join(deleted) or 'nothing'}; run `corpus build` again", err=as_json)
         for finding in left:
-            click.echo(f"cannot be mended file by file: {finding.file} {finding.detail}", err=True)
+            say(f"cannot be mended file by file: {finding.file} {finding.detail}")
     if found:
         sys.exit(1)

@@ -5,15 +5,18 @@ BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 # Files of tests at once; each process makes the runs that its tests share for itself.
 TESTS_AT_ONCE ?= 2
+FUZZ_SECONDS ?= 120
+FUZZ_SEED ?= 0
 PYTEST := $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --durations 15
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help demo test check bench spark spark-local flink prism dataflow faults clean
+.PHONY: help demo test check bench spark spark-local flink prism dataflow faults fuzz clean
 help:
 	@echo "make demo    install into $(VENV), build a corpus from the bundled pages, print its statistics"
 	@echo "make test    install, pass the tests"
 	@echo "make check   format, lint, types, import arrows, tests"
 	@echo "make bench   one command per claim: ours and the peer in one run"
+	@echo "make fuzz    damaged inputs, models, recipes and files of the demo's run; FUZZ_SECONDS=120, FUZZ_SEED=0"
 	@echo "make faults  builds that are killed, terminated, damaged, and continued"
 	@echo "make spark   the demo on a standalone Spark master and worker, compared; also spark-local, flink, prism"
 
@@ -134,6 +137,11 @@ dataflow: $(VENV)-gcp/stamp
 # Random kills and every named fault; some mount a small file system, where that is allowed.
 faults: $(VENV)/runtime.stamp
 	$(BIN)/python benchmarks/faults.py $(FAULTS)
+
+# What breaks something is saved in fuzz-found/.
+fuzz: $(VENV)/runtime.stamp
+	$(BIN)/corpus build examples/demo/recipe.toml --run-dir $(DEMO_RUN)
+	$(BIN)/python benchmarks/fuzz.py --run $(DEMO_RUN) --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 clean:
 	rm -rf $(DEMO_RUN) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,7 +26,8 @@ def numbers(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     dtype = numpy_dtype(array.type)
     if len(array) == 0:
         return np.empty(0, dtype)
-    return np.frombuffer(array.buffers()[1], dtype)[array.offset : array.offset + len(array)]
+    # Counted, not sliced: a buffer may be longer than its rows, by less than one of them too.
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
 def fixed_bytes(column: pa.Array | pa.ChunkedArray) -> memoryview:

@@ -16,11 +16,10 @@ from typing import Any
 
 from rich.console import Console
 
-from corpus import schema
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.recipe import Recipe
 from corpus.sources.splits import InputFile, list_inputs, write_splits
-from corpus.storage import files, ipc
+from corpus.storage import files
 from corpus.storage.records import Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from corpus.storage.run_lock import only_build

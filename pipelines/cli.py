@@ -15,6 +15,7 @@ import click
 
 from corpus.errors import CorpusError
 from pipelines.running import interrupts
+from pipelines.terminal import say
 
 EXIT_CODES = """\b
 Exit codes
@@ -104,7 +105,7 @@ class _Command(click.Group):
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"corpus: {message}", err=True)
+    say(f"corpus: {message}")
     sys.exit(code)
 
 

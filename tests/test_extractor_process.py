@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from corpus.errors import BuildError
 from corpus.pages.extractor_process import EXTRACTORS, IN_PROCESS, ExtractorProcess, InProcessExtractor
 from corpus.pages.main_text import Failure, MainText, pack, unpack
+from corpus.processes.watched_child import processor_seconds_of
 from corpus.reasons import Outcome, Reason
-from corpus.watched_child import processor_seconds_of
 
 HERE = Path(__file__).resolve().parent
 MIB = 1 << 20

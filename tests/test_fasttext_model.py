@@ -1,6 +1,7 @@
 """Our reading of fastText models against fastText: labels and probabilities of the shipped model, and of models made here."""
 
 import gzip
+import itertools
 import json
 import shutil
 import struct
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.language.fasttext_model import FastTextModel, read_model
+import mutants
+from corpus.errors import InputError
+from filters.language.fasttext_model import FastTextModel, load_model, read_model
 from filters.language.identification import LanguageModel, default_model_path
 
 LID = Path(__file__).resolve().parents[2] / "shared" / "data" / "lid" / "lid.jsonl.gz"
@@ -135,11 +138,109 @@ def test_what_is_left_to_fasttext_is_still_answered(lines_of_labels: Path, tmp_p
 def test_no_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "none.bin"
     path.write_bytes(bytes(200))
-    with pytest.raises(ValueError, match="no supervised"):
+    with pytest.raises(ValueError, match="magic number"):
         read_model(path)
     shutil.copyfile(default_model_path(), path)
     data = bytearray(path.read_bytes())
     data[36:40] = struct.pack("<i", 2)  # word vectors
     path.write_bytes(data)
-    with pytest.raises(ValueError, match="no supervised"):
+    with pytest.raises(ValueError, match="word vectors"):
         read_model(path)
+
+
+def small(lines_of_labels: Path, path: Path, *, quantize: bool = False, **settings: object) -> bytes:
+    model = fasttext.train_supervised(
+        str(lines_of_labels),
+        dim=2,
+        epoch=5,
+        lr=0.5,
+        bucket=300 if quantize else 9,
+        minCount=1,
+        thread=1,
+        verbose=0,
+        **settings,
+    )
+    if quantize:
+        model.quantize(str(lines_of_labels), qnorm=True, retrain=False, cutoff=260)
+    model.save_model(str(path))
+    return path.read_bytes()
+
+
+KINDS_OF_FILES = {
+    "plain": {"loss": "softmax", "minn": 2, "maxn": 3, "wordNgrams": 2},
+    "tree": {"loss": "hs", "minn": 2, "maxn": 3},
+    "quantized": {"loss": "hs", "minn": 1, "maxn": 3, "quantize": True},
+    "left to fastText": {"loss": "ova", "minn": 2, "maxn": 3},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_FILES)
+def test_a_changed_model_is_a_model_or_refused_in_a_line(lines_of_labels: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "model.bin"
+    data = small(lines_of_labels, path, **KINDS_OF_FILES[kind])
+    load_model(path).predict(["the committee"], k=2)  # compiles the kernels, before the children
+
+    def read(changed: bytes) -> None:
+        path.write_bytes(changed)
+        try:
+            model = load_model(path)
+        except InputError as error:
+            if "\n" in str(error):
+                raise
+            return
+        numbers, probabilities = model.predict(["the committee met", "le 委员会 x", ""], k=3)
+        assert (numbers < len(model.labels)).all()
+        assert np.isfinite(probabilities).all()
+
+    # What numbers stand at its beginning decides; of the matrices every so many is enough.
+    head = itertools.chain(mutants.flips(data[:400]), mutants.fields(data[:400]))
+    every = itertools.chain(mutants.flips(data, (0xFF,)), mutants.fields(data), mutants.cuts(data))
+    mutants.survive(read, (changed + data[400:] for changed in head))
+    mutants.survive(read, itertools.islice(every, 0, None, 23))
+
+
+def entry(name: bytes, kind: int) -> bytes:
+    return name + b"\0" + struct.pack("<qb", 1, kind)
+
+
+def model_of(words: list[bytes], *, dimensions: int = 1, rows: int | None = None) -> bytes:
+    """A plain model of words and one label, whose rows are zeros."""
+    settings = struct.pack("<ii12i", 793712314, 12, dimensions, 5, 5, 1, 5, 1, 3, 3, 0, 0, 0, 100) + bytes(8)
+    counts = struct.pack("<3i2q", len(words) + 1, len(words), 1, len(words), -1)
+    rows = len(words) if rows is None else rows
+    matrix = b"\0" + struct.pack("<2q", rows, dimensions) + bytes(4 * rows * dimensions)
+    output = b"\0" + struct.pack("<2q", 1, dimensions) + bytes(4 * dimensions)
+    entries = b"".join(entry(word, 0) for word in words) + entry(b"__label__x", 1)
+    return settings + counts + entries + matrix + output
+
+
+def fnv(words: np.ndarray) -> np.ndarray:
+    """(words,) hashes of words (words, bytes) of ASCII, as fastText computes them."""
+    values = np.full(len(words), 2166136261, np.uint32)
+    for column in words.T:
+        values = (values ^ column) * np.uint32(16777619)
+    return values
+
+
+def test_a_dictionary_that_collides_or_repeats_is_refused_and_a_large_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    words = [f"word{number}".encode() for number in range(200_000)]
+    path.write_bytes(model_of(words))
+    assert isinstance(load_model(path), FastTextModel)
+    path.write_bytes(model_of([b"the", b"the"]))
+    with pytest.raises(InputError, match="stands twice"):
+        load_model(path)
+    # Of 1,200 words whose hashes end in the same 12 bits each is looked for behind all before it.
+    every = np.frombuffer(b"".join(b"%07d" % number for number in range(5_500_000)), np.uint8).reshape(-1, 7)
+    alike = every[fnv(every) & 0xFFF == 5][:1200]
+    assert len(alike) == 1200
+    path.write_bytes(model_of([word.tobytes() for word in alike]))
+    with pytest.raises(InputError, match="fall on the same places"):
+        load_model(path)
+
+
+def test_a_model_that_has_fewer_rows_than_words_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(model_of([b"a", b"b", b"c"], rows=2))
+    with pytest.raises(InputError, match=r"2 rows where 3 are due.*download it again"):
+        load_model(path)

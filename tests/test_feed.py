@@ -1,6 +1,7 @@
 """The feed against a naive reading of the same run: every token, boundary, document and key, at every step."""
 
 import collections
+import contextlib
 import itertools
 import os
 import subprocess
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import corpus.feed
+import mutants
 from corpus.errors import CorpusError, DamageError, RunDirectoryError
 from corpus.feed import Batch, Feed
 from corpus.feed.order import PhaseOrder
@@ -380,3 +382,31 @@ def test_a_damaged_shard_is_named_when_it_is_read(tmp_path) -> None:
     assert f"{path}: the documents do not cover" in refused(DamageError, run=tmp_path, phase="one")
     path.unlink()
     assert f"{path}: the shard cannot be read" in refused(DamageError, run=tmp_path, phase="one")
+
+
+def test_boundaries_that_do_not_ascend_are_damage(tmp_path) -> None:
+    run = Corpus(tmp_path, LENGTHS, PHASES)
+    path = tmp_path / "shards" / "b.en" / "00001.arrow"
+    data = path.read_bytes()
+    boundaries = np.array([0, 25, 85, 94], "<i8").tobytes()
+    assert data.count(boundaries) == 1
+    path.write_bytes(data.replace(boundaries, np.array([0, 25, -10, 94], "<i8").tobytes()))
+    assert f"{path}: the documents do not cover" in refused(DamageError, run=run.root, phase="one")
+
+
+@pytest.mark.parametrize("name", ["manifest.arrow", "phases/plan.json", "shards/b.en/00002.arrow"])
+def test_no_changed_byte_of_a_run_ends_the_process_or_is_another_error(tmp_path, name: str) -> None:
+    Corpus(tmp_path, LENGTHS, PHASES)
+    path = tmp_path / name
+
+    def read(data: bytes) -> None:
+        path.write_bytes(data)
+        # ValueError: a phase, or a size of one, that is not the plan's any more.
+        with contextlib.suppress(CorpusError, ValueError), corpus.feed.open(tmp_path, phase="one") as feed:
+            for batch in feed:
+                feed.keys(batch)
+
+    data = path.read_bytes()
+    changed = mutants.flips(data, (0x81,))
+    others = [] if name.endswith("json") else mutants.fields(data)
+    mutants.survive(read, itertools.islice(itertools.chain(changed, others), 0, None, 5))

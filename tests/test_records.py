@@ -35,7 +35,10 @@ def made(items: int) -> list[ItemRecord]:
     found = []
     for item in range(items):
         counted = {"documents": item * 3, "kept": item, f"tokens.docs-{item % 7}/en": item}
-        written = {"documents": Written(item, 100 + item, f"{item:032x}"), f"shards/{item:016x}/docs.en/00000.arrow": Written(1, 2, "ab")}
+        written = {
+            "documents": Written(item, 100 + item, f"{item:032x}"),
+            f"shards/{item:016x}/docs.en/00000.arrow": Written(1, 2, "ab"),
+        }
         found.append(ItemRecord(item, written, counted))
     return found
 

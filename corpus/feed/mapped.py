@@ -2,9 +2,9 @@
 
 Reads: `manifest.arrow` (corpus.schema.MANIFEST) by pyarrow, once; shards (corpus.storage.shards) at the offsets that
 the manifest gives, and by pyarrow only for keys. Writes nothing.
-Invariants: a view is handed out only of a file that has the manifest's size and whose boundaries end with its tokens;
-at most `max_open` files are mapped by this module's own hand.
-Cost: tens of microseconds to map a file, none to find it mapped.
+Invariants: a view is handed out only of a file that has the manifest's size, within it, and of boundaries that ascend from
+0 to its tokens; at most `max_open` files are mapped by this module's own hand.
+Cost: tens of microseconds to map a file and a look at its boundaries (8 bytes a document), none to find it mapped.
 """
 
 import collections
@@ -23,6 +23,9 @@ from corpus.storage.paths import below, shown, what_is_wrong
 MANIFEST_FILE = "manifest.arrow"
 
 KEY_BYTES = 16
+
+#: Columns of the manifest that say where a shard's parts lie in it.
+_LAYOUT = ("file_bytes", "documents", "tokens", "token_offset", "boundary_offset")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +77,9 @@ class MappedShards:
         for row in np.unique(documents[:, 0]).tolist():
             here = documents[:, 0] == row
             column = read_shard(self._path(row)).column("key").chunk(0)
-            every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, KEY_BYTES)
+            every = np.frombuffer(column.buffers()[1], np.uint8, KEY_BYTES * len(column)).reshape(-1, KEY_BYTES)
+            if len(every) != self.manifest.documents[row]:
+                raise DamageError(f"{self._path(row)}: the shard is not the manifest's; delete it and build again")
             keys[here] = every[documents[here, 1]]
         return [key.tobytes() for key in keys]
 
@@ -103,25 +108,26 @@ class MappedShards:
             raise DamageError(f"{path}: the shard cannot be read ({error.strerror}); build again") from error
         except ValueError as error:
             raise DamageError(f"{path}: the manifest's offsets are not of this shard ({error}); build again") from error
-        if boundaries[0] != 0 or boundaries[-1] != len(tokens):
+        if boundaries[0] != 0 or boundaries[-1] != len(tokens) or not (boundaries[1:] > boundaries[:-1]).all():
             raise DamageError(f"{path}: the documents do not cover the tokens; delete it and build again")
         return MappedShard(tokens=tokens, boundaries=boundaries)
 
 
 def read_manifest(root: Path) -> Manifest:
-    """Raises RunDirectoryError where there is none, DamageError where it is not one."""
+    """Raises RunDirectoryError where there is none, DamageError where it is not one. Read, not mapped: it is small."""
     import pyarrow as pa
 
     from corpus.schema import MANIFEST
+    from corpus.storage.arrow_bounds import UNREADABLE, BoundedReader
 
     path = root / MANIFEST_FILE
     if not path.exists():
         raise RunDirectoryError(f"{path}: not found; run `corpus build` to the end of stage pack first")
     try:
-        with pa.memory_map(str(path)) as source:
-            table = pa.ipc.open_file(source).read_all()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DamageError(f"{path}: not an Arrow file ({str(error).splitlines()[0]}); build again") from error
+        table = BoundedReader(pa.BufferReader(path.read_bytes())).read_all()
+    except UNREADABLE as error:
+        reason = str(error).partition("\n")[0]
+        raise DamageError(f"{path}: not an Arrow file ({reason}); delete it and build again") from error
     if not table.schema.equals(MANIFEST):
         raise DamageError(f"{path}: its columns are not those of a manifest; build again")
     columns = table.to_pydict()
@@ -135,6 +141,16 @@ def read_manifest(root: Path) -> Manifest:
         if (wrong := what_is_wrong(name)) is not None:
             raise DamageError(f"{path}: the path of a shard {wrong}: {shown(name)}; build again")
     metadata = table.schema.metadata or {}
+    width = np.dtype(kinds[0]).itemsize
+    for row in zip(*(columns[name] for name in _LAYOUT), strict=True):
+        size, documents, tokens, token_offset, boundary_offset = row
+        if not (
+            0 < documents <= tokens
+            and max(token_offset + width * tokens, boundary_offset + 8 * (documents + 1)) <= size < 1 << 62
+        ):
+            raise DamageError(
+                f"{path}: a shard of {size} bytes cannot hold what its row states; delete it and build again"
+            )
     return Manifest(
         domains=columns["domain"],
         paths=columns["path"],

@@ -8,7 +8,7 @@ fields of corpus.pages.main_text); no data is pickled. One page is in flight. Ei
   that neither what pages before it left behind nor an accident decides; then it is that page's failure.
 - *Time*: the child is killed at `page_seconds` of its processor time, once, so a page is the same document on a busy
   machine; limits of work (`max_page_bytes`, `max_nodes`, `max_depth`) come first.
-- How it is watched, and that it dies with its parent: corpus.watched_child.
+- How it is watched, and that it dies with its parent: corpus.processes.watched_child.
 
 Cost: two copies of the page through pipes, some 0.1 ms; 0.7 s to start (benchmarks/bench_helper.py).
 """
@@ -21,8 +21,8 @@ from typing import Any, Protocol
 
 from corpus.errors import BuildError
 from corpus.pages.main_text import Failure, MainText, pack, unpack
+from corpus.processes.watched_child import Budget, Parent, WatchedChild, end_of, limit_memory, set_alarms
 from corpus.reasons import Reason
-from corpus.watched_child import Budget, Parent, WatchedChild, end_of, limit_memory, set_alarms
 
 START_SECONDS = 180.0
 

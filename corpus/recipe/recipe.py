@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from corpus import schema
 from corpus.domains import names_of
 from corpus.recipe.scorer_tables import Classifier, Perplexity, ScorerTable, WordList, signals_of
 from corpus.recipe.setting_types import STRICT, HalfWidth, Language, Name, Script
+from corpus.redaction import redacted
 
 Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
 OptOut = Literal["noindex", "noai", "tdm"]
@@ -379,6 +380,19 @@ class Recipe(_Settings):
     prices: Prices | None = None
     profiles: dict[Name, Profile] = {}
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _check_secrets(cls, values: Any) -> Any:
+        """What a recipe names is stored in the run, and printed: no URL in it has a password or token."""
+        for place, url in _strings(values, ""):
+            if "://" in url and redacted(url) != url:
+                raise ValueError(
+                    f"{place}: {redacted(url)!r} has a secret in it, which a run would store; leave it out, and give it in the "
+                    "environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY) or in fsspec's "
+                    "configuration (~/.config/fsspec)"
+                )
+        return values
+
     @pydantic.model_validator(mode="after")
     def _check_across(self) -> "Recipe":
         for what, names in (
@@ -483,3 +497,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"a fingerprint takes finite numbers, not {value}")
     return value
+
+
+def _strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """(place, string) of every string in tables and lists."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _strings(each, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _strings(each, place)

@@ -4,7 +4,7 @@ A library that aborts (C++) or takes what a file claims for its own cannot be ca
 child is `(request, file) → answers`: the request and the answers' headers are JSON, what they carry is bytes. The child
 opens nothing: it asks its parent for bytes of the file, so any store that the parent reads it reads too.
 
-Watched from outside (corpus.watched_child): processor time from one answer to the next, and address space beyond what the
+Watched from outside (corpus.processes.watched_child): processor time from one answer to the next, and address space beyond what the
 child has when it is ready. Children are kept for the next file, one for each process and task.
 Cost: 0.4 s to start; 111 MB of text take 0.34 s for 0.16 s in one's own process (benchmarks/bench_fence.py), which is 3 %
 of what measuring their signals, languages and signatures takes.
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from corpus.errors import BuildError
-from corpus.watched_child import Budget, Parent, WatchedChild, end_of, limit_memory, set_alarms
+from corpus.processes.watched_child import Budget, Parent, WatchedChild, end_of, limit_memory, set_alarms
 
 START_SECONDS = 180.0
 _READ_BYTES = 8 << 20

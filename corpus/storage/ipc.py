@@ -10,12 +10,13 @@ Readers raise DamageError for what is no IPC file of the schema, and StoreError 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 
 from corpus.errors import DamageError, StoreError
 from corpus.storage import files
+from corpus.storage.arrow_bounds import UNREADABLE, BoundedReader, batch_of_message
 from corpus.storage.pool import REQUESTS_AT_ONCE, concurrently
 from corpus.storage.remote_file import RemoteFile
 
@@ -26,9 +27,6 @@ T = TypeVar("T")
 TAIL_BYTES = 4 << 10
 #: A remote file of at most so many bytes is read whole where columns of it are wanted: fewer requests are worth more.
 SMALL_BYTES = 1 << 20
-
-# Arrow's own classes include one that is a MemoryError: a flipped bit can ask for a petabyte.
-_UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,35 +99,38 @@ def written(url: str) -> Written:
 
 
 class IpcReader:
-    """The batches of an IPC file by their number, memory-mapped where local."""
+    """The batches of an IPC file by their number, memory-mapped where local; checked as corpus.storage.arrow_bounds has it."""
 
-    def __init__(self, url: str, reader: pa.ipc.RecordBatchFileReader) -> None:
-        self._url, self._reader = url, reader
-
-    @property
-    def schema(self) -> pa.Schema:
-        return self._reader.schema
+    def __init__(self, url: str, reader: BoundedReader, remote: RemoteFile | None = None) -> None:
+        self._url, self._reader, self._remote = url, reader, remote
+        self.schema: pa.Schema = reader.schema
 
     @property
     def num_record_batches(self) -> int:
-        return int(self._reader.num_record_batches)
+        return self._reader.num_record_batches
 
     def get_batch(self, number: int) -> pa.RecordBatch:
         """Raises IndexError for a batch that there is not."""
         if not 0 <= number < self.num_record_batches:
             raise IndexError(f"{self._url}: has {self.num_record_batches} batches, none of number {number}")
-        return _reading(self._url, lambda: self._reader.get_batch(number))
+        return _reading(self._url, lambda: self._batch(number))
 
     def read_all(self) -> pa.Table:
         return _reading(self._url, self._reader.read_all)
 
+    def _batch(self, number: int) -> pa.RecordBatch:
+        if self._remote is not None and not self._reader.has_selection:
+            # Its description and its body by one request.
+            self._remote.hold(*self._reader.range_of(number))
+        return self._reader.get_batch(number)
 
-def open_reader(url: str, schema: pa.Schema | None = None) -> IpcReader:
-    """A reader of an IPC file's batches, memory-mapped where local.
+
+def open_reader(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> IpcReader:
+    """A reader of an IPC file's batches, memory-mapped where local; columns that are not asked for are not decompressed.
 
     Raises DamageError where the file is not an IPC file or not of the schema (metadata aside).
     """
-    return _open(url, _mapped(url) if files.is_local(url) else _tail_first(url), schema)
+    return _open(url, _mapped(url) if files.is_local(url) else _tail_first(url), schema, columns)
 
 
 def read_batch(url: str, number: int, schema: pa.Schema | None = None) -> pa.RecordBatch:
@@ -151,7 +152,7 @@ def read_batches(
 def read_block(url: str, schema: pa.Schema, begin: int, end: int) -> pa.RecordBatch:
     """The batch that lies in the stored bytes [begin, end), as `BatchWriter.blocks` has them; the footer is not read."""
     data = files.read_range(url, begin, end)
-    return _reading(url, lambda: pa.ipc.read_record_batch(pa.ipc.read_message(data), schema))
+    return _reading(url, lambda: batch_of_message(data, schema))
 
 
 def open_table(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> pa.Table:
@@ -159,13 +160,9 @@ def open_table(url: str, schema: pa.Schema | None = None, columns: list[str] | N
     if columns is None:
         source = _mapped(url) if files.is_local(url) else _reading(url, lambda: pa.BufferReader(files.read_bytes(url)))
         return _open(url, source, schema).read_all()
-    source = _mapped(url) if files.is_local(url) else _tail_first(url, whole_below=SMALL_BYTES)
-    full = _open(url, source, schema).schema
-    missing = [name for name in columns if full.get_field_index(name) < 0]
-    if missing:
-        raise DamageError(f"{url}: has no column {missing[0]!r}, only {full.names}")
-    wanted = [full.get_field_index(name) for name in columns]
-    return _open(url, source, None, wanted).read_all().select(columns)
+    return _open(
+        url, _mapped(url) if files.is_local(url) else _tail_first(url, whole_below=SMALL_BYTES), schema, columns
+    ).read_all()
 
 
 def _mapped(url: str) -> pa.MemoryMappedFile:
@@ -183,12 +180,20 @@ def _tail_first(url: str, *, whole_below: int = 0) -> RemoteFile:
     return _reading(url, opened)
 
 
-def _open(url: str, source: Any, schema: pa.Schema | None, fields: list[int] | None = None) -> IpcReader:
-    options = pa.ipc.IpcReadOptions(included_fields=fields)
-    reader = _reading(url, lambda: pa.ipc.open_file(source, options=options))
+def _open(
+    url: str, source: "pa.NativeFile | RemoteFile", schema: pa.Schema | None, columns: list[str] | None = None
+) -> IpcReader:
+    remote = source if isinstance(source, RemoteFile) else None
+    native = pa.PythonFile(source, "r") if remote is not None else source
+    reader = _reading(url, lambda: BoundedReader(native))
     if schema is not None and not reader.schema.equals(schema):
         raise DamageError(f"{url}: its columns are {reader.schema.names}, not {schema.names} of the expected types")
-    return IpcReader(url, reader)
+    for name in columns or ():
+        if reader.schema.get_field_index(name) < 0:
+            raise DamageError(f"{url}: has no column {name!r}, only {reader.schema.names}")
+    if columns is not None:
+        _reading(url, lambda: reader.select(columns))
+    return IpcReader(url, reader, remote)
 
 
 def _reading(url: str, action: Callable[[], T]) -> T:
@@ -197,6 +202,6 @@ def _reading(url: str, action: Callable[[], T]) -> T:
         return action()
     except StoreError:  # an OSError that says nothing about the file
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = str(error).partition("\n")[0]
         raise DamageError(f"{url}: cannot be read as an Arrow file ({reason})") from error

@@ -2,6 +2,8 @@
 
 A row an array: its name, its NumPy type, its length, and its bytes, padded so that every array begins at a multiple of
 64 bytes from the first. One-dimensional arrays of numbers only. Uncompressed; equal arrays give equal bytes.
+What is read lies within the file; whether its numbers are what a kernel may follow, the file's digest says, which workers
+check before (corpus.storage.digested_file).
 """
 
 from collections.abc import Mapping
@@ -16,6 +18,9 @@ from corpus.storage import ipc
 from corpus.storage.ipc import Written
 
 ALIGNMENT = 64
+
+#: As NumPy names them.
+_NUMBERS = frozenset(np.dtype(code).name for code in "bBhHiIlLefd")
 
 ARRAYS = pa.schema(
     [
@@ -50,7 +55,9 @@ def open_arrays(url: str) -> dict[str, NDArray[Any]]:
         stored = np.frombuffer(b"" if data is None else data, np.uint8)
         stored.setflags(write=False)
         for row, name in enumerate(names.to_pylist()):
-            dtype, length = np.dtype(dtypes[row].as_py()), lengths[row].as_py()
+            if (kind := dtypes[row].as_py()) not in _NUMBERS:
+                raise DamageError(f"{url}: the array {name!r} is of {kind[:20]!r}, no numbers; build again")
+            dtype, length = np.dtype(kind), lengths[row].as_py()
             mine = stored[offsets[row] : offsets[row + 1]]
             if (size := length * dtype.itemsize) > len(mine):
                 raise DamageError(f"{url}: the array {name!r} has {len(mine)} bytes of {size}; build again")

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from corpus.errors import DamageError
 from corpus.schema import tokens_schema
+from corpus.storage.arrow_bounds import UNREADABLE, BoundedReader
 
 #: Bytes; a cache line, and the widest vector load.
 ALIGNMENT = 64
@@ -76,22 +77,22 @@ def write_shard(
 
 
 def read_shard(path: str | os.PathLike[str]) -> pa.Table:
-    """The shard as a memory-mapped table, for inspection: nothing is copied, nothing but the header is read.
+    """The shard as a memory-mapped table, for inspection: nothing is copied, nothing but offsets and names is read.
 
     Raises DamageError when the file is missing, is no Arrow file of one record batch, or has another schema.
     """
     try:
         with pa.memory_map(os.fspath(path)) as source:
-            reader = pa.ipc.open_file(source)
+            reader = BoundedReader(source)
             batches = reader.num_record_batches
+            if reader.schema.remove_metadata() not in _SCHEMAS:
+                raise DamageError(f"{path}: its columns are not those of a shard; delete it and build again")
             table = reader.read_all()
-    except (OSError, pa.ArrowInvalid) as error:
-        reason = str(error).splitlines()[0]
+    except UNREADABLE as error:
+        reason = str(error).partition("\n")[0]
         raise DamageError(f"{path}: not a readable shard: {reason}; delete it and build again") from error
     if batches != 1:
         raise DamageError(f"{path}: holds {batches} record batches, a shard holds 1; delete it and build again")
-    if table.schema.remove_metadata() not in _SCHEMAS:
-        raise DamageError(f"{path}: its columns are not those of a shard; delete it and build again")
     return table
 
 

@@ -33,7 +33,7 @@ from typing import get_args
 
 from corpus.recipe import HalfWidth, Script
 
-VERSION = 1
+VERSION = 2
 
 #: No script puts so many marks on a letter.
 MAX_MARKS = 128
@@ -145,7 +145,10 @@ def _foreign(text: str, settings: Normalisation) -> str:
 @functools.cache
 def _excess_marks() -> re.Pattern[str]:
     """Reordered marks (of a combining class) after the first MAX_MARKS of a run."""
-    marks = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code)))
+    # With those of no class of their own that are made of two that have one, as U+0F73.
+    marks = "".join(
+        mark for mark in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(unicodedata.normalize("NFD", mark)[0])
+    )
     return re.compile(rf"(?<=[{marks}]{{{MAX_MARKS}}})[{marks}]+")
 
 

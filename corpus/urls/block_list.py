@@ -21,10 +21,10 @@ import xxhash
 
 from corpus.columns import booleans, numbers
 from corpus.seeds import content_digest
-from corpus.urls.url_words import NO_WORDS, UrlWords
+from corpus.urls.url_words import MAX_HOST_CHARACTERS, MAX_URL_CHARACTERS, NO_WORDS, UrlWords
 
 #: Of this module and of corpus.urls.url_words.
-VERSION = 2
+VERSION = 3
 
 #: Rows of a stored list: a hash in one of the two arrays, or a word.
 BLOCKED = pa.schema(
@@ -68,7 +68,9 @@ class BlockList:
 
     def _listed(self, url: str) -> str | None:
         try:
-            host, path = _host_and_path(urlsplit(url)._replace(scheme="").geturl().removeprefix("//"))
+            host, path = _host_and_path(
+                urlsplit(url[:MAX_URL_CHARACTERS])._replace(scheme="").geturl().removeprefix("//")
+            )
         except ValueError:
             return None  # no URL at all, as a bad IPv6 address
         return _first_in(self.domains, _parents(_host(host, www=True))) or _first_in(self.urls, _prefixes(host, path))
@@ -108,7 +110,7 @@ def _host(authority: str, *, www: bool = True) -> str:
     if not host.startswith("["):
         host = host.partition(":")[0]
     host = host.strip(".").lower()
-    if not host.isascii():
+    if not host.isascii() and len(host) <= MAX_HOST_CHARACTERS:  # Python's idna is quadratic
         with contextlib.suppress(UnicodeError):
             host = host.encode("idna").decode()
     return host if www else host.removeprefix("www.")
@@ -126,7 +128,7 @@ def _host_and_path(url: str) -> tuple[str, str]:
 def _parents(host: str) -> list[str]:
     """a.b.c, b.c, c; of an IP address itself alone."""
     labels = host.split(".")
-    if labels[-1].isdigit() or host.startswith("["):
+    if labels[-1].isdigit() or host.startswith("[") or len(host) > MAX_HOST_CHARACTERS:
         return [host]
     return [".".join(labels[first:]) for first in range(len(labels))]
 

@@ -11,16 +11,18 @@ import xxhash
 from courlan import normalize_url
 
 #: Part of the fingerprint of `extract`: raise it with every change that can change a value.
-VERSION = 1
+VERSION = 2
 
-#: Twice what readers accept: normalising takes time that grows with the square of a run of marks.
-MAX_URL_CHARACTERS = 16 << 10
+#: A longer URL is not taken apart: Python normalises a host in quadratic time. No browser sends one.
+MAX_URL_CHARACTERS = 8192
 
 
 def url_hash(url: str | None) -> int:
-    """XXH3-64 of the normalised URL; 0 where there is none, or what there is cannot be read as one."""
-    if not url or len(url) > MAX_URL_CHARACTERS:
+    """XXH3-64 of the normalised URL; 0 where there is none, or what there is cannot be read as one. A longer one is as it is."""
+    if not url:
         return 0
+    if len(url) > MAX_URL_CHARACTERS:
+        return xxhash.xxh3_64_intdigest(url.encode("utf-8", "replace")) or 1
     page, mark, fragment = url.partition("#")
     try:
         normal = normalize_url(page, trailing_slash=False)
@@ -33,10 +35,10 @@ def url_hash(url: str | None) -> int:
 
 def site_hash(url: str | None) -> int:
     """XXH3-64 of the URL's host; 0 where there is none."""
-    if not url or len(url) > MAX_URL_CHARACTERS:
+    if len(url or "") > MAX_URL_CHARACTERS:
         return 0
     try:
-        host = urlsplit(url).hostname
+        host = urlsplit(url or "").hostname
     except ValueError:  # an IPv6 address without its bracket
         return 0
     if not host:

@@ -28,6 +28,7 @@ from corpus.urls.url_expressions import SEPARATOR, expand, is_expression
 
 MIN_STEM = 6
 MAX_URL_CHARACTERS = 4096
+MAX_HOST_CHARACTERS = 253  # of DNS
 MAX_TOKENS = 16
 
 # Thai to Tibetan, Burmese, Khmer, kana, Han.
@@ -126,7 +127,7 @@ def url_tokens(url: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return SEPARATOR  # no URL at all
-    if "xn--" in host:
+    if "xn--" in host and len(host) <= MAX_HOST_CHARACTERS:
         with contextlib.suppress(UnicodeError):
             host = host.encode("ascii").decode("idna")
     return f" {_tokens(f'{host}/{unquote(parts.path)}?{unquote(parts.query)}')} "

@@ -11,11 +11,10 @@ The parts, as the C++ source of fastText 0.9 has them (Joulin et al. 2016, arXiv
 - the text is the mean of the rows; labels are the leaves of a Huffman tree (hierarchical softmax), or softmax.
 
 Cost: 30 ns a byte of text for lid.176.ftz. Memory: the rows as float32 (lid.176.ftz: 3 MB), shared by the process.
+What a file says is checked in filters.language.fasttext_file, so kernels follow its numbers as they are.
 Invariant: a line's answer depends on the line and the model alone.
 """
 
-import mmap
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,15 +23,19 @@ import fasttext
 import numpy as np
 import numpy.typing as npt
 
+from corpus.errors import InputError
 from corpus.unicode.segmentation import Int32s, Int64s, UInt8s, UInt32s, UInt64s, kernel
+from filters.language.fasttext_file import HIERARCHICAL, SOFTMAX, read_stored
 
 #: Part of the fingerprint of what it scores: raise it with every change that can change a probability.
 VERSION = 1
 
 Float32s = npt.NDArray[np.float32]
 
-_HIERARCHICAL, _SOFTMAX = 1, 3
-_SUPERVISED = 3
+#: Slots of a hash table that is at most half full, from where an entry should be to where it is. Of 10^7 words that are hashed
+#: well none needs 200; a dictionary made to need them all makes each look at it, and reading it, as slow as it is long.
+MOST_PROBES = 1000
+
 _FNV_START, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 _PREFIX = b"__label__"
 _END = b"</s>"
@@ -90,46 +93,38 @@ class FastTextModel(NamedTuple):
 
 
 def read_model(path: Path) -> FastTextModel | None:
-    """The model of a file that is whole; None where it is one that is left to `fasttext`. Raises ValueError for no model."""
-    data = memoryview(np.memmap(path, np.uint8, "r"))  # type: ignore[arg-type]
-    magic, version, *settings = struct.unpack_from("<ii12i", data)
-    if magic != 793712314 or version not in (11, 12) or settings[7] != _SUPERVISED:
-        raise ValueError("no supervised fastText model")
-    dimensions, loss = settings[0], settings[6]
-    if loss not in (_HIERARCHICAL, _SOFTMAX):
+    """The model of a file; None where it is one that is left to `fasttext`. Raises ValueError for no whole model, OSError."""
+    stored = read_stored(path)
+    if stored.loss not in (HIERARCHICAL, SOFTMAX) or stored.output is None:
         return None
-    total, words, labels, _, pruned = struct.unpack_from("<3i2q", data, 64)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        names, counts, at = _entries(mapped, total)
-    pairs = np.frombuffer(data[at : at + 8 * max(pruned, 0)], "<i4").reshape(-1, 2)
-    at += 8 * max(pruned, 0)
-    quantized = bool(data[at])
-    rows, at = (_quantized if quantized else _plain)(data, at + 1)
-    if data[at] and quantized:
-        return None
-    output, _ = _plain(data, at + 1)
-    left, right = _tree(counts[words:]) if loss == _HIERARCHICAL else (np.empty(0, np.int32), np.empty(0, np.int32))
-    kept, kept_rows = _kept(pairs)
+    names, words = stored.names, stored.words
+    none = np.empty(0, np.int32)
+    left, right = _tree(stored.counts[words:]) if stored.loss == HIERARCHICAL else (none, none)
+    entries = np.frombuffer(b"".join(names) or b"\0", np.uint8)
+    entry_starts = np.cumsum([0, *map(len, names)]).astype(np.int64)
+    grams = stored.kept[:, 0]
+    slots = _slots_of_words(entries, entry_starts)
+    kept, kept_rows = _slots_of_grams(stored.kept)
     tables = Tables(
-        words=_word_table(names),
-        entries=np.frombuffer(b"".join(names) or b"\0", np.uint8),
-        entry_starts=np.cumsum([0, *map(len, names)]).astype(np.int64),
-        filter=_filter(pairs[:, 0], settings[8]),
-        reciprocal=np.array([(2**64 - 1) // max(2, settings[8]) + 1], np.uint64),
+        words=slots,
+        entries=entries,
+        entry_starts=entry_starts,
+        filter=_filter(grams, stored.bucket),
+        reciprocal=np.array([(2**64 - 1) // max(2, stored.bucket) + 1], np.uint64),
         kept=kept,
         kept_rows=kept_rows,
-        rows=rows.reshape(-1, dimensions),
-        output=output.reshape(-1, dimensions),
+        rows=stored.rows,
+        output=stored.output,
         left=left,
         right=right,
         word_rows=words,
-        labels=labels,
-        bucket=settings[8],
-        shortest=settings[9],
-        longest=settings[10] if version == 12 else 0,
-        runs=settings[5],
+        labels=stored.labels,
+        bucket=stored.bucket,
+        shortest=stored.shortest,
+        longest=stored.longest,
+        runs=stored.runs,
         end=names.index(_END) if _END in names[:words] else -1,
-        pruned=pruned,
+        pruned=stored.pruned,
     )
     return FastTextModel(tables, tuple(name.decode("utf-8", "replace") for name in names[words:]))
 
@@ -152,54 +147,17 @@ class OwnPredict:
 
 
 def load_model(path: Path) -> FastTextModel | OwnPredict:
-    """A model of a file that is whole. Raises ValueError for none."""
-    return read_model(path) or OwnPredict(path)
+    """A model of a file. Raises InputError where it is missing, cut short, damaged or none."""
+    try:
+        return read_model(path) or OwnPredict(path)
+    except OSError as error:
+        raise InputError(f"{path}: the model cannot be read: {error.strerror}; check its path in the recipe") from error
+    except ValueError as error:  # an empty file, which cannot be mapped, too
+        said = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not a fastText classifier, or cut short ({said}); download it again") from error
 
 
-# ------------------------------------------------------------------------------------------------ the file
-
-
-def _entries(data: mmap.mmap, total: int) -> tuple[list[bytes], list[int], int]:
-    """Words and labels, how often each was seen, and where they end: name, 0, count, type."""
-    at = 92
-    names, counts = [], []
-    for _ in range(total):
-        end = data.find(b"\0", at)
-        names.append(data[at:end])
-        counts.append(struct.unpack_from("<q", data, end + 1)[0])
-        at = end + 10
-    return names, counts, at
-
-
-def _plain(data: memoryview, at: int) -> tuple[Float32s, int]:
-    rows, columns = struct.unpack_from("<2q", data, at)
-    end = at + 16 + 4 * rows * columns
-    return np.frombuffer(data[at + 16 : end], "<f4").copy(), end
-
-
-def _quantized(data: memoryview, at: int) -> tuple[Float32s, int]:
-    """The rows of a product-quantized matrix: for each part of a row one of 256 centroids, times the row's norm."""
-    norms, rows, _, size = struct.unpack_from("<?2qi", data, at)
-    at += 21
-    codes = np.frombuffer(data[at : at + size], np.uint8).reshape(rows, -1)
-    centroids, (dimensions, parts, width, last), at = _centroids(data, at + size)
-    found = np.empty((rows, dimensions), np.float32)
-    for part in range(parts):
-        own = last if part == parts - 1 else width
-        first = 256 * part * width
-        table = centroids[first : first + 256 * own].reshape(256, own)
-        found[:, part * width : part * width + own] = table[codes[:, part]]
-    if norms:
-        norm_codes = np.frombuffer(data[at : at + rows], np.uint8)
-        scales, _, at = _centroids(data, at + rows)
-        found *= scales[norm_codes][:, None]
-    return found.ravel(), at
-
-
-def _centroids(data: memoryview, at: int) -> tuple[Float32s, tuple[int, int, int, int], int]:
-    sizes = struct.unpack_from("<4i", data, at)
-    end = at + 16 + 4 * 256 * sizes[0]
-    return np.frombuffer(data[at + 16 : end], "<f4"), sizes, end
+# ------------------------------------------------------------------------------------------------ tables
 
 
 def _tree(counts: list[int]) -> tuple[Int32s, Int32s]:
@@ -223,13 +181,10 @@ def _tree(counts: list[int]) -> tuple[Int32s, Int32s]:
     return left, right
 
 
-def _word_table(names: list[bytes]) -> Int32s:
-    slots = np.full(1 << max(4, (2 * len(names)).bit_length()), -1, np.int32)
-    for number, name in enumerate(names):
-        slot = int(_fnv(np.frombuffer(name, np.uint8), 0, len(name))) & (len(slots) - 1)
-        while slots[slot] >= 0:
-            slot = (slot + 1) & (len(slots) - 1)
-        slots[slot] = number
+def _slots_of_words(entries: UInt8s, starts: Int64s) -> Int32s:
+    slots = np.full(1 << max(4, (2 * (len(starts) - 1)).bit_length()), -1, np.int32)
+    if not _fill_words(entries, starts, slots):
+        raise ValueError("its words are made to fall on the same places of a hash table")
     return slots
 
 
@@ -239,15 +194,12 @@ def _filter(grams: npt.NDArray[np.int32], bucket: int) -> UInt64s:
     return words
 
 
-def _kept(pairs: npt.NDArray[np.int32]) -> tuple[UInt32s, UInt32s]:
+def _slots_of_grams(pairs: npt.NDArray[np.int32]) -> tuple[UInt32s, UInt32s]:
     """n-grams that a pruned model kept, in slots by their lower bits, and their rows."""
     size = 1 << max(4, (4 * len(pairs)).bit_length())
     slots, rows = np.full(size, _FREE, np.uint32), np.zeros(size, np.uint32)
-    for gram, row in pairs.tolist():
-        slot = gram & (size - 1)
-        while slots[slot] != _FREE:
-            slot = (slot + 1) & (size - 1)
-        slots[slot], rows[slot] = gram, row
+    if not _fill_grams(pairs, slots, rows):
+        raise ValueError("its n-grams are made to fall on the same places of a hash table")
     return slots, rows
 
 
@@ -261,6 +213,37 @@ def _fnv(data: UInt8s, begin: int, end: int) -> np.uint32:
     for place in range(begin, end):
         value = np.uint32(np.uint32(value ^ np.uint32(np.int32(np.int8(data[place])))) * _FNV_PRIME)
     return value
+
+
+@kernel
+def _fill_words(entries: UInt8s, starts: Int64s, slots: Int32s) -> bool:
+    """Puts the numbers of all entries into their slots; False where one takes more than MOST_PROBES to find."""
+    mask = len(slots) - 1
+    for number in range(len(starts) - 1):
+        slot = np.int64(_fnv(entries, starts[number], starts[number + 1])) & mask
+        probes = 0
+        while slots[slot] >= 0:
+            slot = (slot + 1) & mask
+            probes += 1
+            if probes > MOST_PROBES:
+                return False
+        slots[slot] = number
+    return True
+
+
+@kernel
+def _fill_grams(pairs: Int32s, slots: UInt32s, rows: UInt32s) -> bool:
+    mask = len(slots) - 1
+    for number in range(len(pairs)):
+        slot = np.int64(pairs[number, 0]) & mask
+        probes = 0
+        while slots[slot] != _FREE:
+            slot = (slot + 1) & mask
+            probes += 1
+            if probes > MOST_PROBES:
+                return False
+        slots[slot], rows[slot] = np.uint32(pairs[number, 0]), np.uint32(pairs[number, 1])
+    return True
 
 
 @kernel

@@ -34,8 +34,6 @@ import functools
 import hashlib
 import importlib.util
 import itertools
-import mmap
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -335,54 +333,5 @@ def _best(scores: dict[int, float], labels: Sequence[_Label]) -> tuple[str, floa
 @functools.cache
 def _load(path: Path) -> tuple[FastTextModel | OwnPredict, tuple[_Label, ...]]:
     """(the fastText model, its labels' meanings by number); once a process and path."""
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            _check_complete(data)
-    except OSError as error:
-        raise InputError(
-            f"{path}: the language model cannot be read: {error.strerror}; check [language] model"
-        ) from error
-    except (ValueError, IndexError, struct.error) as error:  # ValueError: an empty file cannot be mapped
-        raise InputError(f"{path}: not a fastText classifier, or cut short ({error}); download it again") from error
     model = load_model(path)
     return model, tuple(language_of_label(label) for label in model.labels)
-
-
-def _check_complete(data: mmap.mmap) -> None:
-    """Raises ValueError, IndexError or struct.error for what is not a whole fastText classifier.
-
-    fastText itself does not look: a file cut short makes it loop for ever, crash the process, or answer nonsense,
-    depending on where it was cut. The sizes in the file say where its last matrix ends; the format is what `save` of
-    Args, Dictionary, Matrix, QuantMatrix and ProductQuantizer writes in fastText's C++ source.
-    """
-    magic, version, *settings = struct.unpack_from("<ii12i", data)
-    if magic != 793712314 or version not in (11, 12):
-        raise ValueError(f"magic number {magic}, version {version}")
-    if settings[7] != 3:
-        raise ValueError("word vectors without labels")
-    entries, words, labels, _, pruned = struct.unpack_from("<3i2q", data, 64)
-    if entries != words + labels:
-        raise ValueError(f"{entries} entries for {words} words and {labels} labels")
-    at = 92
-    for _ in range(entries):  # a word, 0, its count and its type
-        at = data.find(b"\0", at) + 10
-        if at < 10:
-            raise ValueError("the dictionary does not end")
-    at += 8 * max(pruned, 0)
-    at, quantized = _end_of_matrix(data, at + 1, quantized=bool(data[at]))
-    at, _ = _end_of_matrix(data, at + 1, quantized=quantized and bool(data[at]))
-    if at != len(data):
-        raise ValueError(f"{len(data)} bytes where {at} are due")
-
-
-def _end_of_matrix(data: mmap.mmap, at: int, *, quantized: bool) -> tuple[int, bool]:
-    if not quantized:
-        rows, columns = struct.unpack_from("<2q", data, at)
-        return at + 16 + 4 * rows * columns, False
-    norms, rows, _, codes = struct.unpack_from("<?2qi", data, at)
-    at += 21 + codes
-    at += 16 + 4 * 256 * struct.unpack_from("<i", data, at)[0]  # the quantizer: 4 sizes, 256 centroids a dimension
-    if norms:
-        at += rows
-        at += 16 + 4 * 256 * struct.unpack_from("<i", data, at)[0]
-    return at, True

@@ -236,7 +236,4 @@ def _lines(lines: Iterable[str]) -> Iterator[Path]:
 
 @functools.lru_cache(maxsize=8)
 def _load(path: Path) -> FastTextModel | OwnPredict:
-    from filters.language.identification import LanguageModel
-
-    LanguageModel(path)  # refuses a file that is cut short, which fastText itself would loop or crash on
     return load_model(path)

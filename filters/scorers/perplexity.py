@@ -36,9 +36,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.errors import InputError
+from corpus.processes.trial import try_call
 from corpus.recipe.scorer_tables import PerplexityText
 from corpus.text import ccnet_form
-from corpus.text.sentence_pieces import open_pieces
+from corpus.text.sentence_pieces import check_pieces, open_pieces
 from filters.scorers.classifier import units_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ STRETCH = 1 << 14
 
 #: log10 of the greatest perplexity, which a float32 can hold.
 GREATEST = 38.0
+
+#: Of a model's last bytes, where a binary one has its words, and how many words are a line, when it is tried.
+_TRIED_BYTES, _TRIED_WORDS = 1 << 20, 1000
 
 _UNKNOWN = b"<unk>"
 _MARKS = (b"<s>", b"</s>")
@@ -87,9 +91,26 @@ class Perplexity:
 
 
 def check_files(model: Path, tokenizer: Path | None) -> None:
-    """Raises InputError where KenLM is not installed, or a file is none that it can use. Holds neither."""
-    _open_model(model)
-    _tokens_of(tokenizer)
+    """Raises InputError where KenLM is not installed, or a file is none that it can use. Holds neither.
+
+    Both are tried in a child first: KenLM follows what a binary model says of itself, to its end by a signal.
+    """
+    _installed()
+    if tokenizer is not None:
+        check_pieces(str(tokenizer))
+    try_call("filters.scorers.perplexity:try_model", str(model))
+
+
+def try_model(path: str) -> None:
+    """Opens a model and asks it for the words that stand in it, each after another: what a child does first."""
+    model = _open_model(Path(path))
+    words = [b"the", "\u7684".encode(), b"<unk>"]
+    with Path(path).open("rb") as file:
+        file.seek(-min(_TRIED_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        words += file.read().replace(b"\0", b" ").split()
+    for first in range(0, len(words), _TRIED_WORDS):
+        model.score(b" ".join(words[first : first + _TRIED_WORDS]))
+        model.score(b" ".join(reversed(words[first : first + _TRIED_WORDS])))
 
 
 def token_lines(text: str, tokenizer: Path | None, form: PerplexityText) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ from pipelines.commands.reading import Options, Reading, reading_options, splits
 from pipelines.report.terminal_text import json_line
 from pipelines.stages.extraction import ExtractSettings
 from pipelines.stages.measurement import measure_settings
+from pipelines.terminal import say
 
 _PERCENT = click.FloatRange(0, 50, min_open=True)
 
@@ -115,7 +116,7 @@ def calibrate(
         for each in result.limits:
             remarks += [f"{each.base.signal} ({each.base.side}): {remark}" for remark in each.remarks]
         for remark in remarks:
-            click.echo(f"remark: {remark}", err=True)
+            say(f"remark: {remark}")
 
 
 def _rules(profile: str, language: str) -> RuleSet:
@@ -152,7 +153,7 @@ class _Reader:
         splits = splits_of(dataclasses.replace(self.options, paths=paths), reading.work)
         for split in splits:
             yield from measured_batches(reading, split, settings, measured)
-        click.echo(reading.summary(len(splits)), err=True)
+        say(reading.summary(len(splits)))
 
 
 def _of_languages(found: Counter[str], language: str) -> list[str]:

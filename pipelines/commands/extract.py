@@ -9,6 +9,7 @@ from corpus.errors import RecipeError
 from pipelines.commands.reading import Options, Reading, reading_options, splits_of
 from pipelines.report.terminal_text import json_line
 from pipelines.stages.extraction import Row
+from pipelines.terminal import say
 
 #: What may be printed of a document, and how it is got; the first four are printed unless others are asked for.
 FIELDS: dict[str, Callable[[Row], Any]] = {
@@ -49,7 +50,7 @@ def extract(options: Options, fields: str | None) -> None:
     for split in splits:
         for row in reading.rows(split):
             click.echo(json_line({name: FIELDS[name](row) for name in names}))
-    click.echo(reading.summary(len(splits)), err=True)
+    say(reading.summary(len(splits)))
 
 
 def _names(fields: str | None) -> tuple[str, ...]:

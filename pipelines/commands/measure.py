@@ -29,6 +29,7 @@ from pipelines.report.terminal_text import json_line
 from pipelines.stages.extraction import ExtractSettings, document_batch, in_chinese_script
 from pipelines.stages.measurement import measure_settings
 from pipelines.stages.prerequisites import language_model, named_scorers
+from pipelines.terminal import say
 
 #: Documents that are measured at once: enough for the kernels, few enough for `| head` to see the first ones soon.
 BATCH_DOCUMENTS = 32
@@ -112,7 +113,7 @@ def measure(
                 rules = profiles.for_domain(profiles.of_source[SOURCE], row["language"])
                 lines.append(json_line(measured_document(row, rules, recipe)))
             click.echo("\n".join(lines))
-    click.echo(reading.summary(len(splits)), err=True)
+    say(reading.summary(len(splits)))
 
 
 def recipe_of_files(kind: str, profile: str, extractor: Extractor = "trafilatura") -> Recipe:

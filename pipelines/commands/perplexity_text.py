@@ -9,6 +9,7 @@ from corpus.recipe.scorer_tables import Perplexity, PerplexityText
 from filters.scorers.perplexity import token_lines
 from pipelines.commands.reading import Options, Reading, reading_options, splits_of
 from pipelines.report.terminal_text import json_line
+from pipelines.terminal import give, say
 
 
 @click.command(name="perplexity-text")
@@ -39,5 +40,5 @@ def perplexity_text(options: Options, tokenizer: Path | None, text: PerplexityTe
         for row in reading.rows(split):
             lines = [line.decode() for line in token_lines(row.text, tokenizer, text)]
             for shown in [json_line({"id": row.record.record_id, "lines": lines})] if as_json else lines:
-                click.echo(shown)
-    click.echo(reading.summary(len(splits)), err=True)
+                give(shown)
+    say(reading.summary(len(splits)))

@@ -15,6 +15,7 @@ from corpus.storage import files
 from pipelines.planning.coefficients import Coefficients, read_coefficients, shipped_coefficients
 from pipelines.report.tables import open_console
 from pipelines.report.terminal_text import json_line
+from pipelines.terminal import say
 
 if TYPE_CHECKING:
     from pipelines.planning.estimate import Estimate
@@ -120,7 +121,7 @@ def _calibrated(settings: Recipe, recipe: Path, base: Coefficients, sample_bytes
         base,
         sample_bytes=sample_bytes,
         how=f"corpus plan {recipe.name} --calibrate",
-        say=lambda what: click.echo(f"calibrate: {what}", err=True),
+        say=lambda what: say(f"calibrate: {what}"),
     )
 
 

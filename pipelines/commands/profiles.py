@@ -13,6 +13,7 @@ from filters.quality.profile_files import profile_files
 from filters.quality.rules import ANY_LANGUAGE, RULE_REASONS, Limit, RuleSet, load_profiles, shipped_rules
 from pipelines.report.tables import open_console, table_of
 from pipelines.report.terminal_text import json_line
+from pipelines.terminal import say
 
 _RECIPE = click.option(
     "--recipe", type=click.Path(path_type=Path), metavar="RECIPE", help="Show the profiles as this recipe changes them."
@@ -93,13 +94,13 @@ def explain(name: str, language: str, reason: str | None, recipe: Path | None, a
             click.echo(json_line(_row(limit) | means))
         return
     for limit in limits:
-        click.echo(f"{limit.signal} {_passes(limit)}")
-        click.echo(f"    signal  {SIGNAL_MEANINGS[limit.signal]}")
-        click.echo(f"    reason  {limit.reason}: {REASON_MEANINGS[limit.reason]}")
-        click.echo(f"    source  {limit.source}")
+        say(f"{limit.signal} {_passes(limit)}", err=False)
+        say(f"    signal  {SIGNAL_MEANINGS[limit.signal]}", err=False)
+        say(f"    reason  {limit.reason}: {REASON_MEANINGS[limit.reason]}", err=False)
+        say(f"    source  {limit.source}", err=False)
     if not limits:
         why = f" that gives the reason {reason}" if reason else ""
-        click.echo(f"profile {name!r} has no rule for {language}{why}", err=True)
+        say(f"profile {name!r} has no rule for {language}{why}")
 
 
 def _rule_sets(recipe: Path | None) -> Mapping[str, Mapping[str, RuleSet]]:

@@ -26,6 +26,7 @@ from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
 from pipelines.report.terminal_text import one_line
 from pipelines.stages.extraction import Row, documents_of, page_work
+from pipelines.terminal import say
 
 FORMATS = ("auto", *READERS)
 HEAD_BYTES = 1 << 16
@@ -240,4 +241,4 @@ class Reading:
         where = f"{split.file}: offset {loss.offset}"
         extent = f", {loss.length} bytes" if lost else ""
         detail = one_line(" ".join(part for part in (loss.detail, loss.url) if part), at_most=300)
-        click.echo(f"{where}{extent}: {loss.reason}" + (f": {detail}" if detail else ""), err=True)
+        say(f"{where}{extent}: {loss.reason}" + (f": {detail}" if detail else ""))

@@ -11,6 +11,7 @@ from filters.scorers.classifier import Report, Settings, train
 from pipelines.commands.reading import FORMATS, Options, Reading, splits_of
 from pipelines.report.tables import open_console, table_of
 from pipelines.report.terminal_text import json_line
+from pipelines.terminal import say
 
 
 @click.command(name="train-classifier")
@@ -53,7 +54,7 @@ def train_classifier(
     reading = Reading(Options(positive, format).work)
     good, bad = (splits_of(Options(files, format), reading.work) for files in (positive, negative))
     found = train(_texts(reading, good), _texts(reading, bad), output, settings)
-    click.echo(reading.summary(len(good) + len(bad)), err=True)
+    say(reading.summary(len(good) + len(bad)))
     if as_json:
         click.echo(json_line(dataclasses.asdict(found)))
     else:

@@ -14,6 +14,7 @@ from pipelines.report.terminal_text import json_line
 from pipelines.report.verification import findings_json
 from pipelines.report.verification import verify as findings_of
 from pipelines.stages.findings import Check, Finding
+from pipelines.terminal import say
 
 
 @click.command()
@@ -56,12 +57,12 @@ def verify(run: str, as_json: bool, delete_damaged: bool, inputs: bool) -> None:
         if not delete_damaged and any(finding.check is not Check.INPUT for finding in found):
             click.echo("to mend: `corpus verify --delete-damaged`, then `corpus build` again")
     else:
-        click.echo(f"{run}: sound")
+        say(f"{run}: sound", err=False)
     if found and delete_damaged:
         own = [finding for finding in found if finding.check is not Check.INPUT]
         deleted, left = remove_damaged(RunDirectory(run.rstrip("/")), own)
-        click.echo(f"deleted {', '.join(deleted) or 'nothing'}; run `corpus build` again", err=as_json)
+        say(f"deleted {', '.join(deleted) or 'nothing'}; run `corpus build` again", err=as_json)
         for finding in left:
-            click.echo(f"cannot be mended file by file: {finding.file} {finding.detail}", err=True)
+            say(f"cannot be mended file by file: {finding.file} {finding.detail}")
     if found:
         sys.exit(1)

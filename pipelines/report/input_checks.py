@@ -6,10 +6,10 @@ Memory  files.CHUNK_BYTES, and the splits of one work item
 
 from collections.abc import Iterator
 
-from pipelines.stages.findings import Check, Finding
 from corpus.sources.planned import split_digest
 from corpus.sources.splits import read_splits
 from corpus.storage.run_directory import RunDirectory
+from pipelines.stages.findings import Check, Finding
 
 
 def check_inputs(run: RunDirectory) -> Iterator[Finding]:

@@ -29,6 +29,9 @@ CACHED_ITEMS = 16
 
 _HEAD = ["doc_id", "key", "id", "url"]
 
+#: Columns that every file of signals has.
+_SIGNALS = schema.signals_schema(permutations=1, bands=1).names
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Head:
@@ -102,7 +105,7 @@ class RunDocuments:
         """Columns of a work item's documents, row for row, from whichever of the files has them.
 
         A column of decisions/ or contamination/ is null in a run that has none, one of an optional group of signals or of a
-        scorer in a run that measured none. Raises DamageError where the files differ in rows, and KeyError for a name that no file
+        scorer in a run that measured none. Raises DamageError where the files differ in rows or a signal is missing, and KeyError for a name that no file
         has.
         """
         in_signals = ipc.open_reader(self.signals.output("signals", item)).schema.names
@@ -116,6 +119,9 @@ class RunDocuments:
             **dict.fromkeys(schema.DOCUMENTS.names, "documents"),
         }
         ids = ipc.open_table(self.extract.output("documents", item), schema.DOCUMENTS, columns=["doc_id"])["doc_id"]
+        if missing := [name for name in _SIGNALS if name in names and name not in homes]:
+            url = self.extract.output("signals", item)
+            raise DamageError(f"{url}: has no column {missing[0]!r}; delete it and build again")
         found: dict[str, pa.ChunkedArray | pa.Array] = {"doc_id": ids}
         for kind, stage in (
             ("documents", self.extract),

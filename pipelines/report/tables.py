@@ -13,12 +13,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from corpus.redaction import redacted
 from pipelines.report.contamination import ExamReport
 from pipelines.report.difference import Difference
 from pipelines.report.personal_data import PersonalReport
 from pipelines.report.run_statistics import Domain, Funnel, Phase, Statistics
 from pipelines.report.scores import SHARES, PerplexityReport, ScoreReport
-from pipelines.report.terminal_text import one_line
+from pipelines.report.terminal_text import one_line, plain
 from pipelines.selection.source_losses import SourceCopies
 from pipelines.stages.findings import Finding
 
@@ -36,11 +37,16 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: st
     """A table; a column whose cells are all numbers (or None) is right-aligned. Floats come as `:g`, counts as `1,234`."""
     body = [list(row) for row in rows]
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False
+        title=None if title is None else one_line(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
     )
     for index, name in enumerate(columns):
         numeric = bool(body) and all(isinstance(row[index], int | float | None) for row in body)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
+        table.add_column(one_line(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in body:
         table.add_row(*map(cell, row))
     return table
@@ -56,7 +62,7 @@ def cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
-    return one_line(str(value))
+    return one_line(redacted(str(value)))
 
 
 def statistics_tables(statistics: Statistics) -> list[Table]:
@@ -113,7 +119,7 @@ def funnel_table(funnels: Iterable[Funnel]) -> Table:
     for column in table.columns[1:]:
         column.justify, column.no_wrap = "right", True
     for name, *counted in rows:
-        table.add_row(name, *map(cell, counted))
+        table.add_row(plain(name), *map(cell, counted))
     return table
 
 

@@ -32,12 +32,14 @@ def language_model(recipe: Recipe, recipe_path: Path) -> Path:
 
 def given_tokenizer(recipe: Recipe, recipe_path: Path) -> str | None:
     """URL of the model that the recipe names; None where one is to be trained."""
+    from corpus.text.sentence_pieces import check_pieces
     from tokenizer_training.encode import load_encoder
 
     named = recipe.tokenizer.model
     if named is None:
         return None
     url = named if not files.is_local(named) else str((recipe_path.parent / named).resolve())
+    check_pieces(url)
     load_encoder(url)
     return url
 

@@ -37,6 +37,7 @@ from fingerprints import extract_inputs, mark, measure_inputs
 from pipelines.cli import main
 from pipelines.commands.document_rows import FIELDS
 from pipelines.selection.additions import plan_selections
+from pipelines.stage_list import NAMES
 from pipelines.stages.decontamination import DECONTAMINATE
 from pipelines.stages.extraction import EXTRACT
 from pipelines.stages.lines import MEASURE_LINES
@@ -383,6 +384,12 @@ def test_recipe_page_says_which_stage_runs_again(heading: str) -> None:
         said = rows[key].partition(",")[0]
         # Identity of the inputs is the plan's: a run directory refuses another.
         assert said == first or said == "another run", (heading, key, first)
+
+
+def test_help_of_build_names_every_stage_in_its_order() -> None:
+    said = " ".join(make_docs.help_text(("build",)).partition("What is done")[0].split())
+    named = [word for word in re.findall(r"[a-z-]+", re.sub(r"\(.*?\)|.*?: ", "", said)) if word != "and"]
+    assert named == list(NAMES)
 
 
 ERRONEOUS = (

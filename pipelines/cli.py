@@ -133,8 +133,8 @@ def build(
     break_lock: bool,
     beam_args: tuple[str, ...],
 ) -> None:
-    """Builds a corpus: plan, extract, decontaminate (where the recipe has exams), score (where it has classifiers,
-    word lists or perplexity), select, train-tokenizer, tokenize, pack, phases.
+    """Builds a corpus: plan, extract, measure, decontaminate and exams (where the recipe has exams), score (where it has
+    classifiers, word lists or perplexity), lines (where it compares lines), select, train-tokenizer, tokenize, pack, phases.
 
     What is done is skipped, so the same command goes on after Ctrl-C or a crash. Options that are not listed
     here go to Beam as they are.

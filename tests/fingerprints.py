@@ -8,7 +8,7 @@ from typing import Any
 from corpus.recipe import Recipe
 from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import RunDirectory
-from pipelines.stages.extraction import ExtractInputs
+from pipelines.stages.measurement import MeasureInputs
 from pipelines.stages.planned import Planned
 from pipelines.stages.stage import StageSpec, Upstream
 
@@ -24,7 +24,12 @@ def mark(spec: StageSpec[Any, Any], recipe: Recipe, opened: object = None, **mar
     return spec.mark(upstream(recipe, marks=marks), opened)
 
 
-def extract_inputs(model: str = "model", lists: Mapping[str, str] = {}) -> ExtractInputs:
+def extract_inputs(model: str = "model") -> PinnedFile:
     """What `extract` opens, as digests say it."""
+    return PinnedFile("model", model)
+
+
+def measure_inputs(model: str = "model", lists: Mapping[str, str] = {}) -> MeasureInputs:
+    """What `measure` opens, as digests say it."""
     screens: Any = {source: SimpleNamespace(digest=digest) for source, digest in lists.items()}
-    return ExtractInputs(PinnedFile("model", model), screens)
+    return MeasureInputs(PinnedFile("model", model), screens)

@@ -25,6 +25,7 @@ from pipelines.cli import main
 from pipelines.commands.measure import measured_batches, recipe_of_files
 from pipelines.commands.reading import Options, Reading, splits_of
 from pipelines.stages.extraction import ExtractSettings
+from pipelines.stages.measurement import measure_settings
 
 LEAST = Limit("alphabetic_word_ratio", "min", 0.7, Reason.NON_ALPHABETIC_WORDS, "base")
 MOST = Limit("duplicate_line_ratio", "max", 0.3, Reason.DUPLICATE_LINES, "base")
@@ -32,7 +33,9 @@ SCORE = Limit("language_score", "min", 0.65, Reason.LANGUAGE_UNCERTAIN, "base")
 COUNT = Limit("words", "min", 50, Reason.TOO_FEW_WORDS, "base")
 
 SIGNALS_ALWAYS = ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS)
-SETTINGS = ExtractSettings.of(recipe_of_files("web", "web"), splits="", model=default_model_path())
+RECIPE = recipe_of_files("web", "web")
+SETTINGS = ExtractSettings.of(RECIPE, splits="", model=default_model_path())
+MEASURED = measure_settings(RECIPE, default_model_path(), {})
 
 COLUMNS = st.lists(
     st.tuples(*(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]) | st.floats(0, 1, width=32) for _ in range(2))),
@@ -225,11 +228,11 @@ def test_the_printed_table_is_a_profile_that_drops_what_it_says(demo_pages: Path
     options = Options((str(demo_pages),))
     rows = {
         row["text_hash"]: row
-        for batch in measured_batches(Reading(options.work), splits_of(options, options.work)[0], SETTINGS)
+        for batch in measured_batches(Reading(options.work), splits_of(options, options.work)[0], SETTINGS, MEASURED)
         for row in batch.to_pylist()
         if row["language"] == "zh"
     }
-    schema = SETTINGS.signals
+    schema = MEASURED.signals
     names = ["source", "language", *SIGNALS_ALWAYS]
     columns = [pa.array([row[name] for row in rows.values()], schema.field(name).type) for name in names]
     reasons = judge(pa.record_batch(columns, names=names), profiles, recipe.run.wants).to_pylist()

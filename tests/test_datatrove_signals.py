@@ -136,12 +136,14 @@ def test_values_are_those_of_this_version() -> None:
 
 
 def test_a_run_measures_the_group_that_its_profile_asks_for(tmp_path: Path) -> None:
-    """From the recipe through `extract` to `select`, without Beam."""
+    """From the recipe through `measure` to `select`, without Beam."""
     from corpus.schema import DOCUMENTS, SIGNAL_GROUPS
     from filters.language.identification import default_model_path
+    from filters.measuring import signal_batch
     from filters.quality.rules import judge
-    from fingerprints import extract_inputs, mark
-    from pipelines.stages.extraction import EXTRACT, ExtractSettings, signal_batch
+    from fingerprints import extract_inputs, mark, measure_inputs
+    from pipelines.stages.extraction import EXTRACT
+    from pipelines.stages.measurement import MEASURE, measure_settings
 
     def recipe_of(profile: str) -> Any:
         source = {"name": "x", "inputs": ["-"], "profile": profile}
@@ -153,12 +155,13 @@ def test_a_run_measures_the_group_that_its_profile_asks_for(tmp_path: Path) -> N
     documents = pa.RecordBatch.from_arrays(columns, schema=DOCUMENTS)
     for profile in ("web", "parity"):
         recipe = recipe_of(profile)
-        settings_ = ExtractSettings.of(recipe, splits="", model=default_model_path())
-        batch = signal_batch(documents, settings_)
+        batch = signal_batch(documents, measure_settings(recipe, default_model_path(), {}))
         measured = set(SIGNAL_GROUPS["datatrove"]) & set(batch.schema.names)
         assert measured == (set(SIGNAL_GROUPS["datatrove"]) if profile == "parity" else set())
         reasons = judge(batch, load_profiles(recipe), recipe.run.wants).to_pylist()
         assert reasons[0] == ""
         assert reasons[1]
-    web, parity = (mark(EXTRACT, recipe_of(p), extract_inputs()) for p in ("web", "parity"))
+    web, parity = (mark(MEASURE, recipe_of(p), measure_inputs(), documents="d") for p in ("web", "parity"))
     assert web != parity
+    web, parity = (mark(EXTRACT, recipe_of(p), extract_inputs()) for p in ("web", "parity"))
+    assert web == parity

@@ -33,13 +33,15 @@ from corpus.recipe.parsing import load_recipe, parse_recipe
 from corpus.storage.run_directory import RunDirectory
 from corpus.text.line_rules import LineRule
 from filters.quality.rules import load_profiles
-from fingerprints import extract_inputs, mark
+from fingerprints import extract_inputs, mark, measure_inputs
 from pipelines.cli import main
 from pipelines.commands.document_rows import FIELDS
 from pipelines.selection.additions import plan_selections
+from pipelines.stage_list import NAMES
 from pipelines.stages.decontamination import DECONTAMINATE
 from pipelines.stages.extraction import EXTRACT
 from pipelines.stages.lines import MEASURE_LINES
+from pipelines.stages.measurement import MEASURE
 from pipelines.stages.packing import PACK
 from pipelines.stages.planned import Planned
 from pipelines.stages.scoring import SCORE
@@ -354,7 +356,8 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     scorers = [SimpleNamespace(table=each, digest=str(each.model_dump())) for each in recipe.scorers]  # as above
     selections = plan_selections(RunDirectory("run"), recipe, planned, before=[])
     return {
-        "extract": mark(EXTRACT, recipe, extract_inputs(model, lists)),
+        "extract": mark(EXTRACT, recipe, extract_inputs(model)),
+        "measure": mark(MEASURE, recipe, measure_inputs(model, lists)),
         "decontaminate": fingerprint(mark(DECONTAMINATE, recipe, []), items),
         "score": mark(SCORE, recipe, scorers),
         "lines": mark(MEASURE_LINES, recipe) if recipe.dedup.lines is not None else "",
@@ -382,6 +385,12 @@ def test_recipe_page_says_which_stage_runs_again(heading: str) -> None:
         said = rows[key].partition(",")[0]
         # Identity of the inputs is the plan's: a run directory refuses another.
         assert said == first or said == "another run", (heading, key, first)
+
+
+def test_help_of_build_names_every_stage_in_its_order() -> None:
+    said = " ".join(make_docs.help_text(("build",)).partition("What is done")[0].split())
+    named = [word for word in re.findall(r"[a-z-]+", re.sub(r"\(.*?\)|.*?: ", "", said)) if word != "and"]
+    assert named == list(NAMES)
 
 
 ERRONEOUS = (
@@ -481,7 +490,7 @@ def test_signals_page_has_every_signal_with_its_rules() -> None:
     assert names(found["Ratios"], "signal") == list(schema.RATIO_SIGNALS)
     others = names(found["Language"] + found["Hashes"] + found["Personal data"], "signal")
     columns = schema.signals_schema(permutations=2, bands=1).names
-    identity = {"doc_id", "key", "source", "date"}
+    identity = {"doc_id", "key", "source", "date", "blocked_url", "opt_out"}
     assert {*others, *schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS} == {*columns} - identity
     for group, columns_of_group in schema.SIGNAL_GROUPS.items():
         rows = found[f"Group `{group}`"]

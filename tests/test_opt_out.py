@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.pages.main_text import Failure, MainText
-from corpus.pages.opt_out import OptOuts
+from corpus.pages.opt_out import MAX_ASKS, OptOuts, asks_of
 from corpus.pages.page_text import PageWork, PayloadCache, extract_page
-from corpus.reasons import Reason
 from corpus.sources.read import read_split
 from corpus.sources.records import Limits, Loss, Page, Split
+from reference_opt_out import reference_asked
 
 LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
 ALL = frozenset({"noindex", "noai", "tdm"})
@@ -31,14 +31,13 @@ class Echo:
 
 
 def asked(html: str, *headers: tuple[str, str], respect: frozenset[str] = ALL, agents: tuple[str, ...] = ()) -> str:
-    """What is asked for; "" for nothing. The whole extraction has to say the same."""
+    """What is asked for that counts; "" for nothing. The whole extraction has to keep it."""
     outs = OptOuts(respect, frozenset(agents))
     page = Page(5, 99, None, "http://a.example/", None, 200, "text/html", None, html.encode() or b"<p>", headers)
-    found = extract_page(page, LIMITS, PageWork(Echo(), respect=outs))
+    found = extract_page(page, LIMITS, PageWork(Echo()))
+    assert isinstance(found, MainText)  # a wish never stops extraction
     wish = outs.asked(headers, html)
-    assert isinstance(found, Loss) == (wish is not None)
-    if isinstance(found, Loss):
-        assert (found.reason, found.detail) == (Reason.OPT_OUT, wish)
+    assert outs.respected(found.opt_outs) == wish == reference_asked(outs, headers, html)
     return wish or ""
 
 
@@ -137,27 +136,61 @@ def test_what_is_not_respected_is_not_looked_at(wish: str) -> None:
 
 
 def test_the_header_counts_for_plain_text_and_markup_in_it_does_not() -> None:
-    work = PageWork(Echo(), respect=OptOuts(ALL))
     body = b"<meta name=robots content=noindex>"
 
     def plain(*headers: tuple[str, str]) -> MainText | Loss:
-        return extract_page(Page(0, 9, None, None, None, 200, "text/plain", None, body, headers), LIMITS, work)
+        page = Page(0, 9, None, None, None, 200, "text/plain", None, body, headers)
+        return extract_page(page, LIMITS, PageWork(Echo()))
 
     assert plain() == MainText(body.decode())
-    for header in (("x-robots-tag", "noindex"), ("tdm-reservation", "1")):
-        found = plain(header)
-        assert isinstance(found, Loss)
-        assert found.reason is Reason.OPT_OUT
+    for header, ask in (
+        (("x-robots-tag", "noindex"), "X-Robots-Tag: noindex"),
+        (("tdm-reservation", "1"), "header tdm-reservation: 1"),
+    ):
+        assert plain(header) == MainText(body.decode(), opt_outs=ask)
 
 
 def test_the_same_body_under_another_header_is_another_payload() -> None:
-    work = PageWork(Echo(), respect=OptOuts(ALL), cache=PayloadCache())
+    work = PageWork(Echo(), cache=PayloadCache())
     pages = [
         Page(0, 9, None, None, None, 200, "text/html", None, b"<p>x", headers)
         for headers in ((), (("x-robots-tag", "noai"),), (), (("x-robots-tag", "noai"),))
     ]
     found = [extract_page(page, LIMITS, work) for page in pages]
-    assert [isinstance(each, Loss) for each in found] == [False, True, False, True]
+    asks = [each.opt_outs for each in found if isinstance(each, MainText)]
+    assert asks == [None, "X-Robots-Tag: noai", None, "X-Robots-Tag: noai"]
+
+
+def test_wishes_for_any_crawler_are_kept_whoever_is_respected() -> None:
+    headers = [("x-robots-tag", "googlebot: noindex, ccbot: noai"), ("tdm-reservation", "1")]
+    html = "<meta name=GPTBot content='noai, nofollow'><meta name=robots content=noindex><meta name=viewport content=x>"
+    assert asks_of(headers, html) == "\n".join(
+        (
+            "X-Robots-Tag: googlebot: noindex",
+            "X-Robots-Tag: ccbot: noai",
+            "meta element gptbot: noai",
+            "meta element robots: noindex",
+            "header tdm-reservation: 1",
+        )
+    )
+    assert asks_of([("x-robots-tag", "nofollow")], "<meta name=robots content=all>") is None
+    # The same wish twice is one.
+    assert asks_of([("x-robots-tag", "noai, noai")], "") == "X-Robots-Tag: noai"
+
+
+def test_wishes_for_many_crawlers_are_bounded_and_push_out_none_for_all() -> None:
+    html = "".join(f"<meta name=bot{number} content=noai>" for number in range(10 * MAX_ASKS))
+    html += "<meta name=robots content=noindex><meta name=tdm-reservation content=1>"
+    asks = (asks_of([], html) or "").split("\n")
+    assert len(asks) == MAX_ASKS + 2
+    assert asks[MAX_ASKS:] == ["meta element robots: noindex", "meta element tdm-reservation: 1"]
+    assert OptOuts(frozenset({"tdm"})).respected("\n".join(asks)) == asks[-1]
+
+
+@pytest.mark.parametrize("value", ["tdm-reservation: noindex", "robots: noindex", "*: noai, robots: noindex"])
+def test_a_crawler_named_like_a_place_is_a_crawler(value: str) -> None:
+    for respect in ({"tdm"}, {"noindex"}):
+        assert asked("", ("x-robots-tag", value), respect=frozenset(respect)) == ""
 
 
 def test_headers_of_an_archived_response(tmp_path: Path) -> None:
@@ -191,10 +224,39 @@ def test_hostile_markup_costs_linear_time(unit: str) -> None:
     assert time.perf_counter() - started < 30
 
 
+WORDS = [
+    "noindex",
+    "noai",
+    "none",
+    "nofollow",
+    "all",
+    ":",
+    ",",
+    " ",
+    "*",
+    "robots",
+    "ccbot",
+    "tdm-reservation",
+    "1",
+    "0",
+]
+MARKUP = [*WORDS, "<meta ", "name=", "content=", "<!--", "-->", ">", "'", "<p>"]
+METAS = [f"<meta name={name} content='{content}'>" for name in WORDS[8:12] for content in ("noai", "none", "1", "0")]
+
+
 @given(
     html=st.text(max_size=60)
-    | st.lists(st.sampled_from(["<meta ", "name=robots", "<!--", "-->", ">", "'"])).map("".join),
-    value=st.text(max_size=40) | st.lists(st.sampled_from(["noai", ":", ",", " ", "a", "noindex"])).map("".join),
+    | st.lists(st.sampled_from(MARKUP)).map("".join)
+    | st.lists(st.sampled_from(METAS)).map("".join),
+    values=st.lists(st.text(max_size=40) | st.lists(st.sampled_from(WORDS)).map("".join), max_size=2),
+    reserved=st.sampled_from(["", "1", "0", " 1"]),
+    respect=st.sets(st.sampled_from(sorted(ALL))),
+    agents=st.sets(st.sampled_from(["ccbot", "gptbot"])),
 )
-def test_nothing_raises(html: str, value: str) -> None:
-    OptOuts(ALL, frozenset({"a"})).asked([("x-robots-tag", value), ("tdm-reservation", value)], html)
+def test_what_counts_is_what_the_plain_reading_says(
+    html: str, values: list[str], reserved: str, respect: set[str], agents: set[str]
+) -> None:
+    """Nothing raises, and asks that are kept and judged later say what a look at the page itself says."""
+    headers = [*(("x-robots-tag", value) for value in values), ("tdm-reservation", reserved)]
+    outs = OptOuts(frozenset(respect), frozenset(agents))
+    assert outs.asked(headers, html) == reference_asked(outs, headers, html)

@@ -40,6 +40,7 @@ from pipelines.planning.plan_tables import shown_bytes, shown_number
 from pipelines.planning.sample_build import PIECES, Measured, MeasuredSource, sample_of
 from pipelines.selection import decision_settings as selection
 from pipelines.selection.steps import run_everything
+from pipelines.stage_list import NAMES
 from pipelines.stages.tokenizer import domain_totals
 
 LARGE = Path("recipes/internlm-1.6t.toml")
@@ -102,6 +103,7 @@ def test_the_formulas_by_hand() -> None:
         update={
             "inputs": [pages],
             "tokens_per_byte": {"*": Number(value=0.25, source="x")},
+            "measure_seconds": Number(value=1e-7, source="x"),
             "select_seconds": Number(value=1e-5, source="x"),
             "tokenize_seconds": Number(value=2e-7, source="x"),
             "pack_seconds": Number(value=1e-8, source="x"),
@@ -117,13 +119,15 @@ def test_the_formulas_by_hand() -> None:
     assert (web.records, web.documents, web.text_bytes) == (100_000, 50_000, 150_000_000)
     assert (web.kept, web.kept_text_bytes, web.tokens) == (10_000, 40_000_000, {"zh": 10_000_000})
     seconds = {stage.name: stage.seconds for stage in plan.stages}
-    assert seconds == pytest.approx({"plan": 0.0, "extract": 200 + 500, "select": 0.5, "tokenize": 8.0, "pack": 0.1})
+    assert seconds == pytest.approx(
+        {"plan": 0.0, "extract": 200 + 500, "measure": 15.0, "select": 0.5, "tokenize": 8.0, "pack": 0.1}
+    )
     stored = {each.kind: each.bytes for each in plan.storage}
     assert stored["documents"] == 75_000_000
     assert stored["failed"] == 5_000_000
     assert stored["tokens"] == stored["shards"] == 20_500_000
     assert plan.cost is not None
-    assert plan.cost.compute == pytest.approx(0.5 * 708.6 / 3600)
+    assert plan.cost.compute == pytest.approx(0.5 * 723.6 / 3600)
     assert plan.cost.storage == pytest.approx(plan.stored_bytes / 1e9 * 6.0)
     assert plan.cost.total == pytest.approx(plan.cost.compute + plan.cost.storage)
 
@@ -132,8 +136,8 @@ def test_stages_are_those_that_the_recipe_has() -> None:
     exams = {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]}
     lists = [{"name": "w", "files": ["a"]}]
     plan = planned(recipe_of(WEB, decontaminate=exams, word_list=lists, tokenizer={}), [(3, 9_000_000)])
-    names = ["plan", "extract", "decontaminate", "exams", "score", "select", "train-tokenizer", "tokenize", "pack"]
-    assert [stage.name for stage in plan.stages] == names
+    absent = {"lines", "phases"}  # not in the recipe; arithmetic alone
+    assert [stage.name for stage in plan.stages] == [name for name in NAMES if name not in absent]
     assert {"contamination, exams", "scores", "sample, tokenizer"} <= {each.kind for each in plan.storage}
     assert plan.cost is None
 
@@ -219,7 +223,7 @@ def test_select_sends_and_reads_as_many_files_as_the_plan_says(
     run = RunDirectory(str(tmp_path / "run"))
     overrides = {"dedup.url": str(url).lower(), "dedup.near": str(near).lower()}
     recipe = load_recipe(repository / "examples" / "demo" / "recipe.toml", overrides)
-    extracted = run.current_stage("extract")
+    extracted = run.current_stage("measure")
     documents = [record.counts["documents"] for record in extracted.records()]
     monkeypatch.setattr(selection, "PART_DOCUMENTS", 150)
     monkeypatch.setattr(selection, "RANGE_ROWS", 3000)
@@ -351,7 +355,7 @@ def test_two_readings_tell_screens_and_extraction_apart(
     first, second = (
         read_as(n := round(share * records), records, records * record + n * document) for share in (most, least)
     )
-    measured = MeasuredSource(source, first, second, None, None, first, first, first)
+    measured = MeasuredSource(source, first, second, first, None, None, first, first, first)
     assert extract_seconds(measured) == pytest.approx((record, document, 0.0), rel=1e-6)
     # Rows, which no screen passes over, have one number: a byte of text.
     assert extract_seconds(dataclasses.replace(measured, screened=None)) == (0.0, 0.0, first.seconds / 1000)
@@ -371,7 +375,7 @@ def tokenized(name: str, languages: dict[str, tuple[int, int]]) -> MeasuredSourc
     for language, (tokens, size) in languages.items():
         counts |= {f"tokens.{name}.{language}": tokens, f"bytes.{name}.{language}": size}
     of = Measured(ItemRecord(0, {}, counts), 0.0)
-    return MeasuredSource(recipe_of({"name": name}).source[0], of, None, None, None, of, of, of)
+    return MeasuredSource(recipe_of({"name": name}).source[0], of, None, of, None, None, of, of, of)
 
 
 # ------------------------------------------------------------------------------------------------ the large recipe

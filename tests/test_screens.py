@@ -1,8 +1,10 @@
-"""Screens before extraction: block lists, opt-outs, limits of work, languages, payloads seen before."""
+"""Screens before extraction (limits of work, languages, payloads seen before), and lists of URLs, which stop none."""
 
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,15 +16,21 @@ from corpus.pages.page_text import PageWork, PayloadCache, extract_page
 from corpus.pages.screens import too_much_markup
 from corpus.reasons import Outcome, Reason
 from corpus.recipe.parsing import parse_recipe
+from corpus.schema import DOCUMENTS
 from corpus.sources.records import Limits, Loss, Page
+from corpus.storage.run_directory import RunDirectory
 from corpus.urls.block_list import NOTHING_BLOCKED, BlockList
 from corpus.urls.url_lists import read_url_lists
 from corpus.urls.url_screen import UrlScreen, read_url_screen
 from filters.language.identification import default_model_path
 from filters.language.wanted import LanguageScreen
+from filters.measuring import signal_batch
 from fingerprints import extract_inputs
 from fingerprints import mark as mark_of
+from pipelines.selection.decision_settings import SelectSettings
+from pipelines.selection.judging import REASONS, judge_item
 from pipelines.stages.extraction import EXTRACT, ExtractSettings
+from pipelines.stages.measurement import measure_settings
 
 LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
 
@@ -72,11 +80,12 @@ BLOCKS = BlockList.of(
     ],
 )
 def test_urls_that_are_blocked(url: str) -> None:
-    assert BLOCKS.blocks(url) is not None
-    loss = extract_page(page("<p>x", url), LIMITS, PageWork(Counting(), urls=UrlScreen(BLOCKS)))
-    assert isinstance(loss, Loss)
-    assert loss.reason is Reason.BLOCKED_URL
-    assert loss.reason.outcome is Outcome.DROPPED
+    entry = BLOCKS.blocks(url)
+    assert entry is not None
+    assert UrlScreen(BLOCKS).blocked_by(url) == entry
+    assert UrlScreen(BLOCKS).opted_out_by(url) is None
+    assert UrlScreen(opted_out=BLOCKS).opted_out_by(url) == entry
+    assert UrlScreen(opted_out=BLOCKS).blocked_by(url) is None
 
 
 @pytest.mark.parametrize(
@@ -123,11 +132,16 @@ def test_the_lists_are_read_by_workers_as_the_recipe_names_them(tmp_path: Path) 
     lists["web"].write(str(tmp_path / "stored.arrow"))
     stored = read_url_screen(str(tmp_path / "stored.arrow"))
     assert stored.digest == lists["web"].digest
-    assert stored.refuses("http://sub.b.example/") == (Reason.BLOCKED_URL, "b.example")
-    assert stored.refuses("http://c.example/x/y") == (Reason.BLOCKED_URL, "c.example/x")
-    assert stored.refuses("http://c.example/no-bads_x") == (Reason.BLOCKED_URL, "word bads")
-    assert stored.refuses("http://www.d.example/") == (Reason.OPT_OUT, "d.example")
-    assert stored.refuses("http://c.example/badlands") is None
+    for url, blocked, opted_out in (
+        ("http://sub.b.example/", "b.example", None),
+        ("http://c.example/x/y", "c.example/x", None),
+        ("http://c.example/no-bads_x", "word bads", None),
+        ("http://www.d.example/", None, "d.example"),
+        ("http://www.d.example/bad/", "word bad", "d.example"),
+        ("http://c.example/badlands", None, None),
+        (None, None, None),
+    ):
+        assert (stored.blocked_by(url), stored.opted_out_by(url)) == (blocked, opted_out), url
     assert stored.blocked.words == lists["web"].blocked.words
     shuffled = [b"a.example", b"b.example", b"a.example"]
     assert BlockList.of(shuffled, [b"c.example/x"], stored.blocked.words).digest == stored.blocked.digest
@@ -135,20 +149,47 @@ def test_the_lists_are_read_by_workers_as_the_recipe_names_them(tmp_path: Path) 
 
 
 def test_each_source_has_its_own_lists_and_opt_outs(tmp_path: Path) -> None:
+    """From the recipe through what workers read to the columns that `select` judges."""
     sources = [
         {"name": "web", "inputs": ["*"], "respect": ["tdm", "noai"], "respect_agents": ["CCBot"]},
         {"name": "free", "inputs": ["*"]},
     ]
     recipe = parse_recipe({"run": {"name": "r"}, "source": sources}, "r")
-    stored = UrlScreen(BlockList.of([b"a.example"])).write(str(tmp_path / "stored.arrow"))
-    urls = {"web": stored}
-    settings = ExtractSettings.of(recipe, splits="", model=Path(), url_lists=urls, helper=False)
-    works = settings.works()
-    assert works.of("web").urls.refuses("http://a.example/") is not None
-    assert works.of("free").urls.refuses("http://a.example/") is None
-    assert works.of("web").respect == OptOuts(frozenset({"noai", "tdm"}), frozenset({"ccbot"}))
-    assert works.of("free").respect == OptOuts()
-    assert works.of("web").cache is not works.of("free").cache
+    lists = UrlScreen(BlockList.of([b"a.example"]), BlockList.of([b"a.example", b"b.example"]))
+    settings = measure_settings(recipe, default_model_path(), {"web": lists.write(str(tmp_path / "stored.arrow"))})
+    assert settings.respect == {"web": OptOuts(frozenset({"noai", "tdm"}), frozenset({"ccbot"}))}
+    judged = SelectSettings.over(
+        recipe,
+        RunDirectory("x").stage("measure", "m"),
+        [6],
+        item_of_split=np.zeros(1, np.int64),
+        source_of_split=["web"],
+    )
+    rows = [  # URL, what the page asks, then blocked_url and opt_out of a document of `web`
+        ("http://a.example/", None, "a.example", "a.example"),
+        ("http://b.example/", "X-Robots-Tag: ccbot: noai", None, "X-Robots-Tag: ccbot: noai"),
+        ("http://b.example/", "X-Robots-Tag: other: noai", None, "b.example"),
+        (
+            "http://c.example/",
+            "meta element robots: noindex\nheader tdm-reservation: 1",
+            None,
+            "header tdm-reservation: 1",
+        ),
+        ("http://c.example/", "meta element robots: noindex", None, None),
+        (None, None, None, None),
+    ]
+    for source in ("web", "free"):
+        given = {"doc_id": range(len(rows)), "key": [b"0" * 16] * len(rows), "source": [source] * len(rows)}
+        given |= {"url": [row[0] for row in rows], "opt_outs": [row[1] for row in rows]}
+        given |= {"text": [ENGLISH] * len(rows), "offset": range(len(rows))}
+        columns = [pa.array(given.get(field.name, [None] * len(rows)), field.type) for field in DOCUMENTS]
+        signals = signal_batch(pa.RecordBatch.from_arrays(columns, schema=DOCUMENTS), settings)
+        expected = [row[2:] if source == "web" else (None, None) for row in rows]
+        assert [*zip(*(signals[name].to_pylist() for name in ("blocked_url", "opt_out")), strict=True)] == expected
+        reasons = [REASONS[code] for code in judge_item(pa.table(signals), judged, None)]
+        assert [reason if reason in (Reason.BLOCKED_URL, Reason.OPT_OUT) else None for reason in reasons] == [
+            Reason.BLOCKED_URL if blocked else Reason.OPT_OUT if opted_out else None for blocked, opted_out in expected
+        ]
 
 
 @pytest.mark.parametrize(
@@ -173,16 +214,8 @@ def test_a_list_that_cannot_be_read_is_one_line(tmp_path: Path, key: str, line: 
 
 def test_empty_lists_are_stored_too(tmp_path: Path) -> None:
     UrlScreen().write(str(tmp_path / "stored.arrow"))
-    assert read_url_screen(str(tmp_path / "stored.arrow")).refuses("http://a.example/") is None
-
-
-def test_a_url_on_an_opt_out_list_is_dropped_for_that() -> None:
-    urls = UrlScreen(opted_out=BlockList.of([b"out.example"]))
-    counting = Counting()
-    found = extract_page(page("<p>x", "https://www.out.example/a"), LIMITS, PageWork(counting, urls=urls))
-    assert isinstance(found, Loss)
-    assert (found.reason, found.detail) == (Reason.OPT_OUT, "out.example")
-    assert not counting.main
+    stored = read_url_screen(str(tmp_path / "stored.arrow"))
+    assert (stored.blocked_by("http://a.example/"), stored.opted_out_by("http://a.example/")) == (None, None)
 
 
 @pytest.mark.parametrize(

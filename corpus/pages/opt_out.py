@@ -38,8 +38,10 @@ _SEPARATORS = re.compile(r"[\s,;]+")
 _AGENT = re.compile(r"\s*([A-Za-z0-9_.*-]{1,64})\s*:(.*)", re.DOTALL)
 #: The name of a crawler as a meta element or a rule has it.
 _CRAWLER = re.compile(r"[A-Za-z0-9_.*-]{1,64}")
-_META_ELEMENT = "meta element "
-#: Asks of one page that are kept: more are no page's that means it.
+#: An ask is `WHERE: wish`, `X-Robots-Tag: CRAWLER: wish` or `meta element CRAWLER: wish`.
+_HEADER, _META_ELEMENT = "X-Robots-Tag", "meta element "
+_RESERVED = "1"
+#: Crawlers' wishes of one page that are kept: more are no page's that means it. What is said to all is kept in any case.
 MAX_ASKS = 64
 #: Rules with a value, which are no names of crawlers.
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
@@ -64,23 +66,22 @@ class OptOuts:
 
     def _counts(self, ask: str) -> bool:
         head, _, said = ask.rpartition(": ")
-        if head.endswith(_TDM_NAME):
+        if said == _RESERVED:
             return TDM in self.respect
-        agent = head.removeprefix(_META_ELEMENT) if head.startswith(_META_ELEMENT) else head.partition(": ")[2]
-        return said in self.respect and (agent in ("", "*", "robots") or agent in self.agents)
+        return said in self.respect and (_is_for_all(head) or _named_crawler(head) in self.agents)
 
 
 NOTHING_RESPECTED = OptOuts()
 
 
 def asks_of(headers: Iterable[tuple[str, str]], html: str) -> str | None:
-    """Everything that a page asks not to be used for, whoever is asked: a line each, at most MAX_ASKS; None where there is nothing.
+    """Everything that a page asks not to be used for, whoever is asked, a line each; None where there is nothing.
 
     `X-Robots-Tag: noai`, `X-Robots-Tag: ccbot: noindex`, `meta element robots: noai`, `header tdm-reservation: 1`.
     """
     given = list(headers)
     asks = [
-        f"X-Robots-Tag: {agent + ': ' if agent else ''}{wish}"
+        f"{_HEADER}: {agent + ': ' if agent else ''}{wish}"
         for name, value in given
         if name == _ROBOTS_HEADER
         for agent, wish in _header_wishes(value)
@@ -91,7 +92,29 @@ def asks_of(headers: Iterable[tuple[str, str]], html: str) -> str | None:
     ]
     if (reserved := _reserved(given, metas)) is not None:
         asks.append(reserved)
-    return "\n".join(list(dict.fromkeys(asks))[:MAX_ASKS]) or None
+    return "\n".join(_bounded(dict.fromkeys(asks))) or None
+
+
+def _bounded(asks: Iterable[str]) -> Iterator[str]:
+    """Asks less those for crawlers beyond the first MAX_ASKS."""
+    named = 0
+    for ask in asks:
+        head, _, said = ask.rpartition(": ")
+        if said != _RESERVED and not _is_for_all(head):
+            named += 1
+            if named > MAX_ASKS:
+                continue
+        yield ask
+
+
+def _is_for_all(head: str) -> bool:
+    """Whether a robots rule, without its wish, is for every crawler."""
+    return head in (_HEADER, f"{_HEADER}: *", f"{_META_ELEMENT}robots")
+
+
+def _named_crawler(head: str) -> str:
+    """The crawler that a robots rule is for."""
+    return head.removeprefix(_META_ELEMENT) if head.startswith(_META_ELEMENT) else head.partition(": ")[2]
 
 
 def _metas(html: str) -> list[tuple[str, str]]:
@@ -131,7 +154,7 @@ def _reserved(headers: Iterable[tuple[str, str]], metas: list[tuple[str, str]]) 
     for where, pairs in (("meta element", metas), ("header", headers)):
         said = {value.strip() for name, value in pairs if name == _TDM_NAME} & {"0", "1"}  # else it is unset
         if said:
-            return f"{where} tdm-reservation: 1" if "1" in said else None
+            return f"{where} {_TDM_NAME}: {_RESERVED}" if "1" in said else None
     return None
 
 

@@ -4,7 +4,7 @@ One work item, as a single large .jsonl.gz is one, holds `--tokens` of made text
 eight is dropped and one in sixteen is edited, in three languages. Each stage runs in a process of its own, and its figure is
 what the operating system saw of that process beyond what it held before: imports done, model loaded.
 
-Claims: tokenize holds at most 2.5 times what it may hold of tokens (tokenization.HELD_BYTES), however large the item; pack at
+Claims: tokenize holds at most 2.5 times what it may hold of tokens (token_blocks.HELD_BYTES), however large the item; pack at
 most 2.5 times its shard's tokens; the plan of either, with what the process held before, is within 20 %.
 """
 
@@ -127,7 +127,7 @@ def peak_bytes() -> int:
 
 
 def _report(to: Connection, work: Callable[..., ItemRecord], arguments: tuple[object, ...]) -> None:
-    stage, _, settings = arguments
+    settings = arguments[-1]
     if isinstance(settings, tokenization.TokenizeSettings):
         load_encoder(str(settings.model.local()))
     before = peak_bytes()
@@ -145,9 +145,7 @@ def main() -> None:
         model = Path(folder) / "tokenizer.model"
         write_model(model, words_of(np.random.default_rng(0)), np.random.default_rng(1))
         run = RunDirectory(str(Path(folder) / "run"))
-        stages = write_item(
-            run, str(model), tokens=arguments.tokens, document_tokens=arguments.document_tokens, seed=2
-        )
+        stages = write_item(run, str(model), tokens=arguments.tokens, document_tokens=arguments.document_tokens, seed=2)
         show(run, stages, str(model), arguments.target_bytes)
 
 

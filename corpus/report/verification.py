@@ -141,7 +141,7 @@ def _schemas(recipe: Recipe, metadata: Mapping[str, str], groups: Sequence[str])
         "edges": schema.EDGES,
     }
     if (size := metadata.get("vocabulary_size")) is not None:
-        found["tokens"] = schema.tokens_schema(int(size))
+        found["tokens"] = schema.token_blocks_schema(int(size))
     return found
 
 
@@ -360,9 +360,10 @@ def _check_tokenized(stage: Stage, record: ItemRecord, seen: _Seen) -> Iterator[
         size = int(numbers(block.column("bytes")).sum())
         for key, count in (("documents", block.num_rows), ("tokens", int(bounds[-1] - bounds[0])), ("bytes", size)):
             found.update({key: count, f"{key}.{domain}": count})
+        found[f"blocks.{domain}"] += 1
         seen.tokenized += _set_sum(numbers(block.column("doc_id")))
-    if domains != sorted(set(domains)):
-        yield Finding(Check.TOKENS, name, f"blocks of the domains {domains}, not sorted and each once")
+    if domains != sorted(domains):
+        yield Finding(Check.TOKENS, name, f"blocks of the domains {domains}, not sorted")
     yield from check_counts(name, "in the file", record.counts, dict(found))
 
 

@@ -1,7 +1,7 @@
 """Arrow IPC files with their schema checked at both ends.
 
 `batch_writer`, `write_batches` and `write_table` are atomic and return the number of rows, bytes and the digest of what was written;
-`open_table` maps a local file into memory and reads a remote one. IPC bytes are a function of the batches alone.
+`open_table` maps a local file into memory and reads a remote one; `read_batches` holds a batch. IPC bytes are a function of the batches alone.
 """
 
 import dataclasses
@@ -79,38 +79,59 @@ def written(url: str) -> Written:
     return Written(rows=open_table(url).num_rows, bytes=files.size(url), digest=files.digest(url))
 
 
-def open_reader(url: str, schema: pa.Schema | None = None) -> pa.ipc.RecordBatchFileReader:
-    """A reader of an IPC file's batches, memory-mapped where local.
+def open_reader(
+    url: str, schema: pa.Schema | None = None, columns: list[str] | None = None, *, mapped: bool = True
+) -> pa.ipc.RecordBatchFileReader:
+    """A reader of an IPC file's batches, `mapped` into memory where local, of all columns or of some, in the file's order.
 
-    Raises DamageError where the file is not an IPC file or not of the schema (metadata aside).
+    Raises DamageError where the file is not an IPC file, not of the schema (metadata aside) or lacks a column.
     """
-    try:
-        source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
-        reader = pa.ipc.open_file(source)
-    except _UNREADABLE as error:
-        raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+    reader = _open(url, None, mapped=mapped)
     if schema is not None and not reader.schema.equals(schema):
         raise DamageError(f"{url}: its columns are {reader.schema.names}, not {schema.names} of the expected types")
-    return reader
+    if columns is None:
+        return reader
+    full = reader.schema
+    missing = [name for name in columns if full.get_field_index(name) < 0]
+    if missing:
+        raise DamageError(f"{url}: has no column {missing[0]!r}, only {full.names}")
+    fields = [full.get_field_index(name) for name in columns]
+    return _open(url, pa.ipc.IpcReadOptions(included_fields=fields), mapped=mapped)
+
+
+def _open(url: str, options: pa.ipc.IpcReadOptions | None, *, mapped: bool) -> pa.ipc.RecordBatchFileReader:
+    try:
+        local = (pa.memory_map if mapped else pa.OSFile) if files.is_local(url) else None
+        source = local(str(files.local_path(url))) if local is not None else files.open_read(url)
+        return pa.ipc.open_file(source, options=options)
+    except _UNREADABLE as error:
+        raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
 
 
 def open_table(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> pa.Table:
     """The whole file as a table. Columns that are not asked for are not decompressed."""
-    if columns is not None:
-        full = open_reader(url, schema).schema
-        missing = [name for name in columns if full.get_field_index(name) < 0]
-        if missing:
-            raise DamageError(f"{url}: has no column {missing[0]!r}, only {full.names}")
-        options = pa.ipc.IpcReadOptions(included_fields=[full.get_field_index(name) for name in columns])
-        source = pa.memory_map(str(files.local_path(url))) if files.is_local(url) else files.open_read(url)
-        try:
-            return pa.ipc.open_file(source, options=options).read_all().select(columns)
-        except _UNREADABLE as error:
-            raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+    reader = open_reader(url, schema, columns)
     try:
-        return open_reader(url, schema).read_all()
+        table = reader.read_all()
     except _UNREADABLE as error:
         raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+    return table if columns is None else table.select(columns)
+
+
+def read_batches(
+    url: str, schema: pa.Schema | None = None, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """A file's batches one after the other. Memory: one of them. Raises as `open_table`.
+
+    A local file is read and not mapped: what was read of a mapped one counts as the process's memory until it is closed.
+    """
+    reader = open_reader(url, schema, columns, mapped=False)
+    for number in range(reader.num_record_batches):
+        try:
+            batch = reader.get_batch(number)
+        except _UNREADABLE as error:
+            raise DamageError(f"{url}: cannot be read as an Arrow file ({_first_line(error)})") from error
+        yield batch if columns is None else batch.select(columns)
 
 
 def _first_line(error: BaseException) -> str:

@@ -50,6 +50,7 @@ from pipelines import (
     tokenizer,
 )
 from pipelines.additions import Planned, Selection, decided_counts, plan_additions, plan_selections
+from pipelines.earlier_tokens import older_stages
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection.settings import KINDS as SELECT_KINDS
@@ -368,12 +369,11 @@ class Build:
         model = PinnedFile.of(tokenizer.model_url(trained))
         mark = tokenization.tokenize_fingerprint(select=first.stage.fingerprint, model_digest=model.digest)
         stage = self._open("tokenize", mark)
-        self._run_items(
-            stage,
-            self._items(),
-            tokenization.tokenize_item,
-            tokenization.TokenizeSettings(stages, model),
-        )
+        settings = tokenization.TokenizeSettings(stages, model, older_stages(stage))
+        unfinished = len(stage.finished()) < len(self._items())
+        self._run_items(stage, self._items(), tokenization.tokenize_item, settings)
+        if unfinished and settings.older:
+            self._say(stage.name, f"{tokenization.documents_reused(stage):,} documents had their tokens already")
         self._close(stage, tokenization.KINDS, {})
         return stage
 

@@ -386,7 +386,7 @@ def token_type(vocabulary_size: int) -> pa.DataType:
 
 
 def tokens_schema(vocabulary_size: int) -> pa.Schema:
-    """`tokens/` (one batch per domain in each file) and final shards (one batch): one row a document.
+    """Final shards (one batch): one row a document; `tokens/` adds a column (token_blocks_schema).
 
     `tokens` comes first so that its buffers stand at the beginning of the body (64-byte alignment, storage.shards).
     """
@@ -403,6 +403,16 @@ def tokens_schema(vocabulary_size: int) -> pa.Schema:
             pa.field("tier", pa.uint8(), nullable=False),  # as in `decisions/`
             pa.field("repeats", pa.uint8(), nullable=False),  # how often it is seen while others are seen once
         ]
+    )
+
+
+def token_blocks_schema(vocabulary_size: int) -> pa.Schema:
+    """`tokens/`: a shard's columns, and by what a later run knows that a document's tokens are still its own.
+
+    Schema metadata: `made_of`, the fingerprint of the tokenizer and of the extraction whose texts were encoded.
+    """
+    return tokens_schema(vocabulary_size).append(
+        pa.field("edits", pa.uint64(), nullable=False)  # digest of the edits that the text was encoded after; 0: none
     )
 
 

@@ -52,6 +52,7 @@ class Build:
     ) -> None:
         self.recipe, self.recipe_path, self.run = recipe, recipe_path, run
         self.options, self.console = options, console
+        self._ran: set[Stage] = set()
         self._read: dict[Stage, Records] = {}  # what stages recorded, each read once a call
 
     def build(self) -> None:
@@ -131,6 +132,7 @@ class Build:
             self.say(stage.name, f"{len(items)} items were done before")
             return
         stage.forget_compact()
+        self._ran.add(stage)
         if before is not None:
             before()
         transform = RunItems(stage, write_pending(stage, pending), work, settings())
@@ -168,6 +170,10 @@ class Build:
         if stage not in self._read:
             self._read[stage] = stage.read_records()
         return self._read[stage]
+
+    def has_run(self, stage: Stage) -> bool:
+        """Whether items of the stage ran in this build."""
+        return stage in self._ran
 
     def say(self, name: str, what: str) -> None:
         self.console.print(f"[bold]{name:<16}[/]{what}", highlight=False)

@@ -528,7 +528,7 @@ SCHEMAS = {
     "`stages/decontaminate/FP/items.arrow`": schema.EXAM_ITEMS,
     "`lines/`": schema.LINES,
     "`decisions/`": schema.DECISIONS,
-    "`tokens/`": schema.tokens_schema(1000),
+    "`tokens/`": schema.token_blocks_schema(1000),
     "`manifest.arrow`": schema.MANIFEST,
 }
 

@@ -2,6 +2,7 @@
 
 import functools
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -156,9 +157,50 @@ def test_more_pieces_than_the_text_has_is_the_recipe_s_error(kind: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@functools.cache
+def chinese() -> list[str]:
+    """Some 3,000 different characters, of which 2,000 are rare."""
+    random = np.random.default_rng(3)
+    return ["".join(chr(0x4E00 + each % 3500) for each in random.zipf(1.4, 120)) for _ in range(2000)]
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+@pytest.mark.parametrize("size", [300, 1500])
+def test_fewer_pieces_than_the_text_has_characters_names_the_least_that_works(
+    kind: Literal["unigram", "bpe"], size: int
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        train_model(chinese(), Tokenizer(vocab_size=size, model_type=kind))
+    said = str(caught.value)
+    assert f"tokenizer.vocab_size = {size}: too small" in said
+    assert "larger sample" not in said
+    assert "\n" not in said
+    least = int(said.rpartition("vocab_size = ")[2].split()[0])
+    model = train_model(chinese(), Tokenizer(vocab_size=least, model_type=kind))
+    assert sentencepiece.SentencePieceProcessor(model_proto=model).vocab_size() == least
+    with pytest.raises(RecipeError, match="too small"):
+        train_model(chinese(), Tokenizer(vocab_size=least - 1, model_type=kind))
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_more_pieces_than_the_text_allows_names_the_most_that_works(kind: Literal["unigram", "bpe"]) -> None:
+    with pytest.raises(RecipeError, match=r"tokenizer\.vocab_size = 20000: too large") as caught:
+        train_model(texts()[:5], Tokenizer(vocab_size=20_000, model_type=kind))
+    most = int(str(caught.value).rpartition("vocab_size = ")[2].split()[0])
+    model = train_model(texts()[:5], Tokenizer(vocab_size=most, model_type=kind))
+    assert sentencepiece.SentencePieceProcessor(model_proto=model).vocab_size() == most
+
+
+def test_a_text_that_allows_no_size_of_a_recipe_s_wants_a_larger_sample() -> None:
+    with pytest.raises(RecipeError, match="too large") as caught:
+        train_model(["a"], Tokenizer(vocab_size=300, model_type="bpe"))
+    assert "or less" not in str(caught.value)
+    assert "larger sample" in str(caught.value)
+
+
 @pytest.mark.parametrize("nothing", [[], [""], ["\n \n"]])
 def test_no_text_at_all_is_the_recipe_s_error(nothing: list[str]) -> None:
-    with pytest.raises(RecipeError) as caught:
+    with pytest.raises(RecipeError, match="no text to train on") as caught:
         train_model(nothing, SETTINGS["bpe"])
     assert "\n" not in str(caught.value)
 

@@ -19,6 +19,16 @@ MAX_SENTENCE_BYTES = 4096
 
 UNKNOWN, BEGIN, END = 0, 1, 2
 
+#: Share of the text's characters that get a piece of their own; the rarest are written in bytes.
+CHARACTER_COVERAGE = 0.9995
+
+LEAST_VOCABULARY = 300  # of a recipe
+
+#: What SentencePiece 0.2 says, each with the nearest size that it would take.
+_TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
+_TOO_LARGE = re.compile(r"too high .*<= ?(\d+)")
+_NO_TEXT = "!sentences_.empty()"
+
 
 def training_sentences(texts: Iterable[str]) -> Iterator[str]:
     """Lines of at most MAX_SENTENCE_BYTES, without empty ones."""
@@ -39,7 +49,7 @@ def _cut(line: str) -> Iterator[str]:
 
 
 def train_model(texts: Iterable[str], settings: Tokenizer) -> bytes:
-    """The serialized model. Raises RecipeError where the text has too few distinct pieces for `vocab_size`.
+    """The serialized model. Raises RecipeError where `vocab_size` is too small or too large for the text, or there is none.
 
     Memory: SentencePiece holds the whole sample, some 10 times its bytes for unigram: bounded by `sample_bytes`.
     """
@@ -50,7 +60,7 @@ def train_model(texts: Iterable[str], settings: Tokenizer) -> bytes:
             model_writer=model,
             vocab_size=settings.vocab_size,
             model_type=settings.model_type,
-            character_coverage=0.9995,
+            character_coverage=CHARACTER_COVERAGE,
             byte_fallback=True,
             split_digits=True,
             normalization_rule_name="identity",
@@ -68,10 +78,21 @@ def train_model(texts: Iterable[str], settings: Tokenizer) -> bytes:
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:
-        most = re.search(r"<= ?(\d+)", str(error))
-        allowed = f"at most {most.group(1)} is possible" if most else str(error).partition("\n")[0]
-        raise RecipeError(
-            f"tokenizer.vocab_size = {settings.vocab_size}: too many for this text ({allowed}); "
-            f"give it a smaller vocab_size or a larger sample"
-        ) from error
+        raise RecipeError(_remedy(str(error), settings.vocab_size)) from error
     return model.getvalue()
+
+
+def _remedy(said: str, vocab_size: int) -> str:
+    """What a failure of SentencePiece means for the recipe, in one line, with the nearest size that works."""
+    setting = f"tokenizer.vocab_size = {vocab_size}"
+    if least := _TOO_SMALL.search(said):
+        return (
+            f"{setting}: too small for this text: its characters alone (all but the rarest {1 - CHARACTER_COVERAGE:.2%}), "
+            f"256 bytes and the marks are {least[1]} pieces; give it vocab_size = {least[1]} or more"
+        )
+    if most := _TOO_LARGE.search(said):
+        smaller = f"give it vocab_size = {most[1]} or less, or " if int(most[1]) >= LEAST_VOCABULARY else "give it "
+        return f"{setting}: too large for this text, which has {most[1]} pieces at most; {smaller}a larger sample"
+    if _NO_TEXT in said:
+        return "tokenizer: the sample has no text to train on; raise tokenizer.sample_bytes, or name a model"
+    return f"tokenizer: SentencePiece cannot train on this text with {setting}: {said.partition(chr(10))[0]}"

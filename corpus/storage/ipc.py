@@ -125,12 +125,27 @@ class IpcReader:
         return self._reader.get_batch(number)
 
 
-def open_reader(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> IpcReader:
-    """A reader of an IPC file's batches, memory-mapped where local; columns that are not asked for are not decompressed.
+def open_reader(
+    url: str, schema: pa.Schema | None = None, columns: list[str] | None = None, *, mapped: bool = True
+) -> IpcReader:
+    """A reader of an IPC file's batches, `mapped` into memory where local; columns that are not asked for are not decompressed.
 
     Raises DamageError where the file is not an IPC file or not of the schema (metadata aside).
     """
-    return _open(url, _mapped(url) if files.is_local(url) else _tail_first(url), schema, columns)
+    if not files.is_local(url):
+        return _open(url, _tail_first(url), schema, columns)
+    source = _mapped(url) if mapped else _reading(url, lambda: pa.OSFile(str(files.local_path(url))))
+    return _open(url, source, schema, columns)
+
+
+def batches_of(url: str, schema: pa.Schema | None = None, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A file's batches one after the other. Memory: one of them. Raises as `open_table`.
+
+    A local file is read and not mapped: what was read of a mapped one counts as the process's memory until it is closed.
+    """
+    reader = open_reader(url, schema, columns, mapped=False)
+    for number in range(reader.num_record_batches):
+        yield reader.get_batch(number)
 
 
 def read_batch(url: str, number: int, schema: pa.Schema | None = None) -> pa.RecordBatch:

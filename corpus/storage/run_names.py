@@ -32,7 +32,7 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 _OF_ITEMS = "|".join(sorted(KINDS - {"tokenizer", "shards"}))
 _OF_STAGE = "|".join(
     [
-        rf"{_ITEM}\.json",
+        rf"{_ITEM}\.(?:json|reused)",
         rf"{_NAME}/{_ITEM}\.json",  # of units of steps
         re.escape(BEGUN),
         r"(?:pending|plan|index|items)\.arrow",

@@ -114,6 +114,10 @@ class Coefficients(_Frozen):
     tokenize_seconds: Number
     token_row_bytes: Number
     pack_seconds: Number
+    tokenize_batch_bytes: Number
+    tokenize_bytes: Number
+    pack_batch_bytes: Number
+    pack_bytes: Number
     process_bytes: Number
     worker_bytes: Number
     extractor_bytes: Number
@@ -185,6 +189,10 @@ UNITS = {
     "tokenize_seconds": ("s", "a byte of kept text"),
     "token_row_bytes": ("bytes", "`tokens/`, `shards/` beside the tokens, a kept document"),
     "pack_seconds": ("s", "a token"),
+    "tokenize_batch_bytes": ("bytes", "memory of `tokenize`: a batch of documents on its way"),
+    "tokenize_bytes": ("bytes", "memory of `tokenize`, a byte of the rows that it holds"),
+    "pack_batch_bytes": ("bytes", "memory of `pack`: a block on its way"),
+    "pack_bytes": ("bytes", "memory of `pack`, a byte of a shard"),
     "process_bytes": ("bytes", "memory of a worker that does nothing"),
     "worker_bytes": ("bytes", "memory of a worker of `extract`"),
     "extractor_bytes": ("bytes", "memory of its extractor"),

@@ -9,6 +9,7 @@ from pipelines.planning.coefficients import Coefficients
 from pipelines.planning.exchange_costs import Exchange, kinds_of_copies
 from pipelines.planning.sources import SourcePlan, domain_tokens
 from pipelines.selection.decision_settings import RANGE_ROWS
+from pipelines.stages.token_blocks import BLOCK_TOKENS, HELD_BYTES
 
 #: A work item's record, as the demo's are.
 RECORD_BYTES = 1_300
@@ -54,6 +55,16 @@ class Stored:
 def shards_of(tokens: Mapping[str, float], *, target_bytes: int, token_bytes: int) -> dict[str, int]:
     """Shards of each domain."""
     return {domain: max(1, math.ceil(number * token_bytes / target_bytes)) for domain, number in tokens.items()}
+
+
+def held_by_tokenize(row_bytes: float, c: Coefficients) -> float:
+    """Bytes that a worker holds, beside what it is, of a work item whose token rows have so many."""
+    return c.tokenize_batch_bytes.value + min(row_bytes, float(HELD_BYTES)) * c.tokenize_bytes.value
+
+
+def held_by_pack(shard_bytes: float, c: Coefficients) -> float:
+    """Bytes that a worker holds, beside what it is, of a shard of so many."""
+    return c.pack_batch_bytes.value + shard_bytes * c.pack_bytes.value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,12 +274,17 @@ class Stages:
             written_bytes=self._token_bytes(self.sources),
             opened=3 * self._items,
             written=2 * self._items,
-            worker_bytes=self._process + 2 * largest,
-            memory="the tokens of a work item, twice",
+            worker_bytes=self._process + held_by_tokenize(largest, self.coefficients),
+            memory="the tokens that it holds",
         )
 
     def _pack(self) -> StagePlan:
-        largest = max(domain_tokens(self.sources).values()) * self.token_bytes
+        c, tokens = self.coefficients, domain_tokens(self.sources)
+        rows = c.token_row_bytes.value * self._sum("kept") / self._sum("all_tokens")  # a token
+        largest = max(tokens.values()) * (self.token_bytes + rows)
+        # Blocks fill a shard, and the last may go beyond.
+        block = BLOCK_TOKENS * (self.token_bytes + rows)
+        shard = min(largest, self.recipe.shards.target_bytes * (1 + rows / self.token_bytes) + block / 2)
         return StagePlan(
             name="pack",
             units=self._shards,
@@ -277,8 +293,8 @@ class Stages:
             written_bytes=self._token_bytes(self.sources),
             opened=sum(each.items * len(each.tokens) for each in self.sources),
             written=2 * self._shards + 2,
-            worker_bytes=self._process + 2 * min(float(self.recipe.shards.target_bytes), largest),
-            memory="a shard's tokens, twice",
+            worker_bytes=self._process + held_by_pack(shard, c),
+            memory="a shard",
         )
 
     # ---------------------------------------------------------------------------------------- sums

@@ -176,7 +176,7 @@ def _compile(model: PinnedFile) -> None:
     markup.warm_up()
 
 
-def _check_failures(driver: Driver, up: Upstream, totals: Mapping[str, int]) -> None:
+def _check_failures(driver: Driver, up: Upstream, stage: Stage, totals: Mapping[str, int]) -> None:
     records = totals["records_in"] + totals["lost_ranges"]
     shares = {
         "records": (totals["failed"] + totals["lost_ranges"], records),

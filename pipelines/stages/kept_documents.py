@@ -1,19 +1,21 @@
 """Joins of the co-partitioned stages: opening files side by side, batch by batch.
 
-Memory: one batch of documents; the small columns of a work item.
+Memory: one batch of each file.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pyarrow as pa
 
 from corpus import schema
 from corpus.columns import filled_rows
 from corpus.errors import DamageError
+from corpus.seeds import derive_seed
 from corpus.storage import ipc
 from corpus.storage.run_directory import Stage
-from corpus.text.edits import Edit, apply_edits
+from corpus.text.edits import Edit, apply_edits, merged
 from pipelines.stages.outputs import DECISIONS, DOCUMENTS, LANGUAGES
 from pipelines.stages.stage import Upstream
 
@@ -36,30 +38,66 @@ class DocumentStages:
 
 
 def kept_documents(stages: DocumentStages, item: int) -> Iterator[pa.Table]:
-    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, quality, tier, repeats.
+    """The kept documents of a work item, a table per stored batch: schema.DOCUMENTS, language, quality, tier, repeats, edits.
 
-    Texts are edited as `select` decided. Raises DamageError where the files do not hold the same documents row for row.
+    Texts are edited as `select` decided; `edits` is the digest of how. Raises DamageError where the files do not hold
+    the same documents row for row.
     """
     url = stages.documents.output("documents", item)
-    reader = ipc.open_reader(url, schema.DOCUMENTS)
-    signals = ipc.open_table(stages.signals.output("signals", item), columns=["doc_id", "language"])
+    signals = _RowsBeside(stages.signals.output("signals", item), None, ["doc_id", "language"])
     columns = ["doc_id", "kept", *_DECIDED, *EDITS_OF_TEXTS]
-    decisions = ipc.open_table(stages.decisions.output("decisions", item), schema.DECISIONS, columns=columns)
-    begin = 0
-    for number in range(reader.num_record_batches):
-        documents = pa.Table.from_batches([reader.get_batch(number)])
-        end = begin + documents.num_rows
-        beside = signals.slice(begin, documents.num_rows)
-        verdicts = decisions.slice(begin, documents.num_rows)
+    decisions = _RowsBeside(stages.decisions.output("decisions", item), schema.DECISIONS, columns)
+    for batch in ipc.batches_of(url, schema.DOCUMENTS):
+        documents = pa.Table.from_batches([batch])
+        beside, verdicts = signals.next_rows(documents.num_rows), decisions.next_rows(documents.num_rows)
         if not documents["doc_id"].equals(beside["doc_id"]) or not documents["doc_id"].equals(verdicts["doc_id"]):
-            raise DamageError(f"{url}: rows {begin} to {end} are not those of signals/ and decisions/")
-        documents = documents.append_column(signals.schema.field("language"), beside["language"])
+            end = signals.read
+            raise DamageError(f"{url}: rows {end - beside.num_rows} to {end} are not those of signals/ and decisions/")
+        documents = documents.append_column(beside.schema.field("language"), beside["language"])
         for name in _DECIDED:
-            documents = documents.append_column(decisions.schema.field(name), verdicts[name])
-        begin = end
+            documents = documents.append_column(verdicts.schema.field(name), verdicts[name])
         yield _edited(documents, edits_of(verdicts)).filter(verdicts["kept"])
-    if begin != signals.num_rows or begin != decisions.num_rows:
-        raise DamageError(f"{url}: {begin} documents, {signals.num_rows} signals, {decisions.num_rows} decisions")
+    if signals.has_more() or decisions.has_more():
+        raise DamageError(f"{url}: fewer documents than rows of signals/ or of decisions/")
+
+
+class _RowsBeside:
+    """Rows of a file, as many at a time as another file's batches have, however it is divided itself."""
+
+    def __init__(self, url: str, of: pa.Schema | None, columns: list[str]) -> None:
+        self._batches = ipc.batches_of(url, of, columns)
+        self._rest = ipc.open_reader(url, of, columns).schema.empty_table().select(columns)
+        self.read = 0
+
+    def next_rows(self, number: int) -> pa.Table:
+        """The next rows; fewer where the file ends."""
+        while self._rest.num_rows < number and self._read_on():
+            pass
+        found, self._rest = self._rest.slice(0, number), self._rest.slice(number)
+        self.read += found.num_rows
+        return found
+
+    def has_more(self) -> bool:
+        while not self._rest.num_rows:
+            if not self._read_on():
+                return False
+        return True
+
+    def _read_on(self) -> bool:
+        batch = next(self._batches, None)
+        if batch is None:
+            return False
+        # What is used up does not stay: a table of no rows still holds the buffers that it was cut from.
+        before = [self._rest] if self._rest.num_rows else []
+        self._rest = pa.concat_tables([*before, pa.Table.from_batches([batch])])
+        return True
+
+
+def edits_digest(edits: Iterable[Edit]) -> int:
+    """64 bits of a text's edits: equal for equal ones, in any order and where one covers another; 0 where they do nothing."""
+    done = merged(edits)
+    parts = [part for edit in done for part in (edit.begin, edit.end, edit.replacement)]
+    return derive_seed(0, "edits", *parts) if parts else 0
 
 
 def edits_of(decisions: pa.Table) -> dict[int, list[Edit]]:
@@ -73,11 +111,13 @@ def edits_of(decisions: pa.Table) -> dict[int, list[Edit]]:
 
 
 def _edited(documents: pa.Table, edits: dict[int, list[Edit]]) -> pa.Table:
-    """Documents with their texts after the edits."""
-    if not edits:
-        return documents
-    texts = documents["text"].to_pylist()
-    for row, of_row in edits.items():
-        texts[row] = apply_edits(texts[row], of_row)
-    place = documents.schema.get_field_index("text")
-    return documents.set_column(place, documents.schema.field(place), pa.array(texts, pa.large_string()))
+    """Documents with their texts after the edits, and a column that says which those were."""
+    digests = np.zeros(documents.num_rows, np.uint64)
+    if edits:
+        texts = documents["text"].to_pylist()
+        for row, of_row in edits.items():
+            texts[row] = apply_edits(texts[row], of_row)
+            digests[row] = edits_digest(of_row)
+        place = documents.schema.get_field_index("text")
+        documents = documents.set_column(place, documents.schema.field(place), pa.array(texts, pa.large_string()))
+    return documents.append_column(pa.field("edits", pa.uint64(), nullable=False), pa.array(digests))

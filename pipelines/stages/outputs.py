@@ -48,7 +48,7 @@ def _signals(recipe: Recipe, metadata: Mapping[str, str]) -> pa.Schema:
 
 def _tokens(recipe: Recipe, metadata: Mapping[str, str]) -> pa.Schema | None:
     size = metadata.get("vocabulary_size")
-    return schema.tokens_schema(int(size)) if size is not None else None
+    return schema.token_blocks_schema(int(size)) if size is not None else None
 
 
 def _model(stage: Stage, item: int) -> str:

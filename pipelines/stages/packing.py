@@ -1,21 +1,24 @@
 """pack: token blocks → final shards and `manifest.arrow`.
 
 The plan is computed from counts alone: a domain's blocks, in an order seeded by identity, fill its shards one after the
-other, so each shard holds a random set of blocks. Inside a shard documents stand in the order of a keyed hash of `key`.
+other, so each shard holds a random set of blocks and is at most a block larger than `shards.target_bytes`. Inside a shard documents stand in the order of a keyed hash of `key`.
 A work item is one shard.
 
 Reads   tokens/FP/ITEM.arrow
 Writes  shards/FP/DOMAIN/00000.arrow (storage.shards), manifest.arrow (schema.MANIFEST)
-Cost    one read and one write of the tokens; memory: two copies of a shard's tokens
+Cost    one read and one write of the tokens; memory: a shard's tokens once, a block of them, and the other columns three times
 """
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute
+from numpy.typing import NDArray
 
 from corpus import schema
+from corpus.columns import byte_rows, numbers, numpy_dtype
 from corpus.errors import BuildError
 from corpus.seeds import content_digest, derive_seed, keyed_hash
 from corpus.storage import files, ipc
@@ -56,10 +59,13 @@ def plan_shards(
     """Rows of PACK_PLAN, from the counts of the tokenize records."""
     blocks: dict[str, list[tuple[int, int, int, int]]] = {}
     for record in records:
-        of_domain = counts_by_domain(record.counts, "tokens")
-        for block, domain in enumerate(sorted(of_domain)):
-            order = derive_seed(seed, "pack", domain, record.item)
-            blocks.setdefault(domain, []).append((order, record.item, block, of_domain[domain]))
+        of_domain, number_of = counts_by_domain(record.counts, "tokens"), counts_by_domain(record.counts, "blocks")
+        block = 0
+        for domain in sorted(of_domain):
+            for which, tokens in enumerate(shares(of_domain[domain], number_of[domain])):
+                order = derive_seed(seed, "pack", domain, record.item, *([which] if which else []))
+                blocks.setdefault(domain, []).append((order, record.item, block, tokens))
+                block += 1
     rows: list[tuple[int, str, int, int, int]] = []
     shard_item = -1
     for domain in sorted(blocks):
@@ -76,13 +82,50 @@ def plan_shards(
     return rows
 
 
-def shard_batch(blocks: Sequence[pa.RecordBatch], *, seed: int) -> pa.RecordBatch:
-    """The documents of all blocks in the order of a keyed hash of `key`, then `key`, then `doc_id`."""
+def shares(total: int, parts: int) -> list[int]:
+    """What blocks of a domain are taken to hold: all but the last are about as large (pipelines.stages.token_blocks)."""
+    return [total * (part + 1) // parts - total * part // parts for part in range(parts)]
+
+
+def shard_batch(blocks: list[pa.RecordBatch], *, seed: int) -> pa.RecordBatch:
+    """The documents of all blocks in the order of a keyed hash of `key`, then `key`, then `doc_id`.
+
+    `blocks` is emptied: each is let go when its tokens are copied. Never `take` on lists, which holds them four times over.
+    """
     table = pa.Table.from_batches(blocks)
-    keys = table["key"].to_pylist()
-    ids = table["doc_id"].to_pylist()
-    order = sorted(range(len(keys)), key=lambda row: (keyed_hash(seed, keys[row]), keys[row], ids[row]))
-    return table.take(pa.array(order, pa.int64())).combine_chunks().to_batches()[0]
+    order = shard_order(table, seed=seed)
+    lengths = np.concatenate([np.diff(numbers(block.column("tokens").offsets)) for block in blocks])
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[order])])
+    places = np.empty(len(order), np.int64)  # by row of the blocks: where its tokens go
+    places[order] = offsets[:-1]
+    others = table.drop_columns(["tokens"]).take(pa.array(order)).combine_chunks().to_batches()[0]
+    schema_of = table.schema
+    of = schema_of.field("tokens").type
+    del table  # which holds every block
+    tokens = np.empty(int(offsets[-1]), numpy_dtype(of.value_type))
+    blocks.reverse()
+    row = 0
+    while blocks:
+        block = blocks.pop()
+        copy_lists(block.column("tokens"), places[row : row + block.num_rows], tokens)
+        row += block.num_rows
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(tokens), type=of)
+    return pa.RecordBatch.from_arrays([lists, *others.columns], schema=schema_of)
+
+
+def shard_order(documents: pa.Table, *, seed: int) -> NDArray[np.int64]:
+    """(documents,) rows by the keyed hash of `key`, then `key`, then `doc_id`."""
+    keys = byte_rows(documents["key"])
+    hashes = np.fromiter((keyed_hash(seed, key.tobytes()) for key in keys), np.uint64, len(keys))
+    high, low = np.ascontiguousarray(keys).view(">u8").T  # as bytes are compared
+    return np.lexsort((numbers(documents["doc_id"]), low, high, hashes))
+
+
+def copy_lists(lists: pa.LargeListArray, places: NDArray[np.int64], to: NDArray[np.unsignedinteger]) -> None:
+    """Copies each list to its place."""
+    offsets, values = numbers(lists.offsets).tolist(), numbers(lists.values)
+    for begin, end, place in zip(offsets[:-1], offsets[1:], places.tolist(), strict=True):
+        to[place : place + end - begin] = values[begin:end]
 
 
 def shard_path(stage: Stage, domain: str, shard: int) -> str:
@@ -95,12 +138,13 @@ def pack_item(stage: Stage, item: int, settings: PackSettings) -> ItemRecord:
     plan = ipc.open_table(settings.plan, PACK_PLAN)
     rows = plan.filter(pa.compute.equal(plan["shard_item"], item)).to_pylist()
     domain, shard = rows[0]["domain"], rows[0]["shard"]
+    columns = schema.tokens_schema(settings.vocabulary_size).names
     blocks = []
     for row in rows:
+        # A reader each: of a mapped file the pages of a block are let go with it.
         reader = ipc.open_reader(settings.tokens.output("tokens", row["item"]))
-        blocks.append(reader.get_batch(row["block"]))
+        blocks.append(reader.get_batch(row["block"]).select(columns))
     batch = shard_batch(blocks, seed=derive_seed(settings.seed, "shard order", domain))
-    del blocks
     path = shard_path(stage, domain, shard)
     metadata = {
         "domain": domain,

@@ -97,6 +97,9 @@ class Driver(Protocol):
     def records(self, stage: Stage) -> Records:
         """What the items of a stage recorded so far, as it was read last in this build."""
 
+    def has_run(self, stage: Stage) -> bool:
+        """Whether items of the stage ran in this build."""
+
     def say(self, name: str, what: str) -> None: ...
 
 
@@ -138,7 +141,7 @@ class StageSpec(Generic[Opened, Settings]):
     #: What else the stage's manifest says.
     manifest: Callable[[Upstream, Opened], dict[str, Any]] = _no_more
     #: Looks at the sums of a finished stage. Raises BuildError where they must end the build.
-    closed: Callable[[Driver, Upstream, dict[str, int]], None] = _nothing
+    closed: Callable[[Driver, Upstream, Stage, dict[str, int]], None] = _nothing
     #: Another way of running than a function over items.
     drive: "Callable[[Driver, Upstream, StageSpec[Opened, Settings], Opened], Stage] | None" = None
     #: A record for each work item of the plan; else items of its own, or none at all.
@@ -177,5 +180,5 @@ class StageSpec(Generic[Opened, Settings]):
             lambda: self.settings(up, opened, stage),
             before=lambda: self.warm_up(opened),
         )
-        self.closed(driver, up, driver.close(self, stage, self.manifest(up, opened)))
+        self.closed(driver, up, stage, driver.close(self, stage, self.manifest(up, opened)))
         return stage

@@ -34,7 +34,8 @@ def check_tokenized(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Fi
         size = int(numbers(block.column("bytes")).sum())
         for key, count in (("documents", block.num_rows), ("tokens", int(bounds[-1] - bounds[0])), ("bytes", size)):
             found.update({key: count, f"{key}.{domain}": count})
+        found[f"blocks.{domain}"] += 1
         seen.tokenized += set_sum(numbers(block.column("doc_id")))
-    if domains != sorted(set(domains)):
-        yield Finding(Check.TOKENS, name, f"blocks of the domains {domains}, not sorted and each once")
+    if domains != sorted(domains):
+        yield Finding(Check.TOKENS, name, f"blocks of the domains {domains}, not sorted")
     yield from check_counts(name, "in the file", record.counts, dict(found))

@@ -52,9 +52,11 @@ from pipelines import (
 from pipelines.additions import Planned, Selection, decided_counts, plan_additions, plan_selections
 from pipelines.progress import StageWatch
 from pipelines.runners import pipeline_options, quiet_workers, run_pipeline
+from pipelines.selection.exchanges import default_exchange
 from pipelines.selection.settings import KINDS as SELECT_KINDS
-from pipelines.selection.settings import LineInputs, SelectSettings, Settled
-from pipelines.selection.steps import Select, forget_steps, steps_stage, units_of
+from pipelines.selection.settings import ExchangeName, LineInputs, SelectSettings, Settled
+from pipelines.selection.step_order import step_files, units_of
+from pipelines.selection.steps import Select, forget_steps
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import RunItems, Work, write_pending
 
@@ -66,6 +68,7 @@ class Options:
     workers: int | None = None
     beam_args: Sequence[str] = ()
     until: str = STAGES[-1]
+    exchange: ExchangeName | None = None  # None: what suits the runner
 
 
 Made = TypeVar("Made")
@@ -320,11 +323,13 @@ class Build:
 
     def _run_select(self, decided: Selection, settings: SelectSettings) -> None:
         stage = decided.stage
-        units, steps = units_of(settings), steps_stage(stage)
         options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=len(settings.parts))
-        started, before = time.monotonic(), len(steps.finished())
-        with StageWatch(self.console, steps, items=range(units), done=before):
-            run_pipeline(Select(stage, settings), options, name=stage.name)
+        exchange = self.options.exchange or default_exchange(options)
+        units, of_steps = units_of(settings), step_files(stage, settings, exchange)
+        of_steps.begin(settings.to_json())
+        started, before = time.monotonic(), len(of_steps.records.finished())
+        with StageWatch(self.console, of_steps.records, items=range(units), done=before), of_steps.swept():
+            run_pipeline(Select(stage, settings, exchange), options, name=stage.name)
         self._check_recorded(stage, list(range(decided.items)))
         again = f" ({before} of {units} units were done before)" if before else ""
         self._say(stage.name, f"{settings.documents:,} documents in {time.monotonic() - started:.1f} s{again}")

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 
@@ -121,6 +121,11 @@ def main(debug: bool) -> None:
 @click.option("--until", metavar="STAGE", help="Stop after this stage.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; default: one a core.")
+@click.option(
+    "--exchange",
+    type=click.Choice(["files", "engine"]),
+    help="How select shuffles: files of the run directory, or the runner's own grouping. Default: what suits the runner.",
+)
 @click.argument("beam_args", nargs=-1, type=click.UNPROCESSED)
 def build(
     recipe: Path,
@@ -128,6 +133,7 @@ def build(
     until: str | None,
     overrides: tuple[str, ...],
     workers: int | None,
+    exchange: Literal["files", "engine"] | None,
     beam_args: tuple[str, ...],
 ) -> None:
     """Builds a corpus: plan, extract, decontaminate (where the recipe has exams), score (where it has classifiers,
@@ -158,7 +164,7 @@ def build(
     logging.getLogger().addHandler(logging.NullHandler())
     from pipelines.build import Options, run_build
 
-    options = Options(workers=workers, beam_args=beam_args, until=until or STAGES[-1])
+    options = Options(workers=workers, beam_args=beam_args, until=until or STAGES[-1], exchange=exchange)
     # A worker of another runner has a working directory of its own.
     place = os.path.abspath(run_dir) if files.is_local(run_dir) else run_dir.rstrip("/")
     run_build(settings, recipe, RunDirectory(place), options)

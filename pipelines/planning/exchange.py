@@ -10,7 +10,7 @@ from corpus.storage.run_directory import RunDirectory
 from pipelines.planning.coefficients import Coefficients
 from pipelines.planning.sources import SourcePlan
 from pipelines.selection.settings import SelectSettings
-from pipelines.selection.steps import steps_of
+from pipelines.selection.step_order import steps_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ def exchange_of(recipe: Recipe, sources: Sequence[SourcePlan], coefficients: Coe
         parts=len(parts),
         ranges=settings.ranges,
         rounds=settings.rounds,
-        units=sum(step.units(settings) for step in steps_of(settings)),
+        units=sum(step.units for step in steps_of(settings)),
         files=sum(files for files, _ in sent.values()),
         reads=sum(reads for _, reads in sent.values()),
         sent_bytes=documents * (coefficients.sent_bytes.value + of_lines),

@@ -30,7 +30,7 @@ from filters.scoring import warm_up
 from pipelines import decontamination, extraction, packing, prerequisites, scoring, tokenization, tokenizer
 from pipelines.build import compile_kernels, naming, peak_memory_bytes
 from pipelines.planning.coefficients import PAGES
-from pipelines.selection.settings import Desk, SelectSettings
+from pipelines.selection.settings import SelectSettings
 from pipelines.selection.steps import run_everything
 from pipelines.transforms.partitions import DocumentStages
 from pipelines.transforms.work_items import Work
@@ -250,7 +250,7 @@ class _Bench:
             contamination=self._stage("decontaminate") if contaminated else None,
             scores=self._stage("score") if scored else None,
         )
-        run_everything(Desk(settings, self._stages.select))
+        run_everything(self._stages.select, settings)
         found = [Measured(record, 0.0) for record in self._stages.select.records()]
         for name, each in zip(self.names, found, strict=True):
             if not each.count("kept"):

@@ -1,19 +1,19 @@
 """How the steps of `select` run on Beam, and how rows travel between them: through files, or by the engine's own grouping.
 
-    FileExchange    ready ─ Begin ─→ units that have not run ─ Spread ─ Run ─→ units            rows: corpus.storage.exchange
-    EngineExchange  ready ─ Begin ─→ (unit, nothing) ┐
-                    blocks of the kinds received ────┴ Join ─ GroupByKey ─ Run ─→ (unit, nothing), (receiver, block) …
+    seed, units that ran ─ Await ─ Begin ─→ (unit, nothing) ┐
+    with the engine: blocks of the kinds that are received ─┴ Join ─ Group ─ Run ─→ (unit, nothing); with the engine: blocks
 
-With files a unit that has a record never runs again, so a build that was stopped goes on where it stood, and a unit that is run
-twice, or on two workers at once, writes what it wrote before. With the engine a stopped selection begins anew: what was
-sent lies in the engine. Files are the default on the DirectRunner, whose grouping holds everything in one process; the
-engine's grouping where the engine has one that spills (`default_exchange`).
+With files (corpus.storage.exchange) a unit that has a record never runs again, so a build that was stopped goes on where it
+stood, and a unit that is run twice, or on two workers at once, writes what it wrote before. With the engine a stopped selection
+begins anew: what was sent lies in the engine. Files are the default on the DirectRunner, whose grouping holds everything in one
+process; the engine's grouping where the engine has one that spills (`default_exchange`).
 
 A *block* is a record batch of at most BLOCK_BYTES whose schema's metadata say of what kind it is, who sent it, and which of
 the sender's blocks for the receiver. Blocks are sorted by that before use, so no result depends on the order in which they come.
-They are joined by Flatten and one GroupByKey, not by CoGroupByKey, whose tagged values would be pickled.
+They are joined by Flatten and one GroupByKey, not by CoGroupByKey, whose tagged values would be pickled. Await is a GroupByKey
+too: CombineGlobally makes five times the graph, and a side input, which Spark collects.
 
-Notes and records lie in files in either case, since no other unit wants them. `Begin` is run once after all units of the step
+Notes and records lie in files in either case, since no other unit wants them. Begin runs once after all units of the step
 before: it writes that step's table, which alone says which files count. Nothing is deleted here: the driver does that.
 """
 
@@ -45,6 +45,12 @@ BLOCK_BYTES = 1 << 20
 
 #: A receiver or unit, and a block.
 Addressed = tuple[int, pa.RecordBatch]
+
+#: A unit, and what came to it.
+Grouped = tuple[int, Iterable[pa.RecordBatch]]
+
+#: 0, and units that have run.
+Awaited = tuple[int, Iterable[int]]
 
 #: Says that a unit is to run, or has run: a block of no kind.
 _NOTHING = pa.RecordBatch.from_arrays([pa.array([], pa.uint8())], schema=pa.schema([pa.field("nothing", pa.uint8())]))
@@ -105,10 +111,16 @@ def run_at_desk(settings: SelectSettings, of_steps: StepFiles, step: int, unit: 
 
 
 class Exchange(Protocol):
-    """Has steps run, each of whose units gets the rows of all units that sent it some, or fails."""
+    """How the units of a step get the rows of all units that sent them some."""
 
-    def run_step(self, number: int, ready: "beam.PCollection[int]") -> "beam.PCollection[int]":
-        """The units of a step that ran; `ready` is one element, there when the step before is done."""
+    def received(self, step: Step) -> "list[beam.PCollection[Addressed]]":
+        """What comes to the units of a step by the engine."""
+
+    def running(self, number: int) -> beam.DoFn:
+        """(unit, blocks that came to it) → blocks that it sends by the engine, and (unit, nothing) when it has run."""
+
+    def sent(self, step: Step, given: "beam.PCollection[Addressed]") -> None:
+        """What the units of a step gave."""
 
 
 def default_exchange(options: PipelineOptions) -> ExchangeName:
@@ -116,54 +128,80 @@ def default_exchange(options: PipelineOptions) -> ExchangeName:
     return FILES if groups_in_memory(options) else ENGINE
 
 
-def named(exchange: ExchangeName, placed: Placed, steps: tuple[Step, ...]) -> Exchange:
-    return EngineExchange(placed, steps) if exchange == ENGINE else FileExchange(placed, steps)
+def exchange_of(placed: Placed) -> Exchange:
+    return EngineExchange(placed) if placed.exchange == ENGINE else FileExchange(placed)
 
 
 class FileExchange:
-    """Rows travel through files of the run directory."""
+    """Rows travel through files of the run directory; nothing comes by the engine."""
 
-    def __init__(self, placed: Placed, steps: tuple[Step, ...]) -> None:
-        self._placed, self._steps = placed, steps
+    def __init__(self, placed: Placed) -> None:
+        self._placed = placed
 
-    def run_step(self, number: int, ready: "beam.PCollection[int]") -> "beam.PCollection[int]":
-        step = self._steps[number]
-        return (
-            ready
-            | f"Begin {step.name}" >> beam.ParDo(_Begin(self._placed, number)).with_output_types(int)
-            | f"Spread {step.name}" >> beam.Reshuffle().with_input_types(int).with_output_types(int)
-            | f"Run {step.name}" >> beam.ParDo(_RunUnit(self._placed, number)).with_output_types(int)
-        )
+    def received(self, step: Step) -> "list[beam.PCollection[Addressed]]":
+        return []
+
+    def running(self, number: int) -> beam.DoFn:
+        return _RunUnit(self._placed, number)
+
+    def sent(self, step: Step, given: "beam.PCollection[Addressed]") -> None:
+        pass
 
 
 class EngineExchange:
     """Rows travel by the engine's GroupByKey, as blocks."""
 
-    def __init__(self, placed: Placed, steps: tuple[Step, ...]) -> None:
-        self._placed, self._steps = placed, steps
+    def __init__(self, placed: Placed) -> None:
+        self._placed = placed
         self._sent: dict[str, list[beam.PCollection[Addressed]]] = {}
 
-    def run_step(self, number: int, ready: "beam.PCollection[int]") -> "beam.PCollection[int]":
-        step = self._steps[number]
-        units = (
-            ready
-            | f"Begin {step.name}" >> beam.ParDo(_Begin(self._placed, number)).with_output_types(int)
-            | f"Address {step.name}" >> beam.FlatMap(_addressed).with_output_types(Addressed)
-        )
-        received = [blocks for kind in step.receives for blocks in self._sent.get(kind, [])]
-        given = (
-            (units, *received)
-            | f"Join {step.name}" >> beam.Flatten().with_output_types(Addressed)
-            | f"Group {step.name}"
-            >> beam.GroupByKey().with_input_types(Addressed).with_output_types(tuple[int, Iterable[pa.RecordBatch]])
-            | f"Run {step.name}" >> beam.ParDo(_RunOnBlocks(self._placed, number)).with_output_types(Addressed)
-        )
+    def received(self, step: Step) -> "list[beam.PCollection[Addressed]]":
+        return [blocks for kind in step.receives for blocks in self._sent.get(kind, [])]
+
+    def running(self, number: int) -> beam.DoFn:
+        return _RunOnBlocks(self._placed, number)
+
+    def sent(self, step: Step, given: "beam.PCollection[Addressed]") -> None:
         for kind in step.sends:
             blocks = given | f"{kind.name} of {step.name}" >> beam.ParDo(_OfKind(kind.name)).with_output_types(
                 Addressed
             )
             self._sent.setdefault(kind.name, []).append(blocks)
-        return given | f"Ran {step.name}" >> beam.FlatMap(_units_of).with_output_types(int)
+
+
+@dataclass(eq=False)
+class RunSteps(beam.PTransform[beam.pvalue.PBegin, beam.PCollection[int]]):
+    """Runs the steps, one after another; yields the units of the last."""
+
+    placed: Placed
+    steps: tuple[Step, ...]
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[int]:
+        exchange = exchange_of(self.placed)
+        ran = seed = pbegin | "Seed" >> beam.Create([(0, 0)]).with_output_types(tuple[int, int])
+        for number, step in enumerate(self.steps):
+            inputs = (seed, ran) if number else (seed,)
+            units = (
+                inputs
+                | f"Await {step.name}" >> _Await()
+                | f"Begin {step.name}" >> beam.ParDo(_Begin(self.placed, number)).with_output_types(Addressed)
+            )
+            given = (
+                (units, *exchange.received(step))
+                | f"Join {step.name}" >> beam.Flatten()
+                | f"Group {step.name}" >> beam.GroupByKey()
+                | f"Run {step.name}" >> beam.ParDo(exchange.running(number)).with_output_types(Addressed)
+            )
+            exchange.sent(step, given)
+            ran = given | f"Ran {step.name}" >> beam.ParDo(_Ran(0)).with_output_types(tuple[int, int])
+        return ran | "Units" >> beam.Values()
+
+
+class _Await(beam.PTransform["tuple[beam.PCollection[tuple[int, int]], ...]", "beam.PCollection[Awaited]"]):
+    """One element, there when all of the collections are."""
+
+    def expand(self, inputs: "tuple[beam.PCollection[tuple[int, int]], ...]") -> "beam.PCollection[Awaited]":
+        return inputs | "All" >> beam.Flatten() | "Of" >> beam.GroupByKey()
 
 
 class _Begin(beam.DoFn):
@@ -172,20 +210,32 @@ class _Begin(beam.DoFn):
     def __init__(self, placed: Placed, step: int) -> None:
         self._placed, self._step = placed, step
 
-    def process(self, element: int) -> Iterator[int]:
+    def process(self, element: Awaited) -> Iterator[Addressed]:
         _, of_steps = self._placed.open()
         if self._step:
             of_steps.close(self._step - 1)
-        yield from of_steps.pending(self._step)
+        for unit in of_steps.pending(self._step):
+            yield unit, _NOTHING
 
 
 class _RunUnit(beam.DoFn):
     def __init__(self, placed: Placed, step: int) -> None:
         self._placed, self._step = placed, step
 
-    def process(self, element: int) -> Iterator[int]:
-        run_unit(*self._placed.open(), self._step, element)
-        yield element
+    def process(self, element: Grouped) -> Iterator[Addressed]:
+        run_unit(*self._placed.open(), self._step, element[0])
+        yield element[0], _NOTHING
+
+
+class _Ran(beam.DoFn):
+    """(key, unit) of each unit that says that it has run."""
+
+    def __init__(self, key: int) -> None:
+        self._key = key
+
+    def process(self, element: Addressed) -> Iterator[tuple[int, int]]:
+        if not Stamp.read(element[1]).kind:
+            yield self._key, element[0]
 
 
 class _RunEverything(beam.DoFn):
@@ -197,15 +247,18 @@ class _RunEverything(beam.DoFn):
         yield element
 
 
-class RunEverything(beam.PTransform["beam.PCollection[int]", "beam.PCollection[int]"]):
+@dataclass(eq=False)
+class RunEverything(beam.PTransform[beam.pvalue.PBegin, beam.PCollection[int]]):
     """All steps of a small selection, in one process."""
 
-    def __init__(self, placed: Placed) -> None:
-        super().__init__()
-        self._placed = placed
+    placed: Placed
 
-    def expand(self, ready: "beam.PCollection[int]") -> "beam.PCollection[int]":
-        return ready | "Run" >> beam.ParDo(_RunEverything(self._placed)).with_output_types(int)
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[int]:
+        return (
+            pbegin
+            | "Seed" >> beam.Create([0])
+            | "Run" >> beam.ParDo(_RunEverything(self.placed)).with_output_types(int)
+        )
 
 
 # ------------------------------------------------------------------------------------------------ blocks
@@ -295,24 +348,13 @@ class BlockMail:
         return self._files.noted(kind, unit)
 
 
-def _addressed(unit: int) -> Iterator[Addressed]:
-    """A unit as a block of nothing, so that one that receives no rows runs too."""
-    yield unit, _NOTHING
-
-
-def _units_of(given: Addressed) -> Iterator[int]:
-    """The unit that has run, where what it gave says so."""
-    if not Stamp.read(given[1]).kind:
-        yield given[0]
-
-
 class _RunOnBlocks(beam.DoFn):
     """Runs a unit on the blocks that came to it; yields what it sends, and that it has run."""
 
     def __init__(self, placed: Placed, step: int) -> None:
         self._placed, self._step = placed, step
 
-    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[Addressed]:
+    def process(self, element: Grouped) -> Iterator[Addressed]:
         settings, of_steps = self._placed.open()
         unit, came = element
         mail = BlockMail(of_steps, self._step, unit, came)

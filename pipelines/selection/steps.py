@@ -50,14 +50,6 @@ class Select(beam.PTransform[beam.pvalue.PBegin, beam.PCollection[int]]):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[int]:
         of_steps = step_files(self.stage, self.settings, self.exchange)
         placed = Placed.of(self.settings, of_steps, self.exchange)
-        ready = pbegin | "NameSettings" >> beam.Create([0])
         if len(self.settings.parts) == 1:
-            return ready | "RunEverything" >> exchanges.RunEverything(placed)
-        exchange = exchanges.named(self.exchange, placed, of_steps.steps)
-        for number, step in enumerate(of_steps.steps):
-            units = exchange.run_step(number, ready)
-            # A sum of nothing is one element too.
-            ready = units | f"Await {step.name}" >> beam.CombineGlobally(
-                beam.combiners.CountCombineFn()
-            ).with_output_types(int)
-        return units
+            return pbegin | exchanges.RunEverything(placed)
+        return pbegin | exchanges.RunSteps(placed, of_steps.steps)

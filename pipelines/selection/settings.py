@@ -98,6 +98,7 @@ class LineInputs:
     stage: Stage
     stretches: tuple[range, ...]  # work items, all of one part
     lines: int  # in all
+    divided: int | None = None  # ranges, as the driver divided; None: as this module does
 
     @classmethod
     def divide(cls, stage: Stage, lines: Sequence[int], parts: Sequence[range]) -> "LineInputs":
@@ -118,6 +119,8 @@ class LineInputs:
     @property
     def ranges(self) -> int:
         """How many ranges keys are divided into."""
+        if self.divided is not None:
+            return self.divided
         return max(1, math.ceil(self.lines / grown(RANGE_ROWS, self.lines, LINES_DIVIDED_EVENLY)))
 
 
@@ -136,6 +139,7 @@ class SelectSettings:
     scores: Stage | None = None  # where the recipe has scorers
     settled: Settled | None = None  # where inputs were added
     lines: LineInputs | None = None  # where the recipe compares lines
+    divided: tuple[int, int] | None = None  # ranges and rounds, as the driver divided; None: as this module does
 
     @classmethod
     def over(
@@ -163,12 +167,16 @@ class SelectSettings:
     @property
     def ranges(self) -> int:
         """How many ranges hashes are divided into."""
+        if self.divided is not None:
+            return self.divided[0]
         rows = grown(RANGE_ROWS, self.documents, DIVIDED_EVENLY)
         return max(1, math.ceil(self.documents * self.recipe.dedup.bands / rows))
 
     @property
     def rounds(self) -> int:
         """How many rounds decide near-duplicates before what is open still is resolved at once."""
+        if self.divided is not None:
+            return self.divided[1]
         return ROUNDS if self.documents > RESOLVED_AT_ONCE else 0
 
     def to_json(self) -> bytes:
@@ -177,6 +185,7 @@ class SelectSettings:
             "recipe": self.recipe.model_dump(mode="json"),
             "stages": {name: _stage_table(getattr(self, name)) for name in ("signals", "contamination", "scores")},
             "documents": self.documents,
+            "divided": [self.ranges, self.rounds],
             "parts": [part.stop for part in self.parts],
             "first_ids": self.first_ids.tolist(),
             "sources": [self.sources.names, self.sources.first_ids.tolist(), self.sources.source.tolist()],
@@ -185,6 +194,7 @@ class SelectSettings:
                 "stage": _stage_table(self.lines.stage),
                 "stretches": [[each.start, each.stop] for each in self.lines.stretches],
                 "lines": self.lines.lines,
+                "divided": self.lines.ranges,
             },
         }  # fmt: skip
         return json.dumps(table, sort_keys=True).encode()
@@ -209,8 +219,12 @@ class SelectSettings:
             settled=settled and Settled(_stage_of(settled["stage"]), settled["items"], settled["below"]),
             lines=lines
             and LineInputs(
-                _stage_of(lines["stage"]), tuple(range(*each) for each in lines["stretches"]), lines["lines"]
+                _stage_of(lines["stage"]),
+                tuple(range(*each) for each in lines["stretches"]),
+                lines["lines"],
+                lines["divided"],
             ),
+            divided=tuple(table["divided"]),
         )
 
     def is_settled(self, doc_id: UInt64s) -> NDArray[np.bool_]:

@@ -86,7 +86,8 @@ class Desk:
 
     def send(self, kind: str, rows: Rows, receiver: NDArray[Any]) -> None:
         """Sends each row to a unit."""
-        self.mail.send(self._declared(kind, self.step.sends), rows, receiver)
+        declared = self._declared(kind, self.step.sends)
+        self.mail.send(declared, rows, receiver)
 
     def send_to_parts(self, kind: str, rows: Rows, doc_id: UInt64s) -> None:
         """Sends each row to the part that holds a document."""
@@ -94,7 +95,8 @@ class Desk:
 
     def note(self, kind: str, rows: Rows) -> None:
         """Keeps rows for later steps."""
-        self.mail.note(self._declared(kind, self.step.notes), rows)
+        declared = self._declared(kind, self.step.notes)
+        self.mail.note(declared, rows)
 
     def noted(self, kind: str, unit: int) -> Rows:
         """What a unit of an earlier step noted."""

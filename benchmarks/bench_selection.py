@@ -1,6 +1,7 @@
 """`select` on made signals of many documents: time, memory and bytes sent a document, by step.
 
-Run `python benchmarks/bench_selection.py --documents 10000000 [--workers 2] [--folder DIR]`. The signals are those of one real
+Run `python benchmarks/bench_selection.py --documents 10000000 [--workers 2] [--folder DIR] [--exchange files|engine] [BEAM'S OPTIONS]`.
+The signals are those of one real
 text, with made identities, hashes, codes and bands, written as `extract` writes them, so that nothing of `select` is left
 out: rules of the profile `web`, exact and near-duplicates, decisions. How copies are distributed, of N documents:
 
@@ -44,8 +45,11 @@ from filters.copies.resolution import News, OpenEdges, concatenate_removals, nev
 from filters.quality.rules import judge, load_profiles
 from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection import decision_settings as selection
-from pipelines.selection.decision_settings import Desk, LineInputs, SelectSettings
-from pipelines.selection.steps import Select, steps_of, steps_stage
+from pipelines.selection.decision_settings import ExchangeName, LineInputs, SelectSettings
+from pipelines.selection.desk import edges_url
+from pipelines.selection.exchanges import default_exchange
+from pipelines.selection.step_order import step_files, steps_of
+from pipelines.selection.steps import Select
 
 ITEM_DOCUMENTS = 250_000
 CHAIN = 1000
@@ -172,7 +176,7 @@ class Watch(threading.Thread):
         while not self.done.wait(0.5):
             self.peak_bytes = max(self.peak_bytes, sum(_memory(pid) for pid in _family(os.getpid())))
             there = {}
-            for path in self._exchange.rglob("*.arrow"):
+            for path in self._exchange.rglob("*.rows"):
                 try:
                     there[f"{path.parent.name}/{path.name}"] = path.stat().st_size
                 except FileNotFoundError:
@@ -228,7 +232,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--lines", type=int, default=0, help="of a document, to be compared; 0: none are")
     parser.add_argument("--folder", type=Path, help="of the made signals; kept and used again")
-    arguments = parser.parse_args()
+    parser.add_argument("--exchange", choices=["files", "engine"], help="default: what suits the runner")
+    arguments, beam_args = parser.parse_known_args()
     total = arguments.documents
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
@@ -244,7 +249,7 @@ def main() -> None:
         compared = run.stage("lines", f"{arguments.lines}") if arguments.lines else None
         for item in range(items) if compared is not None else ():
             write_lines(compared, item, total, arguments.lines)
-        measure(extracted, stage, items, total, arguments.workers, compared)
+        measure(extracted, stage, items, total, arguments.workers, compared, beam_args, arguments.exchange)
 
 
 def left_by_rounds(edges: RankedEdges, *, parts: int = 64) -> int:
@@ -299,7 +304,16 @@ def write_lines(stage: Stage, item: int, total: int, each: int) -> None:
     stage.finish(ItemRecord(item, {"lines": written}, {"documents": count, "lines": count * each}))
 
 
-def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int, compared: Stage | None) -> None:
+def measure(
+    extracted: Stage,
+    stage: Stage,
+    items: int,
+    total: int,
+    workers: int,
+    compared: Stage | None,
+    beam_args: list[str],
+    exchange: ExchangeName | None,
+) -> None:
     recipe = recipe_of({"lines": {}} if compared is not None else {})
     documents = [min(ITEM_DOCUMENTS, total - item * ITEM_DOCUMENTS) for item in range(items)]
     of_items = {"item_of_split": np.arange(items), "source_of_split": ["web"]}
@@ -313,17 +327,19 @@ def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int
     watch = Watch(Path(stage.run.path("exchange")))
     watch.start()
     wall, started = time.time(), time.monotonic()
-    with quiet_workers():
-        options = pipeline_options([], workers=workers, pending=len(parts))
-        run_pipeline(Select(stage, settings), options, name="select")
+    options = pipeline_options(beam_args, workers=workers, pending=len(parts))
+    exchange = exchange or default_exchange(options)
+    of_steps = step_files(stage, settings, exchange)
+    with quiet_workers(), of_steps.swept():
+        run_pipeline(Select(stage, settings, exchange), options, name="select")
     seconds = time.monotonic() - started
     watch.done.set()
     totals = check(stage, settings, items)
-    tables = pa.concat_tables(ipc.open_table(Desk(settings, stage).edges(part)) for part in range(len(parts)))
+    tables = pa.concat_tables(ipc.open_table(edges_url(settings, stage, part)) for part in range(len(parts)))
     edges = RankedEdges(*(numbers(tables.combine_chunks()[name]) for name in schema.EDGES.names))
     spent = os.times()
     cpu = spent.user + spent.system + spent.children_user + spent.children_system
-    print(f"{total:,} documents, {len(parts)} parts, {settings.ranges} ranges, {workers} workers")
+    print(f"{total:,} documents, {len(parts)} parts, {settings.ranges} ranges, {workers} workers, exchange: {exchange}")
     print(f"  {len(edges.loser):,} edges, of which {selection.ROUNDS} rounds would leave {left_by_rounds(edges):,}")
     print(
         f"  kept {totals['kept']:,}",
@@ -339,8 +355,8 @@ def measure(extracted: Stage, stage: Stage, items: int, total: int, workers: int
     )
     number, before = 0, wall
     for step in steps_of(settings):
-        units = range(number, number := number + step.units(settings))
-        ended = max(Path(steps_stage(stage).file(f"{unit:05d}.json")).stat().st_mtime for unit in units)
+        units = range(number, number := number + step.units)
+        ended = max(Path(of_steps.records.file(f"{unit:05d}.json")).stat().st_mtime for unit in units)
         print(f"    {step.name:<16}{len(units):>6} units {ended - before:8.1f} s")
         before = ended
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
@@ -31,7 +32,7 @@ from pipelines.running.runners import pipeline_options, quiet_workers, run_pipel
 from pipelines.running.work_items import RunItems, write_pending
 from pipelines.stage_list import NAMES, STAGES
 from pipelines.stages.planned import Planned, plan_additions
-from pipelines.stages.stage import StageSpec, Upstream
+from pipelines.stages.stage import ExchangeName, StageSpec, Upstream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Options:
     beam_args: Sequence[str] = ()
     until: str = NAMES[-1]
     break_lock: bool = False
+    exchange: ExchangeName | None = None  # None: what suits the runner
 
 
 class Build:
@@ -165,6 +167,15 @@ class Build:
         self._name_left(stage.name, self.run.remove_superseded(stage, tuple(_kinds(spec))))
         return totals
 
+    @property
+    def exchange(self) -> ExchangeName | None:
+        """How `select` is asked to shuffle; None: as suits the runner."""
+        return self.options.exchange
+
+    def beam_options(self, pending: int) -> PipelineOptions:
+        """Beam's options for a pipeline of so many work items."""
+        return pipeline_options(self.options.beam_args, workers=self.options.workers, pending=pending)
+
     def records(self, stage: Stage) -> Records:
         """What the items of a stage recorded so far, as it was read last in this build."""
         if stage not in self._read:
@@ -183,7 +194,7 @@ class Build:
     def _run(
         self, stage: Stage, transform: Any, *, pending: int, watched: Stage, items: Sequence[int], done: int
     ) -> None:
-        options = pipeline_options(self.options.beam_args, workers=self.options.workers, pending=pending)
+        options = self.beam_options(pending)
         with StageWatch(self.console, watched, items=items, done=done):
             run_pipeline(transform, options, name=stage.name)
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 
@@ -123,6 +123,11 @@ def main(debug: bool) -> None:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option("--break-lock", is_flag=True, help="Take the run directory from a build that has ended, or is to.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; default: one a core.")
+@click.option(
+    "--exchange",
+    type=click.Choice(["files", "engine"]),
+    help="How select shuffles: files of the run directory, or the runner's own grouping. Default: what suits the runner.",
+)
 @click.argument("beam_args", nargs=-1, type=click.UNPROCESSED)
 def build(
     recipe: Path,
@@ -131,6 +136,7 @@ def build(
     overrides: tuple[str, ...],
     workers: int | None,
     break_lock: bool,
+    exchange: Literal["files", "engine"] | None,
     beam_args: tuple[str, ...],
 ) -> None:
     """Builds a corpus: plan, extract, measure, decontaminate and exams (where the recipe has exams), score (where it has
@@ -162,7 +168,9 @@ def build(
     logging.getLogger().addHandler(logging.NullHandler())
     from pipelines.build import Options, run_build
 
-    options = Options(workers=workers, beam_args=beam_args, until=until or NAMES[-1], break_lock=break_lock)
+    options = Options(
+        workers=workers, beam_args=beam_args, until=until or NAMES[-1], break_lock=break_lock, exchange=exchange
+    )
     # A worker of another runner has a working directory of its own.
     place = os.path.abspath(files.local_path(run_dir)) if files.is_local(run_dir) else run_dir.rstrip("/")
     run_build(settings, recipe, RunDirectory(place), options)

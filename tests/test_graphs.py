@@ -15,7 +15,7 @@ from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import RunDirectory
 from filters.quality.rules import load_profiles
 from pipelines.running.work_items import RunItems, write_pending
-from pipelines.selection.decision_settings import SelectSettings, SourceRanges
+from pipelines.selection.decision_settings import ExchangeName, SelectSettings, SourceRanges
 from pipelines.selection.steps import Select
 from pipelines.stages.extraction import ExtractSettings, extract_item
 
@@ -26,7 +26,7 @@ def recipe() -> Recipe:
     return parse_recipe({"run": {"name": "x"}, "source": [{"name": "web", "inputs": ["a"]}]}, "test")
 
 
-def select(parts: int = 3) -> Select:
+def select(parts: int = 3, exchange: ExchangeName = "files") -> Select:
     settings = SelectSettings(
         recipe=recipe(),
         profiles=load_profiles(recipe()),
@@ -36,11 +36,15 @@ def select(parts: int = 3) -> Select:
         first_ids=np.arange(parts, dtype=np.uint64),
         sources=SourceRanges.of_splits(["web"]),
     )
-    return Select(RUN.stage("select", "f"), settings)
+    return Select(RUN.stage("select", "f"), settings, exchange)
 
 
 def select_small() -> Select:
     return select(parts=1)
+
+
+def select_by_engine() -> Select:
+    return select(exchange="engine")
 
 
 def run_items() -> RunItems:
@@ -63,6 +67,20 @@ def test_a_graph_does_not_grow_with_the_number_of_inputs(tmp_path: Path) -> None
     assert many < 100_000
 
 
+@pytest.mark.parametrize("exchange", ["files", "engine"])
+def test_the_graph_of_select_does_not_grow_with_the_run(exchange: ExchangeName) -> None:
+    """Parts, their first ids and stretches lie in a file whose name and digest are in the graph."""
+
+    def graph_bytes(parts: int) -> int:
+        pipeline = beam.Pipeline()
+        pipeline | select(parts, exchange)
+        return len(pipeline.to_runner_api().SerializeToString())
+
+    few, many = graph_bytes(3), graph_bytes(5_000)
+    assert abs(many - few) < 1_000
+    assert many < 100_000
+
+
 class _Types(PipelineVisitor):
     def __init__(self) -> None:
         self.found: dict[str, object] = {}
@@ -80,7 +98,7 @@ def mentions_any(hint: object) -> bool:
     return any(mentions_any(part) for part in parts)
 
 
-@pytest.mark.parametrize("transform", [select, select_small, run_items])
+@pytest.mark.parametrize("transform", [select, select_by_engine, select_small, run_items])
 def test_every_element_type_is_concrete(transform: typing.Callable[[], beam.PTransform]) -> None:
     pipeline = beam.Pipeline()
     pipeline | transform()
@@ -96,7 +114,7 @@ def test_every_element_type_is_concrete(transform: typing.Callable[[], beam.PTra
 
 
 def _is_beams_own(label: str) -> bool:
-    return any(part in label for part in ("/NameList/", "/Spread", "/Await"))
+    return any(part in label for part in ("/NameList/", "/Spread", "/Seed/"))
 
 
 def test_the_check_sees_any() -> None:

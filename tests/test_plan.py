@@ -8,7 +8,7 @@ import itertools
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from corpus.sources.read import read_split
 from corpus.sources.records import Fields, Limits
 from corpus.sources.splits import InputFile, list_inputs, make_splits, read_splits
 from corpus.storage import ipc
+from corpus.storage.exchange import SentFile
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, RunDirectory
 from filters.quality.rules import load_profiles
@@ -39,6 +40,7 @@ from pipelines.planning.measured_coefficients import extract_seconds, pooled
 from pipelines.planning.plan_tables import shown_bytes, shown_number
 from pipelines.planning.sample_build import PIECES, Measured, MeasuredSource, sample_of
 from pipelines.selection import decision_settings as selection
+from pipelines.selection import step_files
 from pipelines.selection.steps import run_everything
 from pipelines.stage_list import NAMES
 from pipelines.stages.tokenizer import domain_totals
@@ -228,23 +230,22 @@ def test_select_sends_and_reads_as_many_files_as_the_plan_says(
     monkeypatch.setattr(selection, "PART_DOCUMENTS", 150)
     monkeypatch.setattr(selection, "RANGE_ROWS", 3000)
     sent, read = collections.Counter[str](), collections.Counter[str]()
-    write_rows, read_rows = selection.write_rows, selection.read_rows
+    write_rows, read_rows = step_files.write_rows, step_files.read_rows
 
-    def writing(url: str, *arguments: Any, **more: Any) -> Written:
-        sent[Path(url).parent.name] += 1
-        return write_rows(url, *arguments, **more)
+    def writing(folder: str, *arguments: Any, **more: Any) -> Written:
+        sent[Path(folder).name] += 1
+        return write_rows(folder, *arguments, **more)
 
-    def reading(urls: Iterator[str], receiver: int) -> Any:
-        urls = list(urls)
-        read.update(Path(url).parent.name for url in urls)
-        return read_rows(urls, receiver)
+    def reading(files: Sequence[SentFile], receiver: int, **more: Any) -> Any:
+        read.update(Path(file.url).parent.name for file in files)
+        return read_rows(files, receiver, **more)
 
-    monkeypatch.setattr(selection, "write_rows", writing)
-    monkeypatch.setattr(selection, "read_rows", reading)
+    monkeypatch.setattr(step_files, "write_rows", writing)
+    monkeypatch.setattr(step_files, "read_rows", reading)
     parts, first_ids = selection.divide(documents, np.arange(len(documents)))
     profiles, sources = load_profiles(recipe), selection.SourceRanges.of_splits(["docs"])
     settings = selection.SelectSettings(recipe, profiles, extracted, sum(documents), parts, first_ids, sources)
-    run_everything(selection.Desk(settings, run.stage("select", "counted")))
+    run_everything(run.stage("select", "counted"), settings)
     assert len(parts) > 1
     assert settings.ranges > 1
     expected = sent_files(kinds_of_copies(recipe), parts=len(parts), ranges=settings.ranges, rounds=settings.rounds)
@@ -254,11 +255,11 @@ def test_select_sends_and_reads_as_many_files_as_the_plan_says(
 def test_the_formula_of_the_documentation_for_batches() -> None:
     p, r = 40_000, 30_000
     sent = sent_files({"exact", "near"}, parts=p, ranges=r, rounds=0)
-    assert sum(reads for _, reads in sent.values()) == 9 * p * r + 10 * p * p + 11 * p
+    assert sum(reads for _, reads in sent.values()) == 9 * p * r + 7 * p * p + 10 * p
     assert sum(files for files, _ in sent.values()) == 11 * p + 4 * r + 1
     rounds = 8
     more = sent_files({"exact", "near"}, parts=p, ranges=r, rounds=rounds)
-    assert sum(reads for _, reads in more.values()) == 9 * p * r + (10 + 2 * rounds) * p * p + (11 + 2 * rounds) * p
+    assert sum(reads for _, reads in more.values()) == 9 * p * r + (7 + 2 * rounds) * p * p + (10 + 2 * rounds) * p
     assert sum(files for files, _ in more.values()) == (12 + 3 * rounds) * p + 4 * r + 1
 
 

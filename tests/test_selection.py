@@ -21,9 +21,11 @@ from corpus.storage.run_directory import RunDirectory
 from filters.copies import duplicates, minhash
 from filters.quality.rules import load_profiles
 from pipelines.selection import decision_settings as selection
-from pipelines.selection import steps
-from pipelines.selection.decision_settings import Desk, SelectSettings, Settled, SourceRanges, divide
+from pipelines.selection import exchanges
+from pipelines.selection.decision_settings import ExchangeName, SelectSettings, Settled, SourceRanges, divide
+from pipelines.selection.desk import Mail
 from pipelines.selection.source_losses import source_copies
+from pipelines.selection.step_files import StepFiles
 from pipelines.selection.steps import Select
 
 RECIPE = parse_recipe(
@@ -94,6 +96,7 @@ def run_select(
     recipe: Recipe | None = None,
     sources: list[str] | None = None,
     settled: int = 0,
+    exchange: ExchangeName = "files",
 ) -> list[dict[str, object]]:
     """Decisions of a real pipeline, with representatives named by text; `sources` are those of the parts.
 
@@ -103,11 +106,17 @@ def run_select(
         patch.setattr(selection, "PART_DOCUMENTS", documents_a_part)
         patch.setattr(selection, "RANGE_ROWS", rows_a_range)
         chosen = recipe or (BY_URL if urls else RECIPE)
-        return _run_select(folder, parts, urls, chosen, sources or ["web"] * len(parts), settled)
+        return _run_select(folder, parts, urls, chosen, sources or ["web"] * len(parts), settled, exchange)
 
 
 def _run_select(
-    folder: Path, parts: list[Numbered], urls: dict[int, int] | None, recipe: Recipe, sources: list[str], settled: int
+    folder: Path,
+    parts: list[Numbered],
+    urls: dict[int, int] | None,
+    recipe: Recipe,
+    sources: list[str],
+    settled: int,
+    exchange: ExchangeName,
 ) -> list[dict[str, object]]:
     run = RunDirectory(str(folder))
     extracted, stage = run.stage("extract", "e"), run.stage("select", f"s{settled}")
@@ -126,7 +135,7 @@ def _run_select(
         settled=Settled.of(run.stage("select", "s0"), settled, np.arange(len(parts))) if settled else None,
     )
     with beam.Pipeline(runner="DirectRunner") as pipeline:
-        pipeline | Select(stage, context)
+        pipeline | Select(stage, context, exchange)
     texts = {
         (number << schema.ROW_BITS) + row: named for number, part in enumerate(parts) for row, named in enumerate(part)
     }
@@ -160,9 +169,10 @@ def _run_select(
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), min_size=1, max_size=30),
     st.integers(1, 4),
+    st.sampled_from(["files", "engine"]),
 )
 def test_decisions_meet_the_guarantees_and_do_not_depend_on_the_division(
-    tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, int]], pieces: int
+    tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, int]], pieces: int, exchange: ExchangeName
 ) -> None:
     texts = [(number, text_of(start * 3, changed)) for number, (start, changed) in enumerate(made)]
     rows = run_select(tmp_path_factory.mktemp("whole"), [texts])
@@ -181,7 +191,9 @@ def test_decisions_meet_the_guarantees_and_do_not_depend_on_the_division(
     sizes = sum(row["cluster_size"] for row in rows)
     assert sizes == len(rows)
     divided = [texts[piece::pieces] for piece in range(pieces)]
-    again = run_select(tmp_path_factory.mktemp("parts"), divided, documents_a_part=5, rows_a_range=100)
+    again = run_select(
+        tmp_path_factory.mktemp("parts"), divided, documents_a_part=5, rows_a_range=100, exchange=exchange
+    )
     # G3: ids differ, and with them the rows; every document has the same reason and representative all the same.
     facts = ("text", "kept", "reason", "stands", "similarity", "cluster_size")
     assert sorted(str([row[fact] for fact in facts]) for row in again) == sorted(
@@ -193,10 +205,15 @@ def test_decisions_meet_the_guarantees_and_do_not_depend_on_the_division(
     max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6), st.integers(0, 9)), min_size=2, max_size=40), st.data()
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6), st.integers(0, 9)), min_size=2, max_size=40),
+    st.sampled_from(["files", "engine"]),
+    st.data(),
 )
 def test_what_was_decided_before_an_addition_stays(
-    tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, int, int]], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory,
+    made: list[tuple[int, int, int]],
+    exchange: ExchangeName,
+    data: st.DataObject,
 ) -> None:
     texts = [(number, text_of(start * 3, changed)) for number, (start, changed, _) in enumerate(made)]
     urls = {number: url for number, (_, _, url) in enumerate(made)}
@@ -226,7 +243,15 @@ def test_what_was_decided_before_an_addition_stays(
     halves = [texts[begun::2], texts[begun + 1 :: 2]]  # the new ones divided: same facts (G3)
     again = tmp_path_factory.mktemp("divided")
     run_select(again, [texts[:begun]], urls=urls)
-    divided = run_select(again, [texts[:begun], *halves], urls=urls, settled=1, documents_a_part=5, rows_a_range=100)
+    divided = run_select(
+        again,
+        [texts[:begun], *halves],
+        urls=urls,
+        settled=1,
+        documents_a_part=5,
+        rows_a_range=100,
+        exchange=exchange,
+    )
     facts = ("text", "kept", "reason", "stands", "similarity", "cluster_size")
     assert sorted(str([row[fact] for fact in facts]) for row in divided) == sorted(
         str([row[fact] for fact in facts]) for row in rows
@@ -242,25 +267,28 @@ def test_near_duplicates_decided_in_rounds_are_those_decided_at_once(
     expected = run_select(tmp_path / "once", parts, documents_a_part=15, rows_a_range=300)
     assert sum(row["reason"] == "near_duplicate" for row in expected) > 20
     monkeypatch.setattr(selection, "RESOLVED_AT_ONCE", 0)
-    for count in (1, 4):
+    for count, exchange in ((1, "files"), (4, "files"), (4, "engine")):
         monkeypatch.setattr(selection, "ROUNDS", count)
-        assert run_select(tmp_path / str(count), parts, documents_a_part=15, rows_a_range=300) == expected
+        folder = tmp_path / f"{count}-{exchange}"
+        assert run_select(folder, parts, documents_a_part=15, rows_a_range=300, exchange=exchange) == expected
 
 
 def test_of_very_many_documents_parts_and_ranges_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each sends to each: their product must not grow with the square of the documents."""
-    monkeypatch.setattr(selection, "MOST", 8)
+    """Each sends to each: their product grows as the documents do, not as their square."""
+    monkeypatch.setattr(selection, "DIVIDED_EVENLY", 160)
     monkeypatch.setattr(selection, "PART_DOCUMENTS", 10)
-    monkeypatch.setattr(selection, "RANGE_ROWS", 10)
-    for items in (4, 40, 400):
-        parts, first_ids = divide([10] * items, np.arange(items))
-        assert (len(parts), len(first_ids)) == (min(8, items), min(8, items))
+    monkeypatch.setattr(selection, "RANGE_ROWS", 10 * RECIPE.dedup.bands)
+    found = []
+    for items in (4, 160, 640, 2560):
+        parts, first_ids = divide([1] * items, np.arange(items))
+        assert len(first_ids) == len(parts)
         assert [item for part in parts for item in part] == list(range(items))
         settings_of = SelectSettings(
-            RECIPE, load_profiles(RECIPE), RunDirectory("x").stage("extract", "e"), 10 * items, parts, first_ids,
+            RECIPE, load_profiles(RECIPE), RunDirectory("x").stage("extract", "e"), items, parts, first_ids,
             SourceRanges.of_splits(["web"] * items),
         )  # fmt: skip
-        assert settings_of.ranges == 8
+        found.append((len(parts), settings_of.ranges))
+    assert found == [(1, 1), (16, 16), (32, 32), (64, 64)]
 
 
 def test_an_exact_copy_follows_its_representative(tmp_path: Path) -> None:
@@ -305,16 +333,16 @@ def test_a_unit_that_is_done_never_runs_again(tmp_path: Path, monkeypatch: pytes
     parts = [texts[piece::3] for piece in range(3)]
     expected = run_select(tmp_path / "whole", parts, documents_a_part=4, rows_a_range=60)
     ran: list[tuple[int, int]] = []
-    run_unit = steps.run_unit
+    run_at_desk = exchanges.run_at_desk
     dies_at = -1
 
-    def dying(desk: Desk, step: int, unit: int) -> None:
+    def dying(settings: SelectSettings, of_steps: StepFiles, step: int, unit: int, mail: Mail) -> None:
         if len(ran) == dies_at:
             raise RuntimeError("killed")
-        run_unit(desk, step, unit)
+        run_at_desk(settings, of_steps, step, unit, mail)
         ran.append((step, unit))
 
-    monkeypatch.setattr(steps, "run_unit", dying)
+    monkeypatch.setattr(exchanges, "run_at_desk", dying)
     for limit in itertools.count(14, 14):
         dies_at = limit
         with contextlib.suppress(RuntimeError):

@@ -24,7 +24,7 @@ from corpus.storage.run_directory import RunDirectory
 from corpus.text.edits import Edit, apply_edits
 from pipelines.report.verification import verify
 from pipelines.selection import decision_settings as selection
-from pipelines.selection.decision_settings import LineInputs, SelectSettings
+from pipelines.selection.decision_settings import ExchangeName, LineInputs, SelectSettings
 from pipelines.selection.steps import Select
 from pipelines.stages.lines import line_counts, lines_batch
 from test_selection import signals_of
@@ -131,7 +131,7 @@ def by_hand(documents: list[Made], recipe: Recipe) -> dict[int, tuple[str, str]]
 
 
 def run_select(
-    folder: Path, parts: list[list[Made]], recipe: Recipe
+    folder: Path, parts: list[list[Made]], recipe: Recipe, exchange: ExchangeName = "files"
 ) -> tuple[dict[int, tuple[str, str]], Counter[str]]:
     """What a real pipeline says of the documents of parts, each of one source, and its counts."""
     run = RunDirectory(str(folder))
@@ -162,7 +162,7 @@ def run_select(
     )
     context = replace(context, lines=LineInputs.divide(measured, lengths, context.parts))
     with beam.Pipeline(runner="DirectRunner") as pipeline:
-        pipeline | Select(stage, context)
+        pipeline | Select(stage, context, exchange)
     found = {}
     for split, part in enumerate(parts):
         rows = ipc.open_table(stage.output("decisions", split), schema.DECISIONS).to_pylist()
@@ -184,6 +184,7 @@ def run_select(
     st.sampled_from([0, 1, 20]),
     st.booleans(),
     st.integers(1, 3),
+    st.sampled_from(["files", "engine"]),
 )
 def test_what_is_cut_is_what_plain_python_cuts_and_does_not_depend_on_the_division(
     tmp_path_factory: pytest.TempPathFactory,
@@ -194,6 +195,7 @@ def test_what_is_cut_is_what_plain_python_cuts_and_does_not_depend_on_the_divisi
     least: int,
     books: bool,
     pieces: int,
+    exchange: ExchangeName,
 ) -> None:
     wanted: dict[str, object] = {"keep": keep, "min_characters": least}
     recipe = recipe_of(
@@ -217,7 +219,8 @@ def test_what_is_cut_is_what_plain_python_cuts_and_does_not_depend_on_the_divisi
         patch.setattr(selection, "RANGE_ROWS", 9)
         patch.setattr(selection, "STRETCH_LINES", 5)
         divided = [part[piece::pieces] for part, piece in itertools.product(reversed(whole), range(pieces))]
-        again, recounted = run_select(tmp_path_factory.mktemp("parts"), [part for part in divided if part], recipe)
+        folder = tmp_path_factory.mktemp("parts")
+        again, recounted = run_select(folder, [part for part in divided if part], recipe, exchange)
     assert again == expected
     assert recounted == counts
 
@@ -226,8 +229,6 @@ def test_stretches_are_work_items_of_one_part(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(selection, "STRETCH_LINES", 10)
     inputs = LineInputs.divide(RunDirectory("x").stage("lines", "l"), [4, 6, 1, 30, 2, 2], [range(3), range(3, 6)])
     assert inputs.stretches == (range(2), range(2, 3), range(3, 4), range(4, 6))
-    assert inputs.stretches_of(range(3)) == [0, 1]
-    assert inputs.stretches_of(range(3, 6)) == [2, 3]
 
 
 # ------------------------------------------------------------------------------------------------ in a build

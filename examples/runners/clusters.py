@@ -27,6 +27,9 @@ MASTERS = {"spark": "--spark-master-url", "flink": "--flink-master"}
 
 START_SECONDS = 120
 
+#: Of a shuffle in Spark.
+BUNDLES = 16
+
 
 class MissingError(Exception):
     """Raised when a program or a download that is needed is not there; the message says how to get it."""
@@ -130,6 +133,8 @@ def job_server(system: str, jars: Path, master: str, *, logs: Path) -> Iterator[
     port = free_port()
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     settings = ["-Dspark.ui.enabled=false", "-Dspark.driver.host=127.0.0.1", "-Dspark.driver.bindAddress=127.0.0.1"]
+    # Spark makes so many bundles; one a core, its default, loses a core's whole work with a worker.
+    settings.append(f"-Dspark.default.parallelism={BUNDLES}")
     ports = ["--job-host", "localhost", "--job-port", str(port), "--artifact-port", "0", "--expansion-port", "0"]
     command = [java(), *opens, "-Xmx1g", *settings, "-cp", f"{jars}/*", JOB_SERVERS[system], MASTERS[system], master]
     with running([*command, *ports], log=logs / f"{system}-job-server.log", port=port):

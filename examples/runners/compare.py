@@ -3,14 +3,17 @@
     python examples/runners/compare.py spark                    # a standalone master and worker on this machine
     python examples/runners/compare.py spark-local flink prism direct-2
     python examples/runners/compare.py spark --recipe my.toml --runs /data/runs
+    python examples/runners/compare.py prism spark-local --part-documents 150 --exchange engine files
 
-The reference is RUNS/direct-1, built in one process where it is not there. Ends with 0 where `corpus diff` finds nothing,
+The reference is RUNS/direct-1, built in one process where it is not there. With --part-documents `select` divides even a small run, so that its
+steps send each other rows; --exchange builds once with each exchange that it names, which the runner's default is otherwise. Ends with 0 where `corpus diff` finds nothing,
 with 1 where it finds a difference, with 2 where something that is needed is missing, with 3 where a build failed.
 """
 
 import argparse
 import contextlib
 import importlib.metadata
+import itertools
 import json
 import os
 import shutil
@@ -36,6 +39,8 @@ def main() -> int:
     parser.add_argument("--recipe", type=Path, default=REPOSITORY / "examples" / "demo" / "recipe.toml")
     parser.add_argument("--runs", type=Path, default=REPOSITORY / "runs" / "compare", help="where the runs go")
     parser.add_argument("--tools", type=Path, default=REPOSITORY / ".runners", help="where jars and programs are kept")
+    parser.add_argument("--part-documents", type=int, help="of a part of select; default: a small run is one part")
+    parser.add_argument("--exchange", nargs="+", choices=["files", "engine"], help="default: what suits the runner")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that `with` blocks end
     runs, tools, logs = (path.resolve() for path in (arguments.runs, arguments.tools, arguments.runs / "logs"))
@@ -43,12 +48,14 @@ def main() -> int:
     found = 0
     try:
         _build(arguments.recipe, runs / "direct-1", ["--workers", "1"])
-        for name in arguments.runners:
+        for runner, exchange in itertools.product(arguments.runners, arguments.exchange or [None]):
+            name = runner if exchange is None else f"{runner}-{exchange}"
             shutil.rmtree(runs / name, ignore_errors=True)
             started = time.monotonic()
-            with PLACES[name](tools, logs) as options:
+            with PLACES[runner](tools, logs) as options:
                 ready = time.monotonic()
-                _build(arguments.recipe, runs / name, options)
+                chosen = [] if exchange is None else ["--exchange", exchange]
+                _build(arguments.recipe, runs / name, [*chosen, *options], part_documents=arguments.part_documents)
             took = f"{time.monotonic() - ready:.0f} s, and {ready - started:.0f} s to start"
             same = _differences(runs / "direct-1", runs / name)
             print(f"{name}: {took}; {'the same as direct-1' if same else 'DIFFERS from direct-1'}", flush=True)
@@ -62,8 +69,20 @@ def main() -> int:
     return found
 
 
-def _build(recipe: Path, run: Path, options: list[str]) -> None:
-    command = [sys.executable, "-m", "pipelines.cli", "build", str(recipe), "--run-dir", str(run), *options]
+#: The command with parts and ranges of other sizes. The driver alone divides: workers read what it decided.
+_DIVIDED = """
+import sys
+from pipelines.selection import settings
+settings.PART_DOCUMENTS = int(sys.argv.pop(1))
+settings.RANGE_ROWS = 16 * settings.PART_DOCUMENTS
+from pipelines.cli import main
+main()
+"""
+
+
+def _build(recipe: Path, run: Path, options: list[str], part_documents: int | None = None) -> None:
+    program = ["-m", "pipelines.cli"] if part_documents is None else ["-c", _DIVIDED, str(part_documents)]
+    command = [sys.executable, *program, "build", str(recipe), "--run-dir", str(run), *options]
     print(f"building {run.name}", flush=True)
     subprocess.run(command, check=True, cwd=REPOSITORY)
 

@@ -11,7 +11,7 @@ The parts, as the C++ source of fastText 0.9 has them (Joulin et al. 2016, arXiv
 - the text is the mean of the rows; labels are the leaves of a Huffman tree (hierarchical softmax), or softmax.
 
 Cost: 30 ns a byte of text for lid.176.ftz. Memory: the rows as float32 (lid.176.ftz: 3 MB), shared by the process.
-What a file says is checked in filters.language.fasttext_file, so kernels follow its numbers as they are.
+What a file says is checked in filters.language.identification.fasttext_file, so kernels follow its numbers as they are.
 Invariant: a line's answer depends on the line and the model alone.
 """
 

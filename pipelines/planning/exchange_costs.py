@@ -10,7 +10,10 @@ from corpus.storage.run_directory import RunDirectory
 from pipelines.planning.coefficients import Coefficients
 from pipelines.planning.sources import SourcePlan
 from pipelines.selection.decision_settings import SelectSettings
-from pipelines.selection.steps import steps_of
+from pipelines.selection.step_order import steps_of
+
+#: Requests to a store for each batch that is read: its place in the file's index, then itself where it has rows.
+REQUESTS_A_BATCH = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +50,7 @@ def exchange_of(recipe: Recipe, sources: Sequence[SourcePlan], coefficients: Coe
         parts=len(parts),
         ranges=settings.ranges,
         rounds=settings.rounds,
-        units=sum(step.units(settings) for step in steps_of(settings)),
+        units=sum(step.units for step in steps_of(settings)),
         files=sum(files for files, _ in sent.values()),
         reads=sum(reads for _, reads in sent.values()),
         sent_bytes=documents * (coefficients.sent_bytes.value + of_lines),
@@ -64,22 +67,20 @@ def kinds_of_copies(recipe: Recipe) -> Set[str]:
 def sent_files(kinds: Set[str], *, parts: int, ranges: int, rounds: int) -> dict[str, tuple[int, int]]:
     """Kind of rows that select's steps send → (files, batches that are read of them); `kinds`: url, exact, near.
 
-    A receiver reads one batch of every file, in as many steps as want the kind: docs/dedup.md has the steps.
+    A receiver reads one batch of every file, once in each step that wants the kind: docs/dedup.md has the steps.
     """
     url, exact, near = (kind in kinds for kind in ("url", "exact", "near"))
     there, back, across = (parts, parts * ranges), (ranges, ranges * parts), (parts, parts * parts)
-    copies = (ranges, (2 + near) * ranges * parts)
     sent = {"documents": (parts, parts * (3 + url + exact + 3 * near))}
     if url:
-        sent |= {"url-keys": there, "url": copies}
+        sent |= {"url-keys": there, "url": (ranges, (1 + exact + near) * ranges * parts)}
     if exact:
-        sent |= {"text-keys": there, "text": copies}
+        sent |= {"text-keys": there, "text": (ranges, (2 + near) * ranges * parts)}
     if near:
         sent |= {"bands": there, "pairs": back, "crowded": back, "candidates": across, "crowds": there}
         sent |= {"edges": (parts + ranges, (parts + ranges) * parts)}
-        sent |= {"left": (parts, parts), "near": (parts + 1, 3 * (parts + 1) * parts)}
+        sent |= {"left": (parts, parts), "near": (parts + 1, 2 * (parts + 1) * parts)}
     if near and rounds:
         sent |= {"watched": (parts, rounds * parts * parts), "open": (rounds * parts, rounds * parts)}
         sent |= {"news": (rounds * parts, rounds * parts * parts), "gone": (rounds * parts, rounds * parts)}
-    twice = (parts, 2 * parts * parts)
-    return sent | {"url-followed": across, "final-url": twice, "final-text": twice}
+    return sent | {"url-followed": across, "final-url": across, "final-text": across}

@@ -29,7 +29,7 @@ from filters.exams import search
 from filters.scorers.score_columns import warm_up
 from pipelines.build import naming, peak_memory_bytes
 from pipelines.planning.coefficients import PAGES
-from pipelines.selection.decision_settings import Desk, SelectSettings
+from pipelines.selection.decision_settings import SelectSettings
 from pipelines.selection.steps import run_everything
 from pipelines.stages import (
     decontamination,
@@ -272,7 +272,7 @@ class _Bench:
             contamination=self._stage("decontaminate") if contaminated else None,
             scores=self._stage("score") if scored else None,
         )
-        run_everything(Desk(settings, self._stages.decisions))
+        run_everything(self._stages.decisions, settings)
         found = [Measured(record, 0.0) for record in self._stages.decisions.records()]
         for name, each in zip(self.names, found, strict=True):
             if not each.count("kept"):

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from corpus.recipe import Recipe
 from pipelines.planning.coefficients import Coefficients
-from pipelines.planning.exchange_costs import Exchange, kinds_of_copies
+from pipelines.planning.exchange_costs import REQUESTS_A_BATCH, Exchange, kinds_of_copies
 from pipelines.planning.sources import SourcePlan, domain_tokens
-from pipelines.selection.decision_settings import RANGE_ROWS
 from pipelines.stages.token_blocks import BLOCK_TOKENS, HELD_BYTES
 
 #: A work item's record, as the demo's are.
@@ -230,7 +229,7 @@ class Stages:
             seconds=self._sum("documents") * each,
             read_bytes=self._signals + self._lines + sent.sent_bytes,
             written_bytes=self._decisions + sent.sent_bytes,
-            opened=SELECT_OPENS * self._items + sent.reads,
+            opened=SELECT_OPENS * self._items + REQUESTS_A_BATCH * sent.reads,
             written=2 * self._items + sent.parts + sent.files + sent.units,
             worker_bytes=self._process + held[most],
             memory=most,
@@ -241,7 +240,7 @@ class Stages:
         c, documents = self.coefficients, self._sum("documents")
         held = {"the documents of a part": documents / self.exchange.parts * c.part_bytes.value}
         if self._near:
-            rows = min(float(RANGE_ROWS), documents * self.recipe.dedup.bands / self.exchange.ranges)
+            rows = documents * self.recipe.dedup.bands / self.exchange.ranges
             held["the rows of a range"] = rows * c.range_bytes.value
             if self.exchange.rounds:
                 held["resolve: what the rounds leave"] = documents * c.left_edges.value * c.resolve_bytes.value

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from corpus import errors
 from corpus.errors import BuildError, CorpusError, RecipeError
@@ -39,6 +39,12 @@ def pipeline_options(beam_args: Sequence[str], *, workers: int | None, pending: 
         # Threads would share one interpreter lock; processes cost 3–6 s to start.
         local.append("--direct_running_mode=multi_processing")
     return PipelineOptions([*local, *beam_args])
+
+
+def groups_in_memory(options: PipelineOptions) -> bool:
+    """Whether the runner's GroupByKey holds all rows in one process, in four to five times their memory: the DirectRunner."""
+    runner = options.view_as(StandardOptions).runner or "DirectRunner"
+    return runner.rpartition(".")[2].lower().endswith("directrunner")
 
 
 def _check_known(beam_args: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """Work items: numbers read from a file inside the pipeline, processed, recorded as done.
 
 A graph that held its inputs would break at 10 MB on Dataflow; this one holds the name of one file, however many items
-there are. An item whose record exists never enters the pipeline: that is resume, on every runner.
+there are. An item whose record exists never enters the pipeline: that is resume, on every runner. A runner that gives a
+bundle out again, since its worker was preempted or is slow, has only the items of it run that have no record yet.
 """
 
 import dataclasses
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pyarrow as pa
 
+from corpus.errors import DamageError
 from corpus.storage import ipc
-from corpus.storage.run_directory import Stage, Work
+from corpus.storage.run_directory import ItemRecord, Stage, Work
 from pipelines.running.metrics import count
 
 PENDING = pa.schema([pa.field("item", pa.uint32(), nullable=False)])
@@ -45,13 +47,23 @@ class ReadWorkItems(beam.PTransform[beam.pvalue.PBegin, beam.PCollection[int]]):
         )
 
 
+def recorded(stage: Stage, item: int) -> ItemRecord | None:
+    """The record of an item that is done; None of one that is not: one that cannot be read is none."""
+    try:
+        return stage.record(item)
+    except (FileNotFoundError, DamageError):
+        return None
+
+
 class _RunItem(beam.DoFn):
     def __init__(self, stage: Stage, work: Work, settings: object) -> None:
         self._stage, self._work, self._settings = stage, work, settings
 
     def process(self, element: int) -> Iterator[int]:
-        record = self._work(self._stage, element, self._settings)
-        self._stage.finish(record)
+        record = recorded(self._stage, element)
+        if record is None:
+            record = self._work(self._stage, element, self._settings)
+            self._stage.finish(record)
         count(self._stage.name, record)
         yield element
 

@@ -29,7 +29,8 @@ from filters.exams.contaminated import Verdicts
 from filters.privacy.kinds import Kind, kind_of, kinds_that_are, replacements
 from pipelines.running.metrics import count
 from pipelines.selection.copies import removed, represented
-from pipelines.selection.decision_settings import NEAR, Desk, SelectSettings, SourceRanges
+from pipelines.selection.decision_settings import NEAR, SelectSettings, SourceRanges
+from pipelines.selection.desk import Desk
 from pipelines.selection.judging import CODE_OF, REASONS, Judged, contamination_of, judged_part, of_source
 from pipelines.selection.shared import LineCuts, line_cuts
 from pipelines.stages.kept_documents import EDITS_OF_TEXTS
@@ -44,14 +45,15 @@ _REASON_OF = {
 _NOBODY = np.empty(0, np.int64)
 
 
-def decide_part(desk: Desk, part: int) -> None:
+def decide_part(desk: Desk) -> None:
+    part = desk.unit
     judged = judged_part(desk, part)
-    copies = {reason: removed(desk, kind, part, judged) for kind, reason in _REASON_OF.items()}
+    copies = {reason: removed(desk, kind, judged) for kind, reason in _REASON_OF.items()}
     stands_for = np.zeros(len(judged.reason), np.int64)
     for kind in _REASON_OF:
-        rows = judged.rows_of(represented(desk, kind, part, judged).representative)
+        rows = judged.rows_of(represented(desk, kind, judged).representative)
         stands_for += np.bincount(rows, minlength=len(stands_for))
-    cuts = line_cuts(desk, part, judged, stands_for)
+    cuts = line_cuts(desk, judged, stands_for)
     decided = decide(judged, copies, stands_for, desk.settings.recipe.dedup.rehydration, cuts.gone)
     decided = decided.append_column(schema.DECISIONS.field("line_cuts"), cuts.column(decided.num_rows))
     qualities = _qualities(desk.settings, desk.items(part), decided.num_rows)

@@ -1,37 +1,48 @@
-"""What decides a decision, and the files through which the steps of `select` send rows to each other.
+"""What decides a decision, and how documents and hashes are divided among the units of `select`.
 
 Documents are divided into *parts* (consecutive work items of some PART_DOCUMENTS documents), hashes into *ranges* of some
-RANGE_ROWS band rows: both from the number of documents alone, the same for any number of workers.
+RANGE_ROWS band rows: both from the number of documents alone, the same for any number of workers. Each part sends to each range
+and back, so beyond DIVIDED_EVENLY documents both sizes grow as the root of the number: what is sent in single batches then grows
+as the documents do, and a worker's memory as their root.
+
+    documents      parts   ranges   pairs of them   documents of a part   rows of a range
+    10^8             191      167          31,897               524,288         8,388,608
+    2 × 10^9       1,398    1,223       1,709,754             1,431,055        22,896,883
+    2 × 10^10      4,420    3,868      17,096,560             4,525,392        72,406,286
 """
 
 import dataclasses
+import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.recipe import Recipe, fingerprint
-from corpus.storage import files
-from corpus.storage.exchange import Rows, read_rows, read_sent, write_rows
-from corpus.storage.run_directory import Stage
+from corpus.storage.run_directory import RunDirectory, Stage
 from filters.copies.duplicates import UInt64s
 from filters.privacy.kinds import kinds_that_are
 from filters.quality.rules import Profiles, load_profiles
 
-VERSION = 8
+VERSION = 9
 
 #: What a document is found to be a copy by, in the order in which it is looked for; each is a kind of rows that are sent.
 URL, TEXT, NEAR = "url", "text", "near"
+
+#: How rows travel between the steps: through files of the run directory, or by the engine's own grouping.
+ExchangeName = Literal["files", "engine"]
+FILES: ExchangeName = "files"
+ENGINE: ExchangeName = "engine"
 
 #: Documents of a part: what one worker holds ids, codes and removals of, some 300 bytes each.
 PART_DOCUMENTS = 1 << 19
 #: Rows (band hash, document) of a range of hashes: 16 bytes each, and as much again while they are sorted.
 RANGE_ROWS = 1 << 23
-#: Parts, and ranges, at most, as each sends to each: beyond 2 × 10^9 documents they grow instead, and a worker's memory with them.
-MOST = 1 << 12
+#: Documents up to which parts and ranges have these sizes: 512 parts, 448 ranges.
+DIVIDED_EVENLY = 1 << 28
 
 #: Up to so many documents their edges, some 30 % of them at 60 bytes, are resolved in one unit; of more, rounds decide most before.
 RESOLVED_AT_ONCE = 1 << 29
@@ -39,6 +50,8 @@ ROUNDS = 8
 
 #: Lines of a stretch of work items: 100 bytes each in the one worker that holds them.
 STRETCH_LINES = 1 << 22
+#: Lines up to which stretches and their ranges have these sizes, beyond it as above: 2,048 stretches, 1,024 ranges.
+LINES_DIVIDED_EVENLY = 1 << 33
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,16 +95,18 @@ class LineInputs:
     stage: Stage
     stretches: tuple[range, ...]  # work items, all of one part
     lines: int  # in all
+    divided: int | None = None  # ranges, as the driver divided; None: as this module does
 
     @classmethod
     def divide(cls, stage: Stage, lines: Sequence[int], parts: Sequence[range]) -> "LineInputs":
-        """Stretches of at most STRETCH_LINES lines, or of one work item; `lines` are those of each."""
+        """Stretches of at most STRETCH_LINES lines (of very many more), or of one work item; `lines` are those of each."""
         stretches: list[range] = []
+        most = grown(STRETCH_LINES, sum(lines), LINES_DIVIDED_EVENLY)
         for part in parts:
             begin = part.start
             held = 0
             for item in part:
-                if item > begin and held + lines[item] > STRETCH_LINES:
+                if item > begin and held + lines[item] > most:
                     stretches.append(range(begin, item))
                     begin, held = item, 0
                 held += lines[item]
@@ -101,11 +116,9 @@ class LineInputs:
     @property
     def ranges(self) -> int:
         """How many ranges keys are divided into."""
-        return min(MOST, max(1, math.ceil(self.lines / RANGE_ROWS)))
-
-    def stretches_of(self, items: range) -> list[int]:
-        """The stretches of a part's work items."""
-        return [number for number, stretch in enumerate(self.stretches) if stretch.start in items]
+        if self.divided is not None:
+            return self.divided
+        return max(1, math.ceil(self.lines / grown(RANGE_ROWS, self.lines, LINES_DIVIDED_EVENLY)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +136,7 @@ class SelectSettings:
     scores: Stage | None = None  # where the recipe has scorers
     settled: Settled | None = None  # where inputs were added
     lines: LineInputs | None = None  # where the recipe compares lines
+    divided: tuple[int, int] | None = None  # ranges and rounds, as the driver divided; None: as this module does
 
     @classmethod
     def over(
@@ -150,12 +164,65 @@ class SelectSettings:
     @property
     def ranges(self) -> int:
         """How many ranges hashes are divided into."""
-        return min(MOST, max(1, math.ceil(self.documents * self.recipe.dedup.bands / RANGE_ROWS)))
+        if self.divided is not None:
+            return self.divided[0]
+        rows = grown(RANGE_ROWS, self.documents, DIVIDED_EVENLY)
+        return max(1, math.ceil(self.documents * self.recipe.dedup.bands / rows))
 
     @property
     def rounds(self) -> int:
         """How many rounds decide near-duplicates before what is open still is resolved at once."""
+        if self.divided is not None:
+            return self.divided[1]
         return ROUNDS if self.documents > RESOLVED_AT_ONCE else 0
+
+    def to_json(self) -> bytes:
+        """For workers: what grows with the run does not travel in the graph."""
+        table = {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "stages": {name: _stage_table(getattr(self, name)) for name in ("signals", "contamination", "scores")},
+            "documents": self.documents,
+            "divided": [self.ranges, self.rounds],
+            "parts": [part.stop for part in self.parts],
+            "first_ids": self.first_ids.tolist(),
+            "sources": [self.sources.names, self.sources.first_ids.tolist(), self.sources.source.tolist()],
+            "settled": self.settled and {"stage": _stage_table(self.settled.decisions), "items": self.settled.items, "below": self.settled.below},
+            "lines": self.lines and {
+                "stage": _stage_table(self.lines.stage),
+                "stretches": [[each.start, each.stop] for each in self.lines.stretches],
+                "lines": self.lines.lines,
+                "divided": self.lines.ranges,
+            },
+        }  # fmt: skip
+        return json.dumps(table, sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "SelectSettings":
+        """The settings whose JSON it is; profiles follow from the recipe."""
+        table = json.loads(data)
+        recipe = Recipe.model_validate(table["recipe"])
+        names, first_ids, source = table["sources"]
+        settled, lines = table["settled"], table["lines"]
+        return cls(
+            recipe,
+            load_profiles(recipe),
+            _stage_of(table["stages"]["signals"]),
+            table["documents"],
+            tuple(map(range, [0, *table["parts"]], table["parts"])),
+            np.array(table["first_ids"], np.uint64),
+            SourceRanges(tuple(names), np.array(first_ids, np.uint64), np.array(source, np.int64)),
+            contamination=table["stages"]["contamination"] and _stage_of(table["stages"]["contamination"]),
+            scores=table["stages"]["scores"] and _stage_of(table["stages"]["scores"]),
+            settled=settled and Settled(_stage_of(settled["stage"]), settled["items"], settled["below"]),
+            lines=lines
+            and LineInputs(
+                _stage_of(lines["stage"]),
+                tuple(range(*each) for each in lines["stretches"]),
+                lines["lines"],
+                lines["divided"],
+            ),
+            divided=tuple(table["divided"]),
+        )
 
     def is_settled(self, doc_id: UInt64s) -> NDArray[np.bool_]:
         """(rows,) whether an earlier selection decided about each document."""
@@ -176,11 +243,24 @@ class SelectSettings:
         return next(number for number, items in enumerate(self.parts) if item in items)
 
 
+def _stage_table(stage: Stage | None) -> dict[str, str] | None:
+    return None if stage is None else {"run": stage.run.url, "name": stage.name, "fingerprint": stage.fingerprint}
+
+
+def _stage_of(table: dict[str, str]) -> Stage:
+    return RunDirectory(table["run"]).stage(table["name"], table["fingerprint"])
+
+
+def grown(size: int, total: float, evenly: int) -> int:
+    """The size of a unit of `total` rows: `size` of up to `evenly` rows, of more in proportion to their root."""
+    return math.ceil(size * math.sqrt(max(1.0, total / evenly)))
+
+
 def divide(documents: Sequence[float], item_of_split: NDArray[Any]) -> tuple[tuple[range, ...], UInt64s]:
     """(parts, the least id of each) of work items of so many documents; `item_of_split` ascends."""
     parts: list[range] = []
     begin, held = 0, 0.0
-    most = max(PART_DOCUMENTS, math.ceil(sum(documents) / MOST))
+    most = grown(PART_DOCUMENTS, sum(documents), DIVIDED_EVENLY)
     for item, number in enumerate(documents):
         if item > begin and held + number > most:
             parts.append(range(begin, item))
@@ -217,56 +297,3 @@ def select_fingerprint(recipe: Recipe, plan: str, before: Sequence[object], earl
         sorted(kinds_that_are("replace", recipe.privacy)),
         earlier,
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Desk:
-    """Where a step stands: the settings, the stage, and what other steps sent."""
-
-    settings: SelectSettings
-    stage: Stage
-
-    def send(self, kind: str, unit: int, rows: Rows, receiver: NDArray[Any], receivers: int) -> None:
-        """Sends rows as the unit `unit` of the only step that sends this kind."""
-        write_rows(self._file(kind, unit), rows, receiver, receivers=receivers)
-
-    def send_to_parts(self, kind: str, unit: int, rows: Rows, doc_id: UInt64s) -> None:
-        """Sends each row to the part that holds a document."""
-        self.send(kind, unit, rows, self.settings.part_of(doc_id), len(self.settings.parts))
-
-    def receive(self, kind: str, receiver: int) -> Rows:
-        """What was sent; {} where no unit sends the kind, as when a kind of duplicate is switched off."""
-        return read_rows(self._sent(kind), receiver)
-
-    def receive_with_sender(self, kind: str, receiver: int) -> tuple[Rows, NDArray[np.int64]]:
-        """(what was sent, (rows,) the unit that sent each row), of a kind that every unit of a step sends."""
-        return read_sent(self._sent(kind), receiver)
-
-    def note(self, kind: str, part: int, rows: Rows) -> None:
-        """Keeps rows for the later steps of the same part."""
-        write_rows(self._file(kind, part), rows, np.zeros(len(next(iter(rows.values()))), np.uint8), receivers=1)
-
-    def noted(self, kind: str, part: int) -> Rows:
-        return read_rows([self._file(kind, part)], 0)
-
-    def forget(self, kind: str) -> None:
-        """Deletes what was sent of a kind."""
-        self.stage.run.remove_exchange(self.stage.name, self.stage.fingerprint, kind)
-
-    def edges(self, part: int) -> str:
-        """The file of a part's verified edges, named by its first work item, whose record names it."""
-        return self.stage.output("edges", self.items(part).start)
-
-    def items(self, part: int) -> range:
-        """The work items of a part."""
-        return self.settings.parts[part]
-
-    def _sent(self, kind: str) -> list[str]:
-        folder = self._folder(kind)
-        return [files.join(folder, name) for name in files.names(folder) if name.endswith(".arrow")]
-
-    def _file(self, kind: str, unit: int) -> str:
-        return files.join(self._folder(kind), f"{unit:05d}.arrow")
-
-    def _folder(self, kind: str) -> str:
-        return self.stage.run.path("exchange", self.stage.fingerprint, kind)

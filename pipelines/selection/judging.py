@@ -22,7 +22,8 @@ from filters.copies.duplicates import Documents, UInt64s, halves
 from filters.copies.preference import LATER, SPARED, newest, place_of, preference, with_claim
 from filters.exams.contaminated import Verdicts, judge_contamination
 from filters.quality.rules import judge
-from pipelines.selection.decision_settings import NEAR, TEXT, URL, Desk, SelectSettings
+from pipelines.selection.decision_settings import NEAR, TEXT, URL, SelectSettings
+from pipelines.selection.desk import Desk
 
 #: Columns of signals/ that no rule reads, and most of a row's bytes.
 _NOT_JUDGED = ("codes", "bands", "personal_data")
@@ -74,10 +75,10 @@ class Judged:
         return mine[np.minimum(np.searchsorted(mine, doc_id), len(mine) - 1)] == doc_id
 
 
-def judge_part(desk: Desk, part: int) -> None:
-    tables = [_judged(desk.settings, item) for item in desk.items(part)]
+def judge_part(desk: Desk) -> None:
+    tables = [_judged(desk.settings, item) for item in desk.items(desk.unit)]
     columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    desk.note("documents", part, columns)
+    desk.note("documents", columns)
 
 
 def judged_part(desk: Desk, part: int) -> Judged:

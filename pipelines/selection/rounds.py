@@ -18,16 +18,22 @@ from filters.copies import duplicates
 from filters.copies.duplicates import RankedEdges, Removals
 from filters.copies.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
 from pipelines.selection.copies import RunUnit, removal_rows, send_removals
-from pipelines.selection.decision_settings import NEAR, Desk
+from pipelines.selection.decision_settings import NEAR
+from pipelines.selection.desk import Desk
 
 #: Kinds of rows, of a round where they end in a dash.
 WATCHED, LEFT = "watched", "left"
 _NEWS, _OPEN, _GONE = "news-", "open-", "gone-"
 
 
-def kinds_of(number: int) -> tuple[str, ...]:
-    """What round `number` sends and keeps for the next one alone."""
-    return (f"{_NEWS}{number}", f"{_OPEN}{number}")
+def news_of(number: int) -> str:
+    """What round `number` sends for the next one."""
+    return f"{_NEWS}{number}"
+
+
+def open_after(number: int) -> str:
+    """What round `number` notes for the next one."""
+    return f"{_OPEN}{number}"
 
 
 def gone_in(number: int) -> str:
@@ -35,76 +41,76 @@ def gone_in(number: int) -> str:
     return f"{_GONE}{number}"
 
 
-def watch(desk: Desk, part: int) -> None:
+def watch(desk: Desk) -> None:
     """Says to the parts of winners that this part wants to know what becomes of them."""
-    winners = np.unique(_ranked(desk, part).winner)
-    rows: Rows = {"doc_id": winners, "part": np.full(len(winners), part, np.uint32)}
-    desk.send_to_parts(WATCHED, part, rows, winners)
+    winners = np.unique(_ranked(desk).winner)
+    rows: Rows = {"doc_id": winners, "part": np.full(len(winners), desk.unit, np.uint32)}
+    desk.send_to_parts(WATCHED, rows, winners)
 
 
 def play_round(number: int) -> RunUnit:
     """Round `number`, from 1: what a part decides by what it heard."""
 
-    def play(desk: Desk, part: int) -> None:
-        watched = desk.receive(WATCHED, part)
-        heard = never_losing(watched["doc_id"], _ranked(desk, part)) if number == 1 else _heard(desk, part, number)
-        edges, gone, told = settle(_open_edges(desk, part, number), heard)
+    def play(desk: Desk) -> None:
+        watched = desk.receive(WATCHED)
+        heard = never_losing(watched["doc_id"], _ranked(desk)) if number == 1 else _heard(desk, number)
+        edges, gone, told = settle(_open_edges(desk, number), heard)
         if number == 1:  # that these stay is news to others
             told = News.of((heard.doc_id, heard.stays), (told.doc_id, told.stays))
         columns = ("loser", "winner", "similarity", "stays", "told")
-        desk.note(f"{_OPEN}{number}", part, {name: _plain(getattr(edges, name)) for name in columns})
-        desk.note(gone_in(number), part, removal_rows(gone))
-        _tell(desk, part, number, told, watched["doc_id"], watched["part"])
+        desk.note(open_after(number), {name: _plain(getattr(edges, name)) for name in columns})
+        desk.note(gone_in(number), removal_rows(gone))
+        _tell(desk, number, told, watched["doc_id"], watched["part"])
 
     return play
 
 
-def leave(desk: Desk, part: int) -> None:
+def leave(desk: Desk) -> None:
     """Sends what the rounds decided, and the rest to one unit."""
     rounds = desk.settings.rounds
-    edges = without_gone(_open_edges(desk, part, rounds + 1), _heard(desk, part, rounds + 1)).ranked
-    gone = [Removals(*desk.noted(gone_in(number), part).values()) for number in range(1, rounds + 1)]
-    send_removals(desk, NEAR, part, concatenate_removals(gone))
+    edges = without_gone(_open_edges(desk, rounds + 1), _heard(desk, rounds + 1)).ranked
+    gone = [Removals(*desk.noted(gone_in(number), desk.unit).values()) for number in range(1, rounds + 1)]
+    send_removals(desk, NEAR, concatenate_removals(gone))
     rows: Rows = {"loser": edges.loser, "winner": edges.winner, "similarity": edges.similarity}
-    desk.send(LEFT, part, rows, np.zeros(len(edges.loser), np.uint8), 1)
+    desk.send(LEFT, rows, np.zeros(len(edges.loser), np.uint8))
 
 
-def resolve(desk: Desk, unit: int) -> None:
+def resolve(desk: Desk) -> None:
     """Decides the rest: 20 bytes an edge, and 40 while it decides."""
-    rows = desk.receive(LEFT, 0)  # of one part after the other, so by ascending loser
+    rows = desk.receive(LEFT)  # of one part after the other, so by ascending loser
     ranked = RankedEdges(rows["loser"], rows["winner"], rows["similarity"])
-    send_removals(desk, NEAR, len(desk.settings.parts) + unit, duplicates.resolve(ranked))
+    send_removals(desk, NEAR, duplicates.resolve(ranked))
 
 
-def _ranked(desk: Desk, part: int) -> RankedEdges:
-    edges = ipc.open_table(desk.edges(part), schema.EDGES).combine_chunks()
+def _ranked(desk: Desk) -> RankedEdges:
+    edges = ipc.open_table(desk.edges(desk.unit), schema.EDGES).combine_chunks()
     return RankedEdges(*(numbers(edges[name]) for name in schema.EDGES.names))
 
 
-def _open_edges(desk: Desk, part: int, number: int) -> OpenEdges:
+def _open_edges(desk: Desk, number: int) -> OpenEdges:
     """What is open when round `number` begins."""
     if number == 1:
-        return OpenEdges.of(_ranked(desk, part))
-    rows = desk.noted(f"{_OPEN}{number - 1}", part)
+        return OpenEdges.of(_ranked(desk))
+    rows = desk.noted(open_after(number - 1), desk.unit)
     stays, told = (rows[name].astype(np.bool_) for name in ("stays", "told"))
     return OpenEdges(rows["loser"], rows["winner"], rows["similarity"], stays, told)
 
 
-def _heard(desk: Desk, part: int, number: int) -> News:
+def _heard(desk: Desk, number: int) -> News:
     """What a part hears when round `number` begins."""
-    rows = desk.receive(f"{_NEWS}{number - 1}", part) or {
+    rows = desk.receive(news_of(number - 1)) or {
         "doc_id": np.empty(0, np.uint64),
         "stays": np.empty(0, np.uint8),
     }
     return News.of((rows["doc_id"], rows["stays"].astype(np.bool_)))
 
 
-def _tell(desk: Desk, part: int, number: int, news: News, watched: np.ndarray, watchers: np.ndarray) -> None:
+def _tell(desk: Desk, number: int, news: News, watched: np.ndarray, watchers: np.ndarray) -> None:
     """Sends news of this part's documents to the parts that watch them; not to itself, which knows."""
     known, stays = news.about(watched)
-    rows = np.flatnonzero(known & (watchers != part))
+    rows = np.flatnonzero(known & (watchers != desk.unit))
     told: Rows = {"doc_id": watched[rows], "stays": _plain(stays[rows])}
-    desk.send(f"{_NEWS}{number}", part, told, watchers[rows], len(desk.settings.parts))
+    desk.send(news_of(number), told, watchers[rows])
 
 
 def _plain(values: np.ndarray) -> np.ndarray:

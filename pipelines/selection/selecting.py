@@ -81,19 +81,26 @@ def _run_selections(driver: Driver, up: Upstream, selections: list[Selection], f
 
 
 def _run_selection(driver: Driver, decided: Selection, settings: SelectSettings) -> None:
-    from pipelines.selection.steps import Select, steps_stage, units_of
+    from pipelines.selection.exchanges import default_exchange
+    from pipelines.selection.step_order import step_files, units_of
+    from pipelines.selection.steps import Select
 
-    decided.stage.begin()
-    decided.stage.forget_compact()
-    driver.run_transform(
-        decided.stage,
-        Select(decided.stage, settings),
-        pending=len(settings.parts),
-        watched=steps_stage(decided.stage),
-        units=units_of(settings),
-        recorded=decided.items,
-        what=f"{settings.documents:,} documents",
-    )
+    stage = decided.stage
+    stage.begin()
+    stage.forget_compact()
+    exchange = driver.exchange or default_exchange(driver.beam_options(len(settings.parts)))
+    of_steps = step_files(stage, settings, exchange)
+    of_steps.begin(settings.to_json())
+    with of_steps.swept():
+        driver.run_transform(
+            stage,
+            Select(stage, settings, exchange),
+            pending=len(settings.parts),
+            watched=of_steps.records,
+            units=units_of(settings),
+            recorded=decided.items,
+            what=f"{settings.documents:,} documents",
+        )
 
 
 #: What the steps of a selection send each other; deleted when it is finished.

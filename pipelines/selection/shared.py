@@ -9,7 +9,8 @@ texts is in their language, and code that the translations of one page share is 
     stretch: (key, its preferred document here) ─→ range: the most preferred ─→ its stretch
 
 Reads   lines/
-Notes   "line-cuts", by work item: doc_id, begin, end, lines, characters, little (1: hardly anything would be left of the document)
+Sends   in the end "line-cuts" to the part: doc_id, begin, end, lines, characters, little (1: hardly anything would be left of the
+        document)
 Invariant  a row is sent once for each line of a stretch and scope, however many of its documents have it: a line of 10^7 documents
         costs what another does. What is cut depends on the documents that stay alone
 Memory  100 bytes a line of a stretch, 50 a row of a range
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from corpus import schema
 from corpus.columns import numbers
 from corpus.errors import DamageError
+from corpus.recipe import SharedLines
 from corpus.schema import EDITS
 from corpus.storage import ipc
 from corpus.storage.exchange import Rows
@@ -31,12 +33,16 @@ from filters.copies import duplicates, shared_lines
 from filters.copies.duplicates import Documents, UInt64s
 from filters.copies.preference import SPARED, with_claim
 from filters.copies.shared_lines import Lines
-from pipelines.selection.copies import documents_of, identity_of, signals_of, standing
-from pipelines.selection.decision_settings import NEAR, TEXT, URL, Desk, LineInputs
+from pipelines.selection.copies import documents_of, identity_of, signals_of
+from pipelines.selection.decision_settings import LineInputs
+from pipelines.selection.desk import Desk
 from pipelines.selection.judging import Judged, judged_part, of_source
 
 #: Within what documents are counted.
 SITE, CORPUS = "site", "corpus"
+
+#: What is cut, for the part of the documents; which documents of a part stay before lines are compared.
+LINE_CUTS, STAYS = "line-cuts", "stays"
 
 
 @dataclass(frozen=True)
@@ -96,63 +102,62 @@ _NO_CUTS: Rows = {
 }
 
 
-def limits(desk: Desk) -> dict[str, int]:
+def limits(recipe: SharedLines | None) -> dict[str, int]:
     """Scope → from how many documents on a line is shared, of the scopes that the recipe wants."""
-    recipe = desk.settings.recipe.dedup.lines
     wanted = {SITE: recipe.site, CORPUS: recipe.corpus} if recipe is not None else {}
     return {scope: limit for scope, limit in wanted.items() if limit is not None}
 
 
-def send_lines(desk: Desk, unit: int) -> None:
+def send_lines(desk: Desk) -> None:
     """Of every line of a stretch, how many of its documents have it."""
-    stretch, ranges = _stretch(desk, unit), _inputs(desk).ranges
-    for scope in limits(desk):
+    stretch, ranges = _stretch(desk), _inputs(desk).ranges
+    for scope in limits(desk.settings.recipe.dedup.lines):
         rows, keys = stretch.scoped(scope)
         keys, documents = shared_lines.count_documents(keys, stretch.lines.document[rows])
         counted: Rows = {"key": keys, "documents": documents}
-        desk.send(f"lines-{scope}", unit, counted, duplicates.partition_of(keys, ranges), ranges)
+        desk.send(f"lines-{scope}", counted, duplicates.partition_of(keys, ranges))
 
 
-def find_shared(desk: Desk, unit: int) -> None:
+def find_shared(desk: Desk) -> None:
     """The keys of a range that enough documents have, for each stretch that has one."""
-    for scope, limit in limits(desk).items():
-        rows, sender = desk.receive_with_sender(f"lines-{scope}", unit)
+    for scope, limit in limits(desk.settings.recipe.dedup.lines).items():
+        rows, sender = desk.receive_with_sender(f"lines-{scope}")
         many = shared_lines.shared(rows["key"], rows["documents"], limit)
-        desk.send(f"shared-{scope}", unit, {"key": rows["key"][many]}, sender[many], len(_inputs(desk).stretches))
+        desk.send(f"shared-{scope}", {"key": rows["key"][many]}, sender[many])
 
 
-def send_keepers(desk: Desk, unit: int) -> None:
+def send_keepers(desk: Desk) -> None:
     """Of every shared line of a stretch, the preferred of its documents here."""
-    stretch, ranges = _stretch(desk, unit), _inputs(desk).ranges
-    for scope in limits(desk):
+    stretch, ranges = _stretch(desk), _inputs(desk).ranges
+    for scope in limits(desk.settings.recipe.dedup.lines):
         rows, keys = stretch.scoped(scope)
-        many = np.flatnonzero(shared_lines.is_among(keys, desk.receive(f"shared-{scope}", unit)["key"]))
+        many = np.flatnonzero(shared_lines.is_among(keys, desk.receive(f"shared-{scope}")["key"]))
         keys, documents = keys[many], stretch.documents.take(stretch.lines.document[rows[many]])
         best = shared_lines.preferred(keys, documents)
         keys = keys[best]
         sent: Rows = {"key": keys, **identity_of(documents.take(best))}
-        desk.send(f"keepers-{scope}", unit, sent, duplicates.partition_of(keys, ranges), ranges)
+        desk.send(f"keepers-{scope}", sent, duplicates.partition_of(keys, ranges))
 
 
-def find_keepers(desk: Desk, unit: int) -> None:
+def find_keepers(desk: Desk) -> None:
     """Of every shared line of a range the most preferred document, for its stretch."""
-    for scope in limits(desk):
-        rows, sender = desk.receive_with_sender(f"keepers-{scope}", unit)
+    for scope in limits(desk.settings.recipe.dedup.lines):
+        rows, sender = desk.receive_with_sender(f"keepers-{scope}")
         best = shared_lines.preferred(rows["key"], documents_of(rows))
         kept = {"key": rows["key"][best], "doc_id": rows["doc_id"][best]}
-        desk.send(f"kept-{scope}", unit, kept, sender[best], len(_inputs(desk).stretches))
+        desk.send(f"kept-{scope}", kept, sender[best])
 
 
-def cut_lines(desk: Desk, unit: int) -> None:
+def cut_lines(desk: Desk) -> None:
     """What is cut of each document of a stretch about which no earlier selection decided."""
     recipe = desk.settings.recipe.dedup.lines
-    stretch = _stretch(desk, unit)
+    stretch = _stretch(desk)
     settled = desk.settings.is_settled(stretch.documents.doc_id)
     goes = np.zeros(len(stretch.lines.document), np.bool_)
-    for scope in limits(desk):
+    for scope in limits(recipe):
         rows, keys = stretch.scoped(scope)
-        found = shared_lines.is_among(keys, desk.receive(f"shared-{scope}", unit)["key"])
-        if kept := desk.receive(f"kept-{scope}", unit):
+        found = shared_lines.is_among(keys, desk.receive(f"shared-{scope}")["key"])
+        if kept := desk.receive(f"kept-{scope}"):
             mine = shared_lines.mixed_with(keys, stretch.documents.doc_id[stretch.lines.document[rows]])
             found &= ~shared_lines.is_among(mine, shared_lines.mixed_with(kept["key"], kept["doc_id"]))
         goes[rows] |= found & ~settled[stretch.lines.document[rows]]
@@ -167,17 +172,15 @@ def cut_lines(desk: Desk, unit: int) -> None:
         "characters": cuts.characters,
         "little": little[cuts.document],
     }
-    desk.note("line-cuts", unit, columns)
+    desk.send_to_parts(LINE_CUTS, columns, columns["doc_id"])
 
 
-def line_cuts(desk: Desk, part: int, judged: Judged, stands_for: NDArray[np.int64]) -> LineCuts:
+def line_cuts(desk: Desk, judged: Judged, stands_for: NDArray[np.int64]) -> LineCuts:
     """What is cut of a part's documents, and which go because hardly anything would be left of them.
 
     One that stands for copies does not go, or nothing would be left of them either: it stays as it is.
     """
-    inputs = desk.settings.lines
-    noted = [desk.noted("line-cuts", unit) for unit in inputs.stretches_of(desk.items(part))] if inputs else []
-    rows = {name: np.concatenate([each[name] for each in noted]) for name in noted[0]} if noted else _NO_CUTS
+    rows = desk.receive(LINE_CUTS) or _NO_CUTS  # of one stretch after the other, so by ascending id
     row, little = judged.rows_of(rows["doc_id"]), rows["little"] != 0
     gone = np.unique(row[little])
     stays = np.flatnonzero(~little)
@@ -191,15 +194,14 @@ def _inputs(desk: Desk) -> LineInputs:
     return desk.settings.lines
 
 
-def _stretch(desk: Desk, unit: int) -> _Stretch:
+def _stretch(desk: Desk) -> _Stretch:
     """Reads a stretch: some work items of one part."""
     inputs, settings = _inputs(desk), desk.settings
-    items = inputs.stretches[unit]
+    items = inputs.stretches[desk.unit]
     takes_part = dict.fromkeys(settings.recipe.deduplicated("lines"), 1)
     part = settings.part_of_item(items.start)
     judged = judged_part(desk, part)
-    stays = np.zeros(len(judged.reason), np.bool_)
-    stays[standing(desk, part, judged, URL, TEXT, NEAR)] = True
+    stays = desk.noted(STAYS, part)["stays"] != 0
     columns = ("doc_id", "source", "language", "bytes", "characters")
     signals = pa.concat_tables([signals_of(desk, item, *columns) for item in items])
     table = pa.concat_tables(ipc.open_table(inputs.stage.output("lines", item), schema.LINES) for item in items)

@@ -13,7 +13,7 @@ specifications; adding a stage is a module and a line in it.
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from corpus.recipe import Recipe
 from corpus.storage.records import ItemRecord, Records
@@ -22,6 +22,9 @@ from pipelines.stages.findings import Finding, Seen
 from pipelines.stages.outputs import Output
 from pipelines.stages.planned import Planned
 from pipelines.stages.versions import versions_of
+
+#: Files of the run directory, or the engine's own grouping.
+ExchangeName = Literal["files", "engine"]
 
 Opened = TypeVar("Opened")
 Settings = TypeVar("Settings")
@@ -93,6 +96,13 @@ class Driver(Protocol):
 
     def close(self, spec: "StageSpec[Any, Any]", stage: Stage, more: Mapping[str, Any]) -> dict[str, int]:
         """Writes the manifest of a finished stage, deletes what older fingerprints left; the sums of its counts."""
+
+    @property
+    def exchange(self) -> "ExchangeName | None":
+        """How `select` is asked to shuffle; None: as suits the runner."""
+
+    def beam_options(self, pending: int) -> Any:
+        """Beam's options for a pipeline of so many work items."""
 
     def records(self, stage: Stage) -> Records:
         """What the items of a stage recorded so far, as it was read last in this build."""

@@ -1,9 +1,9 @@
-"""extract against trafilatura alone: python benchmarks/bench_extract.py [WARC …]
+"""extract and measure against trafilatura alone: python benchmarks/bench_extract.py [WARC …]
 
 The peer gets each page decoded and calls `trafilatura.extract(html, fast=True, include_comments=False)`, nothing else. Ours
-is the whole stage: inflating, record and HTTP parsing, charsets, screens, extraction in a helper process in the setting that
-the page's kind asks for, what the page declares of itself, normal form, language, signals, signature, and Arrow files on
-disk. Same pages, work item by work item in turns.
+is both stages whole: inflating, record and HTTP parsing, charsets, screens, extraction in a helper process in the setting
+that the page's kind asks for, what the page declares of itself, normal form, documents on disk; then these read again, language,
+signals, personal data, signature, and signals on disk. Same pages, work item by work item in turns.
 
 Once with every language of the pages wanted, once with the languages wanted that make up at most a fifth of the documents.
 Compared first: all texts are those of `main_text`, and of documents that are surely (score .65) in a wanted language the
@@ -25,6 +25,7 @@ from typing import Any
 
 import trafilatura
 
+from corpus.pages import markup
 from corpus.pages.charset import decode_page
 from corpus.pages.extractor_process import ExtractorProcess
 from corpus.pages.page_text import clean
@@ -37,7 +38,8 @@ from corpus.sources.splits import list_inputs, make_splits, read_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory, Stage
 from filters.language.identification import default_model_path
-from pipelines.stages.extraction import ExtractSettings, compile_kernels, extract_item
+from pipelines.stages.extraction import ExtractSettings, extract_item
+from pipelines.stages.measurement import MeasureItem, compile_kernels, measure_item, measure_settings
 
 DEMO = sorted((Path(__file__).parents[1] / "examples" / "demo").glob("docs-*.warc.gz"))
 ITEM_BYTES = 1 << 18
@@ -59,7 +61,7 @@ def pages_of(split: Split) -> list[str]:
 
 
 class Ours:
-    """The stage `extract` over the files, in work items that are run one by one."""
+    """The stages `extract` and `measure` over the files, in work items that are run one by one."""
 
     def __init__(self, folder: Path, files: list[Path], languages: list[str]) -> None:
         source = {"name": "bench", "inputs": [str(file) for file in files]}
@@ -69,17 +71,21 @@ class Ours:
         ipc.write_table(run.path("splits.arrow"), splits, splits.schema)
         self.settings = ExtractSettings.of(recipe, splits=run.path("splits.arrow"), model=default_model_path())
         self.items = sorted(set(splits["item"].to_pylist()))
-        self.stage: Stage = run.stage("extract", "bench")
+        self.stages: dict[str, Stage] = {}  # by kind of output
+        self.stages["documents"] = run.stage("extract", "bench")
+        self.stages["signals"] = run.stage("measure", "bench")
+        self.measured = MeasureItem(self.stages["documents"], measure_settings(recipe, default_model_path(), {}))
         self.counts = Counter[str]()
 
     def pages(self, item: int) -> list[str]:
         return [page for split in read_splits(self.settings.splits, item) for page in pages_of(split)]
 
-    def extract(self, item: int) -> None:
-        self.counts.update(extract_item(self.stage, item, self.settings).counts)
+    def run(self, item: int) -> None:
+        self.counts.update(extract_item(self.stages["documents"], item, self.settings).counts)
+        measure_item(self.stages["signals"], item, self.measured)
 
     def column(self, kind: str, name: str) -> list[Any]:
-        tables = [ipc.open_table(self.stage.output(kind, item), columns=[name]) for item in self.items]
+        tables = [ipc.open_table(self.stages[kind].output(kind, item), columns=[name]) for item in self.items]
         return [value for table in tables for value in table[name].to_pylist()]
 
     def processor_seconds(self) -> float:
@@ -106,12 +112,12 @@ def ratios(ours: Ours, rounds: int) -> tuple[float, float, float]:
         return ours.processor_seconds() - begun, time.perf_counter() - started
 
     pages = {item: ours.pages(item) for item in ours.items}
-    ours.extract(ours.items[0])  # the helper's start is paid once a worker
+    ours.run(ours.items[0])  # the helper's start is paid once a worker
     found = []
     for _ in range(rounds):
         total = {"peer": [0.0, 0.0], "ours": [0.0, 0.0]}
         for item in ours.items:
-            sides = [("peer", lambda item=item: peer(pages[item])), ("ours", lambda item=item: ours.extract(item))]
+            sides = [("peer", lambda item=item: peer(pages[item])), ("ours", lambda item=item: ours.run(item))]
             for name, work in sides if item % 2 else sides[::-1]:
                 for at, seconds in enumerate(timed(work)):
                     total[name][at] += seconds
@@ -128,11 +134,12 @@ def main() -> None:
     arguments = parser.parse_args()
     files = [file.resolve() for file in arguments.files]
     compile_kernels(default_model_path())
+    markup.warm_up()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole = Ours(folder / "whole", files, ["*"])
         for item in whole.items:
-            whole.extract(item)
+            whole.run(item)
         pages = [page for item in whole.items for page in whole.pages(item)]
         expected = Counter(text for page in pages if (found := main_text(page)) and (text := clean(found.text)))
         if Counter(whole.column("documents", "text")) != expected:

@@ -5,7 +5,7 @@ a duplicate of anything and every stage carries everything. Work items keep thei
 build is a process of its own with one worker; the figure is what the operating system saw of it. Claim: within 15 %.
 
 `--large BYTES` (2,000,000,000 is what the claim is about) writes two WARC.gz files, each read as *one* work item by `corpus build
---until extract` with one worker, and shows the worker's memory and its extractor's while they read:
+--until measure` with one worker, and shows the worker's memory and its extractor's while they read:
 
 - mixed: BYTES, half of them the demo's pages as above, of which one language is wanted, so that most are screened before
   they are parsed, half of them records of image/jpeg with random bytes, which no compressor makes smaller;
@@ -145,11 +145,11 @@ class Memory(NamedTuple):
 
 
 def memory_of_extract(folder: Path, language: str) -> tuple[dict[str, Memory], float]:
-    """The worker's memory and its extractor's while it extracts the folder's file, and the seconds that took."""
+    """The worker's memory and its extractor's while it extracts and measures the folder's file, and the seconds that took."""
     recipe = LARGE_RECIPE.format(language=language)
     (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
     command = [sys.executable, "-m", "pipelines.cli", "build", str(folder / "recipe.toml")]
-    command += ["--run-dir", str(folder / "run"), "--until", "extract", "--workers", "1"]
+    command += ["--run-dir", str(folder / "run"), "--until", "measure", "--workers", "1"]
     seen: dict[str, list[float]] = {"worker": [], "extractor": []}
     peaks = dict.fromkeys(seen, 0.0)
     begun = time.perf_counter()

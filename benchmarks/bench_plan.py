@@ -26,6 +26,8 @@ from pathlib import Path
 from corpus.recipe.parsing import load_recipe
 from corpus.storage.run_directory import RunDirectory
 from filters.quality.rules import load_profiles
+from pipelines.stage_list import stage_of
+from pipelines.stages.outputs import CONTAMINATION, DECISIONS, DOCUMENTS, SCORES, SIGNALS, TOKENS, Output
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo" / "recipe.toml"
 HOW = "benchmarks/bench_plan.py"
@@ -145,16 +147,17 @@ def measured_of(run: RunDirectory) -> Iterator[tuple[str, float]]:
     """What the plan of the demo says, as the build's records have it."""
     from pipelines.stages.tokenizer import domain_totals
 
-    extract, select, tokens = (run.current_stage(name) for name in ("extract", "select", "tokenize"))
+    extract, tokens = stage_of(run, DOCUMENTS), stage_of(run, TOKENS)
     yield "documents", sum(record.counts["documents"] for record in extract.records())
     yield "kept", sum(record.counts["documents"] for record in tokens.records())
     yield "tokens", sum(domain_totals(tokens.records(), "tokens").values())
-    for stage, kind in ((extract, "documents"), (extract, "signals"), (select, "decisions"), (tokens, "tokens")):
-        yield f"bytes of {kind}/", bytes_of(stage, kind)
+    for output in (DOCUMENTS, SIGNALS, DECISIONS, TOKENS):
+        yield f"bytes of {output.kind}/", bytes_of(run, output)
 
 
-def bytes_of(stage, kind: str) -> int:
-    return sum(record.outputs[kind].bytes for record in stage.records() if kind in record.outputs)
+def bytes_of(run: RunDirectory, output: Output) -> int:
+    records = stage_of(run, output).records()
+    return sum(record.outputs[output.kind].bytes for record in records if output.kind in record.outputs)
 
 
 def planned_of(estimate) -> dict[str, float]:
@@ -189,8 +192,8 @@ def main() -> None:
         actual = dict(measured_of(run))
         documents = actual["documents"]
         added = {
-            "contamination_bytes": bytes_of(run.current_stage("decontaminate"), "contamination") / documents,
-            "score_bytes": bytes_of(run.current_stage("score"), "scores") / documents / 2,
+            "contamination_bytes": bytes_of(run, CONTAMINATION) / documents,
+            "score_bytes": bytes_of(run, SCORES) / documents / 2,
         }
     pages = known.inputs[0]
     print(

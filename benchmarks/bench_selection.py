@@ -2,7 +2,7 @@
 
 Run `python benchmarks/bench_selection.py --documents 10000000 [--workers 2] [--folder DIR] [--exchange files|engine] [BEAM'S OPTIONS]`.
 The signals are those of one real
-text, with made identities, hashes, codes and bands, written as `extract` writes them, so that nothing of `select` is left
+text, with made identities, hashes, codes and bands, written as `measure` writes them, so that nothing of `select` is left
 out: rules of the profile `web`, exact and near-duplicates, decisions. How copies are distributed, of N documents:
 
     20 %    copies of a document that is drawn with density c^(-2/3): clusters by a power law, the largest of some N^(2/3) / 5;
@@ -151,6 +151,8 @@ def write_item(stage: Stage, item: int, total: int, constant: dict[str, pa.Scala
             columns.append(made[field.name])
         elif field.name in constant:
             columns.append(pa.repeat(constant[field.name].cast(field.type), count))
+        elif field.nullable:
+            columns.append(pa.nulls(count, field.type))
         else:
             empty: object = (
                 [] if pa.types.is_list(field.type) else {"string": "", "bool": False}.get(str(field.type), 0)
@@ -238,7 +240,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         run = RunDirectory(str(folder / f"made-{total}"))
-        extracted, stage = run.stage("extract", "made"), run.stage("select", "made")
+        extracted, stage = run.stage("measure", "made"), run.stage("select", "made")
         items = -(-total // ITEM_DOCUMENTS)
         missing = sorted(set(range(items)) - set(extracted.finished()))
         with get_context("spawn").Pool(arguments.workers) as pool:

@@ -91,7 +91,7 @@ def check(texts: list[str]) -> None:
 
 
 def in_chunks(texts: list[str]) -> Iterator[pa.Array]:
-    """Arrays of about the bytes that `extract` measures at once."""
+    """Arrays of about the bytes that `measure` takes at once."""
     chunk: list[str] = []
     size_bytes = 0
     for text in texts:

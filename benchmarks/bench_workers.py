@@ -1,4 +1,4 @@
-"""How much faster two worker processes extract than one, and how long a finished build takes to see that it is finished.
+"""How much faster two worker processes extract and measure than one, and how long a finished build takes to see that it is done.
 
     python benchmarks/bench_workers.py                 # 20 copies of the demo's archives: 5 minutes and more in one process
     python benchmarks/bench_workers.py --copies 2
@@ -52,14 +52,14 @@ def main() -> int:
             print("the two runs differ")
             return 1
         print(
-            f"extract: {seconds[1]:.1f} s with one worker, {seconds[2]:.1f} s with two: {seconds[1] / seconds[2]:.2f} ×"
+            f"extract and measure: {seconds[1]:.1f} s with one worker, {seconds[2]:.1f} s with two: {seconds[1] / seconds[2]:.2f} ×"
         )
         print(f"the finished build again: {build(folder, 'run-1', 1):.1f} s")
     return 0
 
 
 def build(folder: Path, run: str, workers: int) -> float:
-    command = [sys.executable, "-m", "pipelines.cli", "build", str(folder / "recipe.toml"), "--until", "extract"]
+    command = [sys.executable, "-m", "pipelines.cli", "build", str(folder / "recipe.toml"), "--until", "measure"]
     started = time.monotonic()
     subprocess.run(
         [*command, "--run-dir", str(folder / run), "--workers", str(workers)],

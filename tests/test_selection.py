@@ -80,7 +80,7 @@ def signals_of(part: Numbered, *, split: int, source: str = "web", urls: dict[in
         elif field.name == "codes":
             arrays.append(pa.array([row.tobytes() for row in minhash.codes_of(signature)], field.type))
         else:
-            nothing: object = {"string": "", "bool": False}.get(str(field.type), 0)
+            nothing: object = None if field.nullable else {"string": "", "bool": False}.get(str(field.type), 0)
             nothing = [] if pa.types.is_list(field.type) else nothing
             arrays.append(pa.array(columns.get(field.name, [nothing] * len(texts)), field.type))
     return pa.table(arrays, schema=of)

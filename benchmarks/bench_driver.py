@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from pipelines.packing import plan_shards
+
 from corpus.storage.ipc import Written
 from corpus.storage.records import ItemRecord, Records
 from corpus.storage.run_directory import RunDirectory, Stage
-from pipelines.packing import plan_shards
 
 T = TypeVar("T")
 

@@ -81,12 +81,12 @@ def write_item(run: RunDirectory, model: str, *, tokens: int, document_tokens: i
     length = max(1, round(document_tokens / per_word))
     number = max(1, round(tokens / document_tokens * 8 / 7))  # one in eight is dropped
     at_once = max(1, min(BATCH_DOCUMENTS, BATCH_TEXT_BYTES // (len(sample) * length // 5000)))
-    stages = DocumentStages(run.stage("extract", "made"), run.stage("select", "made"))
+    stages = DocumentStages(*(run.stage(name, "made") for name in ("extract", "measure", "select")))
     signals = pa.schema([schema.DOCUMENTS.field("doc_id"), pa.field("language", pa.string(), nullable=False)])
     decided: list[pa.RecordBatch] = []
     with (
-        ipc.batch_writer(stages.extract.output("documents", 0), schema.DOCUMENTS) as documents_to,
-        ipc.batch_writer(stages.extract.output("signals", 0), signals) as signals_to,
+        ipc.batch_writer(stages.documents.output("documents", 0), schema.DOCUMENTS) as documents_to,
+        ipc.batch_writer(stages.signals.output("signals", 0), signals) as signals_to,
     ):
         for begin in range(0, number, at_once):
             rows = min(at_once, number - begin)
@@ -106,7 +106,7 @@ def write_item(run: RunDirectory, model: str, *, tokens: int, document_tokens: i
                 "cuts": pa.array(cuts, schema.DECISIONS.field("cuts").type),
             }
             decided.append(rows_as(schema.DECISIONS, rows, verdicts))
-    ipc.write_table(stages.select.output("decisions", 0), pa.Table.from_batches(decided), schema.DECISIONS)
+    ipc.write_table(stages.decisions.output("decisions", 0), pa.Table.from_batches(decided), schema.DECISIONS)
     return stages
 
 

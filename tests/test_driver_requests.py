@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from corpus.recipe_files import load_recipe
 from rich.console import Console
 
 import stores
-from corpus.recipe_files import load_recipe
 from corpus.storage import files
 from corpus.storage.records import ItemRecord
 from corpus.storage.run_directory import RunDirectory
@@ -72,7 +72,7 @@ def test_a_finished_build_asks_by_the_thousand(tmp_path: Path, bucket: str, prox
     stage = run.current_stage("extract")
     record = stage.record(3)
     files.write_bytes(stage.file("00003.json"), b"")
-    files.remove_tree(stage.file("records.arrow"))
+    stage.forget_compact()
     build()
     assert run.current_stage("extract").record(3) == record
     assert isinstance(record, ItemRecord)

@@ -91,7 +91,7 @@ def test_a_record_that_was_deleted_is_not_done_whatever_the_file_says(root: str)
     for record in made(10):
         stage.finish(record)
     stage.compact(stage.read_records())
-    files.remove_tree(stage.file("00003.json"))
+    stage.run.remove(["stages/extract/ffffffffffffffff/00003.json"])
     found = stage.read_records()
     assert 3 not in found
     assert len(found) == 9

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from corpus.schema import token_blocks_schema, tokens_schema
 from corpus.seeds import derive_seed, keyed_hash
 from corpus.storage.run_directory import ItemRecord
-from pipelines import token_blocks
+from pipelines.stages import token_blocks
 from pipelines.stages.packing import plan_shards, shard_batch, shares
 from pipelines.stages.token_blocks import TokenBlocks, tokens_of
 

@@ -26,7 +26,7 @@ EDITS = pa.schema([schema.DECISIONS.field("cuts")]).field(0).type
 
 def item(run: RunDirectory, of: str, kept: list[bool], cuts: dict[int, list[dict[str, object]]]) -> DocumentStages:
     """Work item 0: twelve documents in three batches, decided under the fingerprint `of`, in batches of other sizes."""
-    stages = DocumentStages(run.stage("extract", "e"), run.stage("select", of))
+    stages = DocumentStages(run.stage("extract", "e"), run.stage("measure", "e"), run.stage("select", of))
     rows = range(len(kept))
 
     def table(columns: dict[str, list[object]], fields: pa.Schema) -> pa.Table:
@@ -58,9 +58,9 @@ def item(run: RunDirectory, of: str, kept: list[bool], cuts: dict[int, list[dict
     }
     languages: dict[str, list[object]] = {"doc_id": ids, "language": ["en" if each % 3 else "de" for each in rows]}
     for url, columns, fields, size in (
-        (stages.extract.output("documents", 0), documents, schema.DOCUMENTS, 5),
-        (stages.extract.output("signals", 0), languages, signals, 5),
-        (stages.select.output("decisions", 0), decided, schema.DECISIONS, 7),
+        (stages.documents.output("documents", 0), documents, schema.DOCUMENTS, 5),
+        (stages.signals.output("signals", 0), languages, signals, 5),
+        (stages.decisions.output("decisions", 0), decided, schema.DECISIONS, 7),
     ):
         ipc.write_batches(url, fields, table(columns, fields).to_batches(max_chunksize=size))
     return stages
@@ -139,7 +139,7 @@ def test_what_is_not_the_same_or_not_whole_is_not_taken_over(tmp_path: Path, mod
     run, fresh = RunDirectory(str(tmp_path / "run")), RunDirectory(str(tmp_path / "fresh"))
     stages = item(run, "a", ALL, {})
     first = trained(tmp_path, 290) if what == "another model" else model
-    other = DocumentStages(run.stage("extract", "f"), stages.select)
+    other = DocumentStages(run.stage("extract", "f"), run.stage("measure", "f"), stages.decisions)
     if what == "another extraction":
         for kind in ("documents", "signals"):
             shutil.copytree(tmp_path / "run" / kind / "e", tmp_path / "run" / kind / "f")

@@ -74,5 +74,7 @@ def is_unfinished(path: str) -> bool:
 
 
 def is_output(name: str) -> bool:
-    """Whether a record may say that its item wrote this: a kind of file, or the path of a shard."""
-    return name in KINDS - {"shards"} or (name.startswith("shards/") and is_file_of_a_run(name))
+    """Whether a record may say that its item wrote this: a kind of file or of rows, which is one part of a path, or the path of a shard."""
+    return (re.fullmatch(_NAME, name) is not None and name != "shards") or (
+        name.startswith("shards/") and is_file_of_a_run(name)
+    )

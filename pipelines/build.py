@@ -20,7 +20,7 @@ from rich.console import Console
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.recipe import Recipe
 from corpus.sources.splits import InputFile, list_inputs, write_splits
-from corpus.storage import files
+from corpus.storage import deletion, files
 from corpus.storage.records import Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from corpus.storage.run_lock import only_build
@@ -217,6 +217,9 @@ class Build:
         if self.run.has_stage(spec.name):
             self._unfinish(spec.name)
         self._name_left(spec.name, self.run.remove_stage(spec.name, tuple(_kinds(spec))))
+        for output in spec.writes:
+            if not output.by_fingerprint:
+                deletion.remove_folder(self.run.url, output.kind)
 
     def _name_left(self, stage: str, left: list[str]) -> None:
         """Says what lies in a stage's folders that no build put there."""
@@ -226,8 +229,8 @@ class Build:
 
 
 def _kinds(spec: StageSpec[Any, Any]) -> list[str]:
-    """The folders of a stage's outputs."""
-    return sorted({output.kind for output in spec.writes})
+    """The folders of a stage's outputs in which each fingerprint has one of its own."""
+    return sorted({output.kind for output in spec.writes if output.by_fingerprint})
 
 
 def run_build(recipe: Recipe, recipe_path: Path, run: RunDirectory, options: Options) -> None:

@@ -26,6 +26,7 @@ class Output:
     schema_of: Callable[[Recipe, Mapping[str, str]], pa.Schema | None] | None
     path_of: Callable[[Stage, int], str] | None = None  # where it is no KIND/FINGERPRINT/ITEM.arrow
     has_rows: bool = True  # an Arrow file
+    by_fingerprint: bool = True  # in a folder of the stage's fingerprint; else one file, written anew by each build
     part: str = ""  # some of the columns, which change less often than the others
 
     @property
@@ -71,4 +72,10 @@ TOKENIZER = Output("tokenizer", None, path_of=_model, has_rows=False)
 TOKENS = Output("tokens", _tokens)
 #: A shard's kind is its path: shards/FINGERPRINT/DOMAIN/00000.arrow.
 SHARDS = Output("shards", None)
-PHASES = Output("phases", None, path_of=lambda stage, item: stage.run.path("phases", "plan.json"), has_rows=False)
+PHASES = Output(
+    "phases",
+    None,
+    path_of=lambda stage, item: stage.run.path("phases", "plan.json"),
+    has_rows=False,
+    by_fingerprint=False,
+)

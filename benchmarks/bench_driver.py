@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.packing import plan_shards
+from pipelines.stages.packing import plan_shards
 
 from corpus.storage.ipc import Written
 from corpus.storage.records import ItemRecord, Records

@@ -27,7 +27,6 @@ from corpus.storage import ipc
 from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from pipelines.planning.coefficients import shipped_coefficients
-from pipelines.planning.stage_costs import held_by_pack, held_by_tokenize
 from pipelines.stages import packing, tokenization
 from pipelines.stages.extraction import BATCH_DOCUMENTS, BATCH_TEXT_BYTES
 from pipelines.stages.kept_documents import DocumentStages
@@ -161,15 +160,15 @@ def show(run: RunDirectory, stages: DocumentStages, model: str, target_bytes: in
     )
     tokenized.finish(record)
     rows = record.outputs["tokens"].bytes
-    c = shipped_coefficients()
-    right = [shown("tokenize", record, before, held, min(rows, HELD_BYTES), held_by_tokenize(rows, c))]
+    number = shipped_coefficients().numbers().__getitem__
+    right = [shown("tokenize", record, before, held, min(rows, HELD_BYTES), tokenization.held_by_tokenize(rows, number))]
     settings = plan_pack(tokenized, packed, encoder.vocabulary_size, encoder.end_of_document, target_bytes)
     largest = max(
         ipc.open_table(settings.plan)["shard_item"].to_pylist(), key=lambda shard: tokens_planned(settings, shard)
     )
     shard, before, held = measured(packing.pack_item, packed, largest, settings)
     (written,) = shard.outputs.values()
-    right.append(shown("pack", shard, before, held, shard.counts["tokens"] * width, held_by_pack(written.bytes, c)))
+    right.append(shown("pack", shard, before, held, shard.counts["tokens"] * width, packing.held_by_pack(written.bytes, number)))
     if not all(right):
         raise SystemExit(1)
 

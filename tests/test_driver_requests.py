@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from corpus.recipe_files import load_recipe
+from corpus.recipe.parsing import load_recipe
 from rich.console import Console
 
 import stores

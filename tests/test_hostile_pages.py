@@ -123,7 +123,11 @@ def deep(name: str) -> bytes:
 HOSTILE: dict[str, tuple[Reason, str, Callable[[str], bytes]]] = {
     "deep": (Reason.PAGE_TOO_DEEP, "over 1000 open elements", deep),
     "nodes": (Reason.PAGE_TOO_MANY_NODES, "400000 start tags", lambda name: member(name, b"<b>x</b>" * 400_000)),
-    "loop": (Reason.EXTRACTION_TIMEOUT, "over 6 s of processor time; killed", lambda name: member(name, marked("HANG"))),
+    "loop": (
+        Reason.EXTRACTION_TIMEOUT,
+        "over 6 s of processor time; killed",
+        lambda name: member(name, marked("HANG")),
+    ),
     "exit": (Reason.EXTRACTION_CRASH, "exit code 7", lambda name: member(name, marked("EXIT"))),
     "crash": (Reason.EXTRACTION_CRASH, "SIGSEGV", lambda name: member(name, marked("SEGFAULT"))),
     "memory": (Reason.EXTRACTION_MEMORY, "over 536870912 bytes", lambda name: member(name, marked("EAT"))),

@@ -13,7 +13,7 @@ from filters.quality import signals
 from filters.quality.repetition import find_slot
 from filters.quality.stop_words import SLOTS, stop_word_table, stop_words
 
-FILE = Path(__file__).parents[1] / "filters" / "stop_words.toml"
+FILE = Path(__file__).parents[1] / "filters" / "quality" / "stop_words.toml"
 #: FineWeb-2's words that end in a mark, or that our words take apart: they stand in the lists and are never met.
 NEVER_MET = {"г.", "s.", "l'", "d'", "香港", "可以"}
 

@@ -136,6 +136,11 @@ class Coefficients(_Frozen):
         pages = source.format in PAGES
         return min((each for each in self.inputs if (each.format in PAGES) == pages), key=unlike, default=None)
 
+    def numbers(self) -> dict[str, float]:
+        """Those that are of no single source, by name."""
+        fields = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: number.value for name, number in fields if isinstance(number, Number)}
+
     def of_scorers(self, recipe: Recipe) -> tuple[Number, ...]:
         """Seconds a byte of text, of each of a recipe's scorers in turn."""
         return tuple(getattr(self, scorer_seconds(table)) for table in recipe.scorers)

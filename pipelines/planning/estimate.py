@@ -17,7 +17,8 @@ from pipelines.planning.coefficients import Coefficients
 from pipelines.planning.exchange_costs import Exchange, exchange_of
 from pipelines.planning.inputs import SourceInputs
 from pipelines.planning.sources import SourcePlan, domain_tokens, source_plan
-from pipelines.planning.stage_costs import StagePlan, Stages, Stored, shards_of
+from pipelines.planning.stage_costs import shards_of, sizes_of, stage_costs, stored
+from pipelines.stages.costs import StageCost, Stored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Estimate:
     item_bytes: int
     sources: tuple[SourcePlan, ...]
     exchange: Exchange
-    stages: tuple[StagePlan, ...]
+    stages: tuple[StageCost, ...]
     storage: tuple[Stored, ...]
     shards: Mapping[str, int]  # by domain
     phases: PhasePlan | None
@@ -84,8 +85,9 @@ def estimate(
         raise RecipeError("all inputs are empty, so there is nothing to plan")
     exchange = exchange_of(recipe, sources, coefficients)
     shards = shards_of(domain_tokens(sources), target_bytes=recipe.shards.target_bytes, token_bytes=token_bytes)
-    whole = Stages(recipe, sources, exchange, coefficients, shards, token_bytes)
-    stages, storage = whole.stages(), whole.storage()
+    sizes = sizes_of(recipe, sources, exchange, coefficients, shards, token_bytes)
+    stages = stage_costs(sizes, files=sum(each.files for each in sources))
+    storage = stored(stages)
     phases, problem = _phases(recipe, domain_tokens(sources))
     cost = cost_of(recipe.prices, stages, storage) if recipe.prices is not None else None
     return Estimate(
@@ -103,7 +105,7 @@ def estimate(
     )
 
 
-def cost_of(prices: Prices, stages: Sequence[StagePlan], storage: Sequence[Stored]) -> Cost:
+def cost_of(prices: Prices, stages: Sequence[StageCost], storage: Sequence[Stored]) -> Cost:
     """The stages' core-hours, what stays for as long as it is kept, and the requests to a store."""
     hours = sum(stage.core_hours for stage in stages)
     gigabytes = sum(each.bytes for each in storage if not each.temporary) / 1e9

@@ -12,9 +12,6 @@ from pipelines.planning.sources import SourcePlan
 from pipelines.selection.decision_settings import SelectSettings
 from pipelines.selection.step_order import steps_of
 
-#: Requests to a store for each batch that is read: its place in the file's index, then itself where it has rows.
-REQUESTS_A_BATCH = 2
-
 
 @dataclasses.dataclass(frozen=True)
 class Exchange:

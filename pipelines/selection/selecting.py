@@ -15,10 +15,18 @@ from pipelines.selection.additions import Selection, decided_counts, plan_select
 from pipelines.selection.decision_checks import check_decisions
 from pipelines.selection.decision_settings import LineInputs, SelectSettings, Settled
 from pipelines.selection.source_losses import loss_warnings, source_copies
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.outputs import CONTAMINATION, DECISIONS, EDGES, LINES, SCORES, SIGNALS, Output
 from pipelines.stages.stage import Conservation, Driver, StageSpec, Upstream
 
 Spec = StageSpec[None, SelectSettings]
+
+#: A row of schema.EDGES.
+EDGE_BYTES = 20
+#: Files of documents/, signals/, decisions/ that the steps open of a work item, besides what they send each other.
+OPENED_OF_AN_ITEM = 6
+#: Of a batch that is received: its place in the index, and itself.
+REQUESTS_A_BATCH = 2
 
 
 def _drive(driver: Driver, up: Upstream, spec: Spec, opened: None) -> Stage:
@@ -106,6 +114,43 @@ def _run_selection(driver: Driver, decided: Selection, settings: SelectSettings)
 #: What the steps of a selection send each other; deleted when it is finished.
 EXCHANGE = Output("exchange", None)
 
+
+def _costs(sizes: Sizes) -> StageCost:
+    sent, recipe, number = sizes.exchange, sizes.recipe, sizes.number
+    near = recipe.deduplicated("near")
+    each = number("select_seconds") + (number("line_select_seconds") if recipe.deduplicated("lines") else 0.0)
+    decided = sizes.documents * (number("decision_bytes") + EDGE_BYTES * number("edges") * bool(near))
+    held = _held(sizes)
+    most = max(held, key=lambda what: held[what])
+    return StageCost(
+        name="select",
+        units=sent.units,
+        seconds=sizes.documents * each,
+        read_bytes=sizes.signal_bytes + sizes.line_bytes + sent.sent_bytes,
+        written_bytes=decided + sent.sent_bytes,
+        opened=OPENED_OF_AN_ITEM * sizes.items + REQUESTS_A_BATCH * sent.reads,
+        written=2 * sizes.items + sent.parts + sent.files + sent.units,
+        worker_bytes=sizes.process_bytes + held[most],
+        memory=most,
+        stored=(
+            Stored("decisions, edges", sizes.items + sent.parts, decided),
+            Stored("exchange", sent.files + sent.units, sent.most_bytes, temporary=True),
+        ),
+        records=sizes.items,
+    )
+
+
+def _held(sizes: Sizes) -> dict[str, float]:
+    """Bytes that a unit of a step holds."""
+    sent, number = sizes.exchange, sizes.number
+    held = {"the documents of a part": sizes.documents / sent.parts * number("part_bytes")}
+    if sizes.recipe.deduplicated("near"):
+        held["the rows of a range"] = sizes.documents * sizes.recipe.dedup.bands / sent.ranges * number("range_bytes")
+        edges, what = ("left_edges", "what the rounds leave") if sent.rounds else ("edges", "all edges")
+        held[f"resolve: {what}"] = sizes.documents * number(edges) * number("resolve_bytes")
+    return held
+
+
 SELECT: Spec = StageSpec(
     name="select",
     summary="signals → decisions: kept or dropped, with the reason, and what stands for a copy",
@@ -115,4 +160,5 @@ SELECT: Spec = StageSpec(
     drive=_drive,
     conserves=Conservation("documents", "kept"),
     check=check_decisions,
+    costs=_costs,
 )

@@ -25,6 +25,7 @@ from filters.exams.items import Item
 from filters.exams.search import Match, find_items, warm_up
 from pipelines.stages import prerequisites
 from pipelines.stages.contamination_checks import check_contamination
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.outputs import CONTAMINATION, DOCUMENTS
 from pipelines.stages.stage import Conservation, StageSpec, Upstream
 
@@ -114,6 +115,22 @@ def _of(recipe: Recipe) -> Decontaminate:
     return recipe.decontaminate
 
 
+def _costs(sizes: Sizes) -> StageCost:
+    return StageCost(
+        name="decontaminate",
+        units=sizes.items,
+        seconds=sizes.text_bytes * sizes.number("contamination_seconds"),
+        read_bytes=sizes.stored_text_bytes,
+        written_bytes=sizes.contamination_bytes,
+        opened=2 * sizes.items,
+        written=2 * sizes.items + 2,
+        worker_bytes=sizes.process_bytes,
+        memory="and the index",
+        stored=(Stored("contamination, exams", sizes.items + 1, sizes.contamination_bytes),),
+        records=sizes.items,
+    )
+
+
 DECONTAMINATE = StageSpec(
     name="decontaminate",
     summary="documents → which evaluation items each contains",
@@ -128,4 +145,5 @@ DECONTAMINATE = StageSpec(
     warm_up=lambda items: warm_up(),
     conserves=Conservation("documents", "documents"),
     check=check_contamination,
+    costs=_costs,
 )

@@ -15,6 +15,7 @@ from corpus import schema
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages.contamination_checks import check_exams
+from pipelines.stages.costs import Sizes, StageCost
 from pipelines.stages.decontamination import has_exams
 from pipelines.stages.outputs import CONTAMINATION, EXAMS
 from pipelines.stages.stage import StageSpec, Upstream
@@ -67,6 +68,20 @@ def _settings(up: Upstream, opened: None, stage: Stage) -> ExamsSettings:
     return ExamsSettings(searched, searched.file("items.arrow"), len(up.items))
 
 
+def _costs(sizes: Sizes) -> StageCost:
+    return StageCost(
+        name="exams",
+        units=1,
+        seconds=0.0,
+        read_bytes=sizes.contamination_bytes,
+        written_bytes=0.0,
+        opened=sizes.items,
+        written=2,
+        worker_bytes=sizes.process_bytes,
+        memory="and the matches of a work item",
+    )
+
+
 EXAM_TOTALS = StageSpec(
     name="exams",
     summary="what was found of each evaluation item, over all documents",
@@ -80,4 +95,5 @@ EXAM_TOTALS = StageSpec(
     items=lambda up: [0],
     of_input=False,
     check=check_exams,
+    costs=_costs,
 )

@@ -34,6 +34,7 @@ from corpus.text.line_rules import NOTHING_EDITED, LineRule, LineRules, edit_lin
 from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
 from filters.measuring import LanguageSettings, identified
 from pipelines.stages import prerequisites
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.extraction_checks import check_extracted
 from pipelines.stages.measurement import language_identity, language_settings
 from pipelines.stages.outputs import DOCUMENTS, FAILED
@@ -417,6 +418,25 @@ def failed_table(losses: list[tuple[int, Loss]]) -> pa.Table:
     return pa.table(dict(zip(schema.FAILED.names, columns, strict=True)), schema=schema.FAILED)
 
 
+def _costs(sizes: Sizes) -> StageCost:
+    return StageCost(
+        name="extract",
+        units=sizes.items,
+        seconds=sizes.extract_seconds,
+        read_bytes=sizes.input_bytes,
+        written_bytes=sizes.stored_text_bytes + sizes.failed_bytes,
+        opened=sizes.splits,
+        written=3 * sizes.items,
+        worker_bytes=sizes.number("worker_bytes") + sizes.number("extractor_bytes"),
+        memory="the worker and its extractor",
+        stored=(
+            Stored("documents", sizes.items, sizes.stored_text_bytes),
+            Stored("failed", sizes.items, sizes.failed_bytes),
+        ),
+        records=sizes.items,
+    )
+
+
 EXTRACT = StageSpec(
     name="extract",
     summary="input files → documents, and what was dropped or failed",
@@ -431,4 +451,5 @@ EXTRACT = StageSpec(
     closed=_check_failures,
     conserves=Conservation("records_in", "documents"),
     check=check_extracted,
+    costs=_costs,
 )

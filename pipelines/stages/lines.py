@@ -19,6 +19,7 @@ from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.urls import url_identity
 from filters.copies import shared_lines
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.line_checks import check_lines
 from pipelines.stages.outputs import DOCUMENTS, LINES
 from pipelines.stages.stage import Conservation, StageSpec
@@ -74,6 +75,22 @@ def _weight(recipe: Recipe) -> int:
     return recipe.dedup.lines.weight
 
 
+def _costs(sizes: Sizes) -> StageCost:
+    return StageCost(
+        name="lines",
+        units=sizes.items,
+        seconds=sizes.text_bytes * sizes.number("line_seconds"),
+        read_bytes=sizes.stored_text_bytes,
+        written_bytes=sizes.line_bytes,
+        opened=sizes.items,
+        written=2 * sizes.items,
+        worker_bytes=sizes.process_bytes,
+        memory="and a batch of documents",
+        stored=(Stored("lines", sizes.items, sizes.line_bytes),),
+        records=sizes.items,
+    )
+
+
 MEASURE_LINES: StageSpec[None, LineSettings] = StageSpec(
     name="lines",
     summary="documents → their lines, which others may share",
@@ -87,4 +104,5 @@ MEASURE_LINES: StageSpec[None, LineSettings] = StageSpec(
     warm_up=lambda opened: shared_lines.warm_up(),
     conserves=Conservation("documents", "documents"),
     check=check_lines,
+    costs=_costs,
 )

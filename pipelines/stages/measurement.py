@@ -24,6 +24,7 @@ from filters.measuring import LanguageSettings, MeasureSettings, signal_batch
 from filters.privacy.pii import found_counts
 from filters.quality.rules import load_profiles
 from pipelines.stages import prerequisites
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.measurement_checks import check_measured
 from pipelines.stages.outputs import DOCUMENTS, LANGUAGES, SIGNALS
 from pipelines.stages.stage import Conservation, StageSpec, Upstream
@@ -137,6 +138,22 @@ def _marks(up: Upstream, opened: MeasureInputs) -> dict[str, str]:
     return {LANGUAGES.mark: fingerprint("languages", up.marks[DOCUMENTS.mark], code, identity)}
 
 
+def _costs(sizes: Sizes) -> StageCost:
+    return StageCost(
+        name="measure",
+        units=sizes.items,
+        seconds=sizes.text_bytes * sizes.number("measure_seconds"),
+        read_bytes=sizes.stored_text_bytes,
+        written_bytes=sizes.signal_bytes,
+        opened=sizes.items,
+        written=2 * sizes.items,
+        worker_bytes=sizes.number("worker_bytes"),
+        memory="a batch of documents",
+        stored=(Stored("signals", sizes.items, sizes.signal_bytes),),
+        records=sizes.items,
+    )
+
+
 MEASURE = StageSpec(
     name="measure",
     summary="documents → signals: languages, signals of the text, signatures, personal data, lists and opt-outs",
@@ -151,4 +168,5 @@ MEASURE = StageSpec(
     warm_up=lambda opened: compile_kernels(opened.model.local()),
     conserves=Conservation("documents", "documents"),
     check=check_measured,
+    costs=_costs,
 )

@@ -10,7 +10,7 @@ Cost    one read and one write of the tokens; memory: a shard's tokens once, a b
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +25,11 @@ from corpus.storage import files, ipc
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.storage.shards import write_shard
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.outputs import SHARDS, TOKENIZER, TOKENS
 from pipelines.stages.shard_checks import check_packed
 from pipelines.stages.stage import Conservation, Driver, StageSpec, Upstream
+from pipelines.stages.token_blocks import BLOCK_TOKENS
 from pipelines.stages.tokenizer import counts_by_domain, model_url
 
 VERSION = 1
@@ -241,6 +243,32 @@ def _drive(driver: Driver, up: Upstream, spec: "StageSpec[None, PackSettings]", 
     return stage
 
 
+def held_by_pack(shard_bytes: float, number: Callable[[str], float]) -> float:
+    """Bytes that a worker holds, beside what it is, of a shard of so many."""
+    return number("pack_batch_bytes") + shard_bytes * number("pack_bytes")
+
+
+def _costs(sizes: Sizes) -> StageCost:
+    row = sizes.number("token_row_bytes") * sizes.kept / sizes.tokens  # bytes a token
+    largest = sizes.largest_domain_tokens * (sizes.token_bytes + row)
+    # Blocks fill a shard, and the last may go beyond.
+    block = BLOCK_TOKENS * (sizes.token_bytes + row)
+    shard = min(largest, sizes.recipe.shards.target_bytes * (1 + row / sizes.token_bytes) + block / 2)
+    return StageCost(
+        name="pack",
+        units=sizes.shards,
+        seconds=sizes.tokens * sizes.number("pack_seconds"),
+        read_bytes=sizes.token_row_bytes,
+        written_bytes=sizes.token_row_bytes,
+        opened=sizes.token_blocks,
+        written=2 * sizes.shards + 2,
+        worker_bytes=sizes.process_bytes + held_by_pack(shard, sizes.number),
+        memory="a shard",
+        stored=(Stored("shards", sizes.shards, sizes.token_row_bytes),),
+        records=sizes.shards,
+    )
+
+
 PACK = StageSpec(
     name="pack",
     summary="token blocks → shards and manifest.arrow",
@@ -252,4 +280,5 @@ PACK = StageSpec(
     of_input=False,
     conserves=Conservation("documents", "documents"),
     check=check_packed,
+    costs=_costs,
 )

@@ -23,6 +23,7 @@ from corpus.storage.run_directory import ItemRecord, Stage
 from filters.scorers.score_columns import Scorer, score_columns, warm_up
 from filters.scorers.score_counts import score_counts
 from pipelines.stages import prerequisites
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.outputs import DOCUMENTS, LANGUAGES, SCORES
 from pipelines.stages.score_checks import check_scores
 from pipelines.stages.stage import Conservation, StageSpec, Upstream
@@ -93,6 +94,23 @@ def has_scorers(recipe: Recipe) -> bool:
     return bool(recipe.scorers)
 
 
+def _costs(sizes: Sizes) -> StageCost:
+    stored = sizes.documents * sizes.number("score_bytes") * len(sizes.recipe.scored_signals)
+    return StageCost(
+        name="score",
+        units=sizes.items,
+        seconds=sizes.text_bytes * sizes.number("scorer_seconds"),
+        read_bytes=sizes.stored_text_bytes,
+        written_bytes=stored,
+        opened=2 * sizes.items,
+        written=2 * sizes.items,
+        worker_bytes=sizes.process_bytes,
+        memory="and the models",
+        stored=(Stored("scores", sizes.items, stored),),
+        records=sizes.items,
+    )
+
+
 SCORE = StageSpec(
     name="score",
     summary="documents → what classifiers, word lists and language models say of each",
@@ -108,4 +126,5 @@ SCORE = StageSpec(
     manifest=lambda up, scorers: {"digests": _digests(scorers)},
     conserves=Conservation("documents", "documents"),
     check=check_scores,
+    costs=_costs,
 )

@@ -18,6 +18,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from corpus.recipe import Recipe
 from corpus.storage.records import ItemRecord, Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
+from pipelines.stages.costs import Sizes, StageCost
 from pipelines.stages.findings import Finding, Seen
 from pipelines.stages.outputs import Output
 from pipelines.stages.planned import Planned
@@ -158,6 +159,8 @@ class StageSpec(Generic[Opened, Settings]):
     of_input: bool = True
     has_records: bool = True
     conserves: Conservation | None = None
+    #: What `plan` says that it takes; None where it takes nothing.
+    costs: Callable[[Sizes], StageCost | None] = _nothing
     #: What `verify` looks at in a work item's files, which are the bytes that its record names.
     check: Callable[[Seen, Stage, ItemRecord], Iterator[Finding]] | None = None
 

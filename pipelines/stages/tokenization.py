@@ -10,7 +10,7 @@ Cost    SentencePiece's encoding; memory: token_blocks.HELD_BYTES of token rows,
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +26,12 @@ from corpus.storage import files, ipc
 from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages import tokenizer
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.earlier_tokens import MADE_OF, EarlierTokens, Tokens, older_stages
 from pipelines.stages.kept_documents import DocumentStages, kept_documents
 from pipelines.stages.outputs import DECISIONS, DOCUMENTS, LANGUAGES, TOKENIZER, TOKENS
 from pipelines.stages.stage import Conservation, Driver, StageSpec, Upstream
-from pipelines.stages.token_blocks import TokenBlocks, tokens_of
+from pipelines.stages.token_blocks import HELD_BYTES, TokenBlocks, tokens_of
 from pipelines.stages.token_checks import check_tokenized
 from tokenizer_training.encode import Encoder, load_encoder
 
@@ -157,6 +158,27 @@ def _say_reused(driver: Driver, up: Upstream, stage: Stage, totals: dict[str, in
         driver.say(stage.name, f"{reused:,} documents had their tokens already")
 
 
+def held_by_tokenize(row_bytes: float, number: Callable[[str], float]) -> float:
+    """Bytes that a worker holds, beside what it is, of a work item whose token rows have so many."""
+    return number("tokenize_batch_bytes") + min(row_bytes, float(HELD_BYTES)) * number("tokenize_bytes")
+
+
+def _costs(sizes: Sizes) -> StageCost:
+    return StageCost(
+        name="tokenize",
+        units=sizes.items,
+        seconds=sizes.kept_text_bytes * sizes.number("tokenize_seconds"),
+        read_bytes=sizes.stored_text_bytes,
+        written_bytes=sizes.token_row_bytes,
+        opened=3 * sizes.items,
+        written=2 * sizes.items,
+        worker_bytes=sizes.process_bytes + held_by_tokenize(sizes.largest_item_token_bytes, sizes.number),
+        memory="the tokens that it holds",
+        stored=(Stored("tokens", sizes.items, sizes.token_row_bytes),),
+        records=sizes.items,
+    )
+
+
 TOKENIZE: StageSpec[None, TokenizeSettings] = StageSpec(
     name="tokenize",
     summary="kept documents → token blocks of one domain each",
@@ -170,4 +192,5 @@ TOKENIZE: StageSpec[None, TokenizeSettings] = StageSpec(
     closed=_say_reused,
     conserves=Conservation("documents", "documents"),
     check=check_tokenized,
+    costs=_costs,
 )

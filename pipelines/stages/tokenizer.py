@@ -21,6 +21,7 @@ from corpus.storage.digested_file import PinnedFile
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages import prerequisites
+from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.kept_documents import DocumentStages, kept_documents
 from pipelines.stages.outputs import DECISIONS, DOCUMENTS, LANGUAGES, SAMPLE, TOKENIZER
 from pipelines.stages.stage import Driver, StageSpec, Upstream
@@ -145,6 +146,27 @@ def _drive(
     return stage
 
 
+def _costs(sizes: Sizes) -> StageCost | None:
+    """None where the recipe names a model."""
+    if sizes.recipe.tokenizer.model is not None:
+        return None
+    sample = min(sizes.recipe.tokenizer.sample_bytes, sizes.kept_text_bytes)  # bytes of text
+    stored = sample * sizes.stored_text_bytes / sizes.text_bytes
+    return StageCost(
+        name="train-tokenizer",
+        units=sizes.items + 1,
+        seconds=sizes.kept_text_bytes * sizes.number("sample_seconds") + sample * sizes.number("train_seconds"),
+        read_bytes=sizes.stored_text_bytes,
+        written_bytes=stored,
+        opened=4 * sizes.items,
+        written=2 * sizes.items + 2,
+        worker_bytes=sizes.process_bytes + sample * sizes.number("train_bytes"),
+        memory="the training, in one unit",
+        stored=(Stored("sample, tokenizer", sizes.items + 1, stored),),
+        records=sizes.items,
+    )
+
+
 TRAIN_TOKENIZER = StageSpec(
     name="train-tokenizer",
     summary="a sample of the kept documents → a SentencePiece model; or the model that the recipe names",
@@ -154,5 +176,6 @@ TRAIN_TOKENIZER = StageSpec(
     opens=_opened,
     fingerprint=lambda up, given: (up.recipe.tokenizer.model_dump(exclude={"model"}), up.recipe.run.seed),
     drive=_drive,
+    costs=_costs,
     of_input=False,
 )

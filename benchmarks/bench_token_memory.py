@@ -161,14 +161,18 @@ def show(run: RunDirectory, stages: DocumentStages, model: str, target_bytes: in
     tokenized.finish(record)
     rows = record.outputs["tokens"].bytes
     number = shipped_coefficients().numbers().__getitem__
-    right = [shown("tokenize", record, before, held, min(rows, HELD_BYTES), tokenization.held_by_tokenize(rows, number))]
+    right = [
+        shown("tokenize", record, before, held, min(rows, HELD_BYTES), tokenization.held_by_tokenize(rows, number))
+    ]
     settings = plan_pack(tokenized, packed, encoder.vocabulary_size, encoder.end_of_document, target_bytes)
     largest = max(
         ipc.open_table(settings.plan)["shard_item"].to_pylist(), key=lambda shard: tokens_planned(settings, shard)
     )
     shard, before, held = measured(packing.pack_item, packed, largest, settings)
     (written,) = shard.outputs.values()
-    right.append(shown("pack", shard, before, held, shard.counts["tokens"] * width, packing.held_by_pack(written.bytes, number)))
+    right.append(
+        shown("pack", shard, before, held, shard.counts["tokens"] * width, packing.held_by_pack(written.bytes, number))
+    )
     if not all(right):
         raise SystemExit(1)
 

@@ -189,7 +189,8 @@ def _part_of(file: InputFile, wanted: int, pieces: int, folder: Path) -> tuple[I
     path = folder / f"{file.source}-{file.digest.hex()}"
     with files.open_read(file.file) as stream:
         path.write_bytes(stream.read(wanted))
-    return dataclasses.replace(file, file=str(path), file_bytes=wanted), [(0, wanted)]
+    copied = dataclasses.replace(file, file=str(path), file_bytes=wanted, digest=files.head_tail_digest(str(path)))
+    return copied, [(0, wanted)]
 
 
 def spread(inputs: Sequence[InputFile], sample_bytes: int) -> list[InputFile]:

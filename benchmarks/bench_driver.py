@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.stages.packing import plan_shards
-
 from corpus.storage.ipc import Written
 from corpus.storage.records import ItemRecord, Records
 from corpus.storage.run_directory import RunDirectory, Stage
+from pipelines.stages.packing import plan_shards
 
 T = TypeVar("T")
 

@@ -7,35 +7,17 @@ Cost: some 4,000 documents of 4 kB a second and core. Memory: a batch, and what 
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from corpus import schema, seeds
 from corpus.columns import fixed_binary
 from corpus.pages.opt_out import NOTHING_RESPECTED, OptOuts
-from corpus.recipe import Dedup, LanguageIdentification
+from corpus.recipe import Dedup
 from corpus.storage.digested_file import PinnedFile
 from corpus.urls.url_identity import url_hash
 from corpus.urls.url_screen import NO_URL_REFUSED, UrlScreen, read_url_screen
-
-if TYPE_CHECKING:
-    from filters.language.identification import Identification
-
-
-@dataclasses.dataclass(frozen=True)
-class LanguageSettings:
-    """How the language of a document is told."""
-
-    recipe: LanguageIdentification
-    model: Path | PinnedFile  # of the fastText model; a file of the run where workers read it
-    trusted_hints: frozenset[str] = frozenset()  # sources whose language hints hold
-
-    @property
-    def local_model(self) -> Path:
-        """Where the model lies on this machine, checked. Raises DamageError."""
-        return self.model.local() if isinstance(self.model, PinnedFile) else self.model
+from filters.language.of_documents import LanguageSettings, identified
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,23 +39,6 @@ class MeasureSettings:
         """The lists of a source."""
         found = self.url_lists.get(source, NO_URL_REFUSED)
         return found if isinstance(found, UrlScreen) else read_url_screen(str(found.local()))
-
-
-def identified(documents: pa.RecordBatch, settings: LanguageSettings) -> "list[Identification]":
-    """The language of each document, hints considered."""
-    from filters.language.hint import with_hint
-    from filters.language.identification import LanguageModel
-
-    model = LanguageModel(settings.local_model)
-    found = model.identify(
-        documents.column("text").to_pylist(),
-        windows=settings.recipe.windows,
-        window_characters=settings.recipe.window_characters,
-    )
-    hints = zip(
-        found, documents.column("language_hint").to_pylist(), documents.column("source").to_pylist(), strict=True
-    )
-    return [with_hint(each, hint, trusted=source in settings.trusted_hints) for each, hint, source in hints]
 
 
 def signal_batch(documents: pa.RecordBatch, settings: MeasureSettings) -> pa.RecordBatch:

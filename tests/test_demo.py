@@ -14,6 +14,8 @@ import pytest
 
 import corpus.feed
 from corpus.storage.run_directory import RunDirectory
+from pipelines.stage_list import stage_of
+from pipelines.stages.outputs import DECISIONS, SIGNALS
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
 DOCUMENTS, KEPT, EXACT, NEAR = 500, 259, 13, 1
@@ -23,9 +25,9 @@ DECISIONS_SHA256 = "d6ff49562c994e5f505d66ec7517180d1dd2c51d09531dac66d84a5bab00
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:
     """(key, kept, reason) of every document, sorted by key: nothing of order, splits or files."""
     rows = []
-    extract, select = run.current_stage("extract"), run.current_stage("select")
+    measured, select = stage_of(run, SIGNALS), stage_of(run, DECISIONS)
     for item in select.finished():
-        signals = pa.ipc.open_file(extract.output("signals", item)).read_all()
+        signals = pa.ipc.open_file(measured.output("signals", item)).read_all()
         decided = pa.ipc.open_file(select.output("decisions", item)).read_all()
         keys = (key.hex() for key in signals["key"].to_pylist())
         rows += list(zip(keys, decided["kept"].to_pylist(), decided["reason"].to_pylist(), strict=True))

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from corpus.recipe.parsing import load_recipe
 from rich.console import Console
 
 import stores
+from corpus.recipe.parsing import load_recipe
 from corpus.storage import files
 from corpus.storage.records import ItemRecord
 from corpus.storage.run_directory import RunDirectory

@@ -22,6 +22,8 @@ from pipelines.commands.measure import shortest
 from pipelines.report.run_documents import Head, RunDocuments
 from pipelines.report.run_settings import settings_in_force
 from pipelines.report.terminal_text import plain
+from pipelines.stage_list import find_stage, stage_of
+from pipelines.stages.outputs import TOKENIZER, TOKENS
 from tokenizer_training.encode import load_encoder
 
 Row = dict[str, Any]
@@ -217,10 +219,11 @@ def _pieces(documents: RunDocuments, head: Head) -> list[str]:
     """The document's tokens as `tokenize` stored them, as pieces of the vocabulary."""
     run = documents.run
     place = documents.row_of(head.doc_id)
-    if place is None or not run.has_stage("tokenize"):
+    tokenized = find_stage(run, TOKENS)
+    if place is None or tokenized is None:
         return []
-    encoder = load_encoder(run.path("tokenizer", run.current_stage("train-tokenizer").fingerprint, "tokenizer.model"))
-    reader = ipc.open_reader(run.current_stage("tokenize").output("tokens", place[0]))
+    encoder = load_encoder(TOKENIZER.url(stage_of(run, TOKENIZER), 0))
+    reader = ipc.open_reader(TOKENS.url(tokenized, place[0]))
     for number in range(reader.num_record_batches):
         block = reader.get_batch(number)
         found = pc.index(block.column("doc_id"), pa.scalar(head.doc_id, pa.uint64())).as_py()

@@ -17,6 +17,8 @@ from pipelines.report.run_documents import RunDocuments
 from pipelines.report.run_statistics import phases_of
 from pipelines.report.tables import open_console, phase_table, table_of
 from pipelines.report.terminal_text import json_line, one_line
+from pipelines.stage_list import stage_of
+from pipelines.stages.outputs import TOKENIZER
 from pipelines.stages.phases_plan import read_plan
 from tokenizer_training.encode import Encoder, load_encoder
 
@@ -80,9 +82,7 @@ def peek(run: str, phase: str | None, step: int, sequences: int, rank: int, worl
     """
     directory = RunDirectory(run.rstrip("/"))
     name = phase if phase is not None else _first_phase(directory)
-    encoder = load_encoder(
-        directory.path("tokenizer", directory.current_stage("train-tokenizer").fingerprint, "tokenizer.model")
-    )
+    encoder = load_encoder(TOKENIZER.url(stage_of(directory, TOKENIZER), 0))
     with _open(run.rstrip("/"), name, rank, world_size) as opened:
         if step >= len(opened):
             raise RecipeError(f"--step {step}: phase {name} has the steps 0 to {len(opened) - 1}")

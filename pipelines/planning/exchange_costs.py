@@ -11,6 +11,8 @@ from pipelines.planning.coefficients import Coefficients
 from pipelines.planning.sources import SourcePlan
 from pipelines.selection.decision_settings import SelectSettings
 from pipelines.selection.step_order import steps_of
+from pipelines.stage_list import writer_of
+from pipelines.stages.outputs import SIGNALS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,7 @@ def exchange_of(recipe: Recipe, sources: Sequence[SourcePlan], coefficients: Coe
     documents = sum(each.documents for each in sources)
     settings = SelectSettings.over(
         recipe,
-        RunDirectory("").stage("extract", ""),
+        RunDirectory("").stage(writer_of(SIGNALS).name, ""),
         in_items.tolist(),
         item_of_split=np.arange(len(in_items)),
         source_of_split=[each.name for each in sources],

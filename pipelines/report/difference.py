@@ -27,6 +27,8 @@ from corpus.storage.run_directory import RunDirectory
 from pipelines.report.run_documents import RunDocuments
 from pipelines.report.run_settings import settings_in_force
 from pipelines.report.run_statistics import Statistics, phases_of, read_statistics
+from pipelines.stage_list import find_stage, stage_of
+from pipelines.stages.outputs import DOCUMENTS, PHASES, SHARDS, TOKENIZER
 from pipelines.stages.phases_plan import read_plan
 
 PARTITION_DOCUMENTS = 1 << 19
@@ -126,7 +128,7 @@ def compare_runs(a: RunDirectory, b: RunDirectory, *, progress: Progress = lambd
     found.tokenizer = (model_digest(a), model_digest(b))
     found.phases = list(_different_phases(a, b))
     runs = RunDocuments(a), RunDocuments(b)
-    sizes = [run.run.stage_manifest("extract")["counts"]["documents"] for run in runs]
+    sizes = [run.run.stage_manifest(stage_of(run.run, DOCUMENTS).name)["counts"]["documents"] for run in runs]
     found.documents_a, found.documents_b = sizes
     signals = list(dict.fromkeys([*_COMPARED_SIGNALS, *(name for run in runs for name in run.scored)]))
     partitions = max(1, math.ceil(max(sizes) / PARTITION_DOCUMENTS))
@@ -225,9 +227,10 @@ def _decision_line(row: dict[str, Any]) -> str:
 
 def model_digest(run: RunDirectory) -> str | None:
     """XXH3-128 of a run's tokenizer model, None where it has none yet."""
-    if not run.has_stage("train-tokenizer"):
+    stage = find_stage(run, TOKENIZER)
+    if stage is None:
         return None
-    url = run.path("tokenizer", run.current_stage("train-tokenizer").fingerprint, "tokenizer.model")
+    url = TOKENIZER.url(stage, 0)
     return files.digest(url) if files.exists(url) else None
 
 
@@ -256,7 +259,7 @@ def _compare_shards(found: Difference, a: RunDirectory, b: RunDirectory) -> None
 
 
 def _digests(run: RunDirectory) -> dict[str, bytes]:
-    if not run.has_stage("pack"):
+    if find_stage(run, SHARDS) is None:
         return {}
     table = ipc.open_table(run.path("manifest.arrow"), schema.MANIFEST, columns=["domain", "shard", "digest"])
     return {f"{row['domain']}/{row['shard']:05d}": row["digest"] for row in table.to_pylist()}
@@ -272,7 +275,7 @@ def _different_phases(a: RunDirectory, b: RunDirectory) -> Iterator[tuple[str, s
 
 def _phase_numbers(run: RunDirectory) -> dict[tuple[str, str, str], Any]:
     """(phase, domain or "", what) → number: everything in a plan that decides what a trainer sees."""
-    if not run.has_stage("phases"):
+    if find_stage(run, PHASES) is None:
         return {}
     plan = read_plan(run)
     found: dict[tuple[str, str, str], Any] = {("", "", "seed"): plan.seed}

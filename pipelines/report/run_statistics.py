@@ -26,7 +26,19 @@ from pipelines.report.scores import (
     word_list_reports,
 )
 from pipelines.selection.source_losses import SourceCopies, loss_warnings, source_copies
-from pipelines.stage_list import NAMES, STAGES
+from pipelines.stage_list import NAMES, STAGES, find_stage, stage_of, writer_of
+from pipelines.stages.outputs import (
+    DECISIONS,
+    DOCUMENTS,
+    EXAMS,
+    PHASES,
+    SCORES,
+    SHARDS,
+    SIGNALS,
+    TOKENIZER,
+    TOKENS,
+    Output,
+)
 from pipelines.stages.phases_plan import read_plan
 
 #: Stage → its law of conservation, of those that have one. What leaves one enters the next.
@@ -154,43 +166,47 @@ def read_statistics(run: RunDirectory) -> Statistics:
     wanted = ("plan", *(spec.name for spec in STAGES if spec.wanted(given)))
     manifests = {stage: run.stage_manifest(stage) for stage in NAMES if run.has_stage(stage)}
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
-    shards = _shards(run) if "pack" in manifests else []
+    shards = _shards(run) if find_stage(run, SHARDS) is not None else []
     funnels = tuple(funnel_of(stage, counts[stage]) for stage in _LAWS if stage in counts)
-    copies = source_copies(counts.get("select", {}))
+    extracted, measured, scored, selected = (_of(counts, each) for each in (DOCUMENTS, SIGNALS, SCORES, DECISIONS))
+    copies = source_copies(selected)
     return Statistics(
         name=given.run.name,
         finished=tuple(manifests),
         unfinished=tuple(stage for stage in wanted if stage not in manifests),
         funnels=funnels,
-        losses=_losses(counts["extract"]) if "extract" in counts else None,
+        losses=_losses(extracted) if extracted else None,
         additions=_additions(manifests),
         domains=_domains(counts, shards),
-        tokenizer=_tokenizer(run, manifests) if "pack" in manifests else None,
-        phases=phases_of(read_plan(run)) if "phases" in manifests else (),
-        exams=exam_reports(run, _threshold(run, manifests), counts.get("select", {})) if "exams" in manifests else (),
-        scores=score_reports(counts.get("score", {})),
-        word_lists=word_list_reports(counts.get("score", {})),
-        perplexity=perplexity_reports(counts.get("score", {})),
-        personal_data=personal_reports(settings_in_force(run).privacy, counts["measure"], counts.get("select", {}))
-        if "measure" in counts
-        else (),
+        tokenizer=_tokenizer(run) if find_stage(run, SHARDS) is not None else None,
+        phases=phases_of(read_plan(run)) if find_stage(run, PHASES) is not None else (),
+        exams=exam_reports(run, _threshold(run), selected) if find_stage(run, EXAMS) is not None else (),
+        scores=score_reports(scored),
+        word_lists=word_list_reports(scored),
+        perplexity=perplexity_reports(scored),
+        personal_data=personal_reports(settings_in_force(run).privacy, measured, selected) if measured else (),
         shared_lines={
             name.removeprefix("line_cut_"): number
-            for name, number in sorted(counts.get("select", {}).items())
+            for name, number in sorted(selected.items())
             if name.startswith("line_cut_")
         },
-        removed_lines=by_suffix(counts.get("extract", {}), "removed_lines"),
+        removed_lines=by_suffix(extracted, "removed_lines"),
         copies=copies,
         warnings=tuple(loss_warnings(copies, settings_in_force(run).dedup.max_loss)) if copies else (),
         broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
     )
 
 
-def _threshold(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> float:
+def _of(counts: Mapping[str, Counts], output: Output) -> Counts:
+    """The counts of the stage that writes an output; {} where it has not run."""
+    return counts.get(writer_of(output).name, {})
+
+
+def _threshold(run: RunDirectory) -> float:
     """The coverage that `select` went by; the latest recipe's where it has not run with exams yet."""
     in_force = settings_in_force(run).decontaminate
     if in_force is None:
-        in_force = parse_recipe(manifests["exams"]["recipe"], run.url).decontaminate
+        in_force = parse_recipe(run.stage_manifest(stage_of(run, EXAMS).name)["recipe"], run.url).decontaminate
     return in_force.coverage if in_force is not None else 1.0
 
 
@@ -233,17 +249,20 @@ def _broken_totals(counts: Mapping[str, Counts]) -> Iterator[str]:
 
 def _broken_domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) -> Iterator[str]:
     """Where documents, bytes or tokens of a domain change between select, tokenize and the manifest."""
-    tokenized = counts.get("tokenize")
+    tokenized, decided = _of(counts, TOKENS), _of(counts, DECISIONS)
     for name, selected in (("documents", "kept_documents"), ("bytes", "kept_bytes"), ("tokens", None)):
-        if tokenized is None:
+        if not tokenized:
             return
         middle = by_suffix(tokenized, name)
-        before = by_suffix(counts.get("select", {}), selected) if selected else middle
+        before = by_suffix(decided, selected) if selected else middle
         after = _sums(shards, name) if shards else middle
         for domain in sorted({*before, *middle, *after}):
             found = [table.get(domain, 0) for table in (before, middle, after)]
             if len(set(found)) > 1:
-                yield f"{domain}: {found[0]} {name} after select, {found[1]} after tokenize, {found[2]} in the manifest"
+                yield (
+                    f"{domain}: {found[0]} {name} after {writer_of(DECISIONS).name}, "
+                    f"{found[1]} after {writer_of(TOKENS).name}, {found[2]} in the manifest"
+                )
 
 
 def _losses(counts: Counts) -> Losses:
@@ -252,7 +271,7 @@ def _losses(counts: Counts) -> Losses:
 
 def _additions(manifests: Mapping[str, dict[str, Any]]) -> tuple[Addition, ...]:
     planned = manifests["plan"]["additions"] if "plan" in manifests else []
-    selected = manifests.get("select", {})
+    selected = manifests.get(writer_of(DECISIONS).name, {})
     decided = selected.get("additions", [selected.get("counts", {})] if len(planned) == 1 else [{}] * len(planned))
     return tuple(
         Addition(each["name"], each["files"], each["input_bytes"], found.get("documents", 0), found.get("kept", 0))
@@ -261,9 +280,9 @@ def _additions(manifests: Mapping[str, dict[str, Any]]) -> tuple[Addition, ...]:
 
 
 def _domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) -> tuple[Domain, ...]:
-    documents = by_suffix(counts.get("select", {}), "kept_documents")
-    sizes = by_suffix(counts.get("select", {}), "kept_bytes")
-    tokens = _sums(shards, "tokens") or by_suffix(counts.get("tokenize", {}), "tokens")
+    documents = by_suffix(_of(counts, DECISIONS), "kept_documents")
+    sizes = by_suffix(_of(counts, DECISIONS), "kept_bytes")
+    tokens = _sums(shards, "tokens") or by_suffix(_of(counts, TOKENS), "tokens")
     number: dict[str, int] = {}
     for shard in shards:
         number[shard["domain"]] = number.get(shard["domain"], 0) + 1
@@ -287,9 +306,9 @@ def _sums(shards: list[dict[str, Any]], name: str) -> dict[str, int]:
     return sums
 
 
-def _tokenizer(run: RunDirectory, manifests: Mapping[str, dict[str, Any]]) -> Tokenizer:
+def _tokenizer(run: RunDirectory) -> Tokenizer:
     stored = ipc.open_reader(run.path("manifest.arrow"), schema.MANIFEST).schema.metadata or {}
-    trained = manifests["train-tokenizer"]
+    trained = run.stage_manifest(stage_of(run, TOKENIZER).name)
     given = trained.get("model")
     documents = trained.get("counts", {}).get("sampled_documents", 0)
     return Tokenizer(

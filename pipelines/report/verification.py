@@ -23,7 +23,7 @@ from pipelines.report.run_statistics import by_suffix, read_statistics
 from pipelines.selection.decision_checks import check_representatives
 from pipelines.stage_list import NAMES, STAGES
 from pipelines.stages.findings import Check, Finding, Seen, check_counts, check_file, check_rows, relative
-from pipelines.stages.outputs import DECISIONS, SHARDS, TOKENS, Output
+from pipelines.stages.outputs import DECISIONS, PHASES, SHARDS, TOKENIZER, TOKENS, Output
 from pipelines.stages.shard_checks import Row, check_phases, check_shard_sums, read_manifest
 from pipelines.stages.stage import StageSpec
 
@@ -135,14 +135,14 @@ def _check_contents(spec: StageSpec[Any, Any], stage: Stage, record: ItemRecord,
 
 def _check_tokenizer(seen: Seen) -> Iterator[Finding]:
     """A model that the recipe named: its digest is in the stage's fingerprint. (One that was trained has a record.)"""
-    run = seen.run
-    if not run.has_stage("train-tokenizer") or "model" not in run.stage_manifest("train-tokenizer"):
+    stage = seen.writers.get(TOKENIZER.kind)
+    if stage is None or "model" not in seen.run.stage_manifest(stage.name):
         return
-    stage = run.current_stage("train-tokenizer")
-    name = f"tokenizer/{stage.fingerprint}/tokenizer.model"
-    if not files.exists(run.path(name)):
+    url = TOKENIZER.url(stage, 0)
+    name = relative(seen.run, url)
+    if not files.exists(url):
         yield Finding(Check.MISSING, name, "the tokenizer's model")
-    elif fingerprint("tokenizer", files.digest(run.path(name))) != stage.fingerprint:
+    elif fingerprint("tokenizer", files.digest(url)) != stage.fingerprint:
         yield Finding(Check.DIGEST, name, "not the model that the stage was begun with")
 
 
@@ -155,10 +155,10 @@ def _check_sums(seen: Seen) -> Iterator[Finding]:
         if seen.is_sound(DECISIONS, output) and total % (1 << 64) != seen.kept % (1 << 64):
             name = f"stages/{seen.writers[output.kind].name}.json"
             yield Finding(Check.CONSERVATION, name, "its documents are not the kept ones, each once")
-    if run.has_stage("pack"):
-        tokens = by_suffix(run.stage_manifest("tokenize")["counts"], "tokens")
-        yield from check_shard_sums(run, tokens)
-    if run.has_stage("phases"):
+    if (packed := seen.writers.get(SHARDS.kind)) is not None:
+        tokens = by_suffix(run.stage_manifest(seen.writers[TOKENS.kind].name)["counts"], "tokens")
+        yield from check_shard_sums(packed, tokens)
+    if PHASES.kind in seen.writers:
         yield from check_phases(run, seen.recipe)
 
 

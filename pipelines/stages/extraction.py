@@ -32,11 +32,11 @@ from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.text import chinese_script
 from corpus.text.line_rules import NOTHING_EDITED, LineRule, LineRules, edit_lines
 from corpus.text.normalisation import DEFAULT, Normalisation, normal_line
-from filters.measuring import LanguageSettings, identified
+from filters.language.of_documents import LanguageSettings, identified
 from pipelines.stages import prerequisites
 from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.extraction_checks import check_extracted
-from pipelines.stages.measurement import language_identity, language_settings
+from pipelines.stages.language_settings import language_identity, language_settings
 from pipelines.stages.outputs import DOCUMENTS, FAILED
 from pipelines.stages.stage import Conservation, Driver, StageSpec, Upstream
 

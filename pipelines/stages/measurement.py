@@ -20,11 +20,12 @@ from corpus.storage import ipc
 from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.urls.url_screen import UrlScreen
-from filters.measuring import LanguageSettings, MeasureSettings, signal_batch
+from filters.measuring import MeasureSettings, signal_batch
 from filters.privacy.pii import found_counts
 from filters.quality.rules import load_profiles
 from pipelines.stages import prerequisites
 from pipelines.stages.costs import Sizes, StageCost, Stored
+from pipelines.stages.language_settings import language_identity, language_settings
 from pipelines.stages.measurement_checks import check_measured
 from pipelines.stages.outputs import DOCUMENTS, LANGUAGES, SIGNALS
 from pipelines.stages.stage import Conservation, StageSpec, Upstream
@@ -52,12 +53,6 @@ class MeasureItem:
 
     documents: Stage
     measured: MeasureSettings
-
-
-def language_settings(recipe: Recipe, model: Path | PinnedFile) -> LanguageSettings:
-    return LanguageSettings(
-        recipe.language, model, frozenset(source.name for source in recipe.source if source.trust_language_hint)
-    )
 
 
 def measure_settings(
@@ -113,12 +108,6 @@ def _settings(up: Upstream, opened: MeasureInputs, stage: Stage) -> MeasureItem:
     return MeasureItem(up.writer(DOCUMENTS), measure_settings(up.recipe, model, urls))
 
 
-def language_identity(recipe: Recipe, model: PinnedFile) -> list[object]:
-    """What decides a document's language, beside the code."""
-    trusted = sorted(source.name for source in recipe.source if source.trust_language_hint)
-    return [recipe.language.model_dump(exclude={"model"}), model.digest, trusted]
-
-
 def _fingerprint(up: Upstream, opened: MeasureInputs) -> tuple[object, ...]:
     recipe = up.recipe
     respected = {source.name: opt_outs(source) for source in recipe.source if source.respect}
@@ -133,7 +122,7 @@ def _fingerprint(up: Upstream, opened: MeasureInputs) -> tuple[object, ...]:
 
 def _marks(up: Upstream, opened: MeasureInputs) -> dict[str, str]:
     """Who looks at the languages alone does not run again for a new signature or list."""
-    code = versions_of("filters.language.identification", "filters.language.hint")
+    code = versions_of("filters.language.of_documents")
     identity = language_identity(up.recipe, opened.model)
     return {LANGUAGES.mark: fingerprint("languages", up.marks[DOCUMENTS.mark], code, identity)}
 

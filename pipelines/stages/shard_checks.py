@@ -77,8 +77,9 @@ def _check_shard(
     return set_sum(numbers(table["doc_id"]))
 
 
-def check_shard_sums(run: RunDirectory, tokens: Mapping[str, int]) -> Iterator[Finding]:
+def check_shard_sums(packed: Stage, tokens: Mapping[str, int]) -> Iterator[Finding]:
     """The manifest's own order and digest, and its tokens by domain against what was tokenized."""
+    run = packed.run
     try:
         metadata, by_path = read_manifest(run)
     except CorpusError as error:
@@ -88,10 +89,12 @@ def check_shard_sums(run: RunDirectory, tokens: Mapping[str, int]) -> Iterator[F
     places = [(row["domain"], row["shard"]) for row in rows]
     if places != sorted(set(places)):
         yield Finding(Check.MANIFEST, "manifest.arrow", "rows are not sorted by domain and shard, each once")
-    stated, recorded = metadata.get("manifest", "missing"), run.stage_manifest("pack")["manifest"]
+    stated, recorded = metadata.get("manifest", "missing"), run.stage_manifest(packed.name)["manifest"]
     if stated != recorded:
-        yield Finding(Check.MANIFEST, "manifest.arrow", f"its digest is {stated}, stages/pack.json says {recorded}")
-    records = {path for record in run.current_stage("pack").records() for path in record.outputs}
+        yield Finding(
+            Check.MANIFEST, "manifest.arrow", f"its digest is {stated}, stages/{packed.name}.json says {recorded}"
+        )
+    records = {path for record in packed.records() for path in record.outputs}
     for row in rows:
         if row["path"] not in records:
             yield Finding(Check.MANIFEST, "manifest.arrow", f"{row['path']}: a shard without a record")

@@ -1,13 +1,13 @@
 """The versions that a stage's fingerprint holds, derived from what its modules import: none can be forgotten.
 
-From the stage's own modules the imports are followed through this project's packages, those inside functions included, without
-importing anything. What is found is
+From the stage's own modules the imports are followed through this project's packages, those inside functions and those that a
+string names for a process of its own (`package.module:function`) included, without importing anything. What is found is
 
     the VERSION of every module of ours that has one: raised where the same input gives other bytes
     the version of every distribution that one of these modules imports, and of those that it requires, extras aside
 
-less INERT: distributions that cannot change a byte of a file, each with the reason. A new dependency counts until somebody has
-said why it does not.
+less INERT: distributions that cannot change a byte of a file, each with the reason; what they alone require is left out with them.
+A new dependency counts until somebody has said why it does not.
 Cost: some 150 small files are parsed once a process, half a second.
 """
 
@@ -15,6 +15,7 @@ import ast
 import functools
 import importlib.metadata
 import importlib.util
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -25,42 +26,39 @@ PACKAGES = ("corpus", "filters", "tokenizer_training", "pipelines")
 
 #: Distributions that shape no byte of a file, and why.
 INERT: Mapping[str, str] = {
-    "annotated-types": "checks settings, whose values stand in the fingerprint",
     "apache-beam": "runs functions; what they give does not depend on it (tests compare runners)",
     "babel": "courlan's names of languages in URLs it rejects, which we do not ask about",
-    "boto3": "moves bytes",
     "certifi": "moves bytes",
     "charset-normalizer": "trafilatura's guess for bytes; it is given text here",
     "click": "the command line",
     "fsspec": "moves bytes",
-    "idna": "urllib3's; moves bytes",
-    "llvmlite": "compiles kernels of integers and float64 without fast-math; tests pin what they give",
     "lz4": "decodes a format with one right answer",
     "numba": "compiles kernels of integers and float64 without fast-math; tests pin what they give",
     "numpy": "exact operations on integers; sums of float64 are of counts, tests pin them",
     "packaging": "reads versions, for this module",
-    "protobuf": "of Beam and SentencePiece's training, whose version counts itself",
     "pydantic": "checks settings, whose values stand in the fingerprint",
-    "pydantic-core": "checks settings, whose values stand in the fingerprint",
     "python-dateutil": "of htmldate's parser, whose version counts itself; dates it gives are checked to be days",
     "requests": "moves bytes",
-    "rich": "the display",
-    "six": "of python-dateutil",
     "tqdm": "the display",
     "typing-extensions": "types",
-    "typing-inspection": "types",
-    "tzdata": "dates are days in UTC",
     "tzlocal": "dates are days in UTC",
     "urllib3": "moves bytes",
     "xxhash": "a function with one right answer",
 }
 
+#: Modules of ours that are not followed, and why.
+UNFOLLOWED: Mapping[str, str] = {
+    "pipelines.stages.prerequisites": "opens what the recipe names: models and items, whose digests stand in fingerprints",
+}
+
 #: Extras: they count in the stages whose settings ask for them (StageSpec.fingerprint), else a run could not go on without them.
 WHERE_ASKED_FOR: Mapping[str, str] = {
-    "jieba": "its dictionary: filters.parity.jieba_words takes one version alone",
     "opencc": "normalise.chinese: corpus.text.chinese_script.versions",
     "ufal-kenlm": "[[perplexity]]: filters.scorers.perplexity.versions",
 }
+
+#: What a string names for another process: package.module:function.
+_PLACE = re.compile(r"[a-z_]\w*(\.\w+)+:\w+")
 
 #: Names of imports → distribution, where several distributions carry the module.
 _CARRIED_BY = {"fasttext": "fasttext-community", "google": "protobuf", "kenlm": "ufal.kenlm"}
@@ -88,7 +86,7 @@ def import_closure(*modules: str) -> tuple[frozenset[str], frozenset[str]]:
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module in ours or module.endswith("_checks"):  # of `verify`: they write nothing
+        if module in ours or module in UNFOLLOWED or module.endswith("_checks"):  # of `verify`: they write nothing
             continue
         ours.add(module)
         for name in _imports_of(module):
@@ -100,7 +98,10 @@ def import_closure(*modules: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def distributions(names: frozenset[str]) -> set[str]:
-    """Installed distributions that carry these top-level names, and those that they require; the standard library has none."""
+    """Installed distributions that carry these top-level names, and those that they require; the standard library has none.
+
+    What an inert one requires is not looked at: Beam requires drivers of databases.
+    """
     carriers = _carriers()
     waiting = [carriers[name] for name in names if name in carriers]
     found: set[str] = set()
@@ -109,7 +110,7 @@ def distributions(names: frozenset[str]) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        waiting += [each for each in _required_by(name) if each not in found]
+        waiting += [each for each in _required_by(name) if each not in found and name not in INERT]
     return found
 
 
@@ -155,6 +156,10 @@ def _imports_of(module: str) -> Iterator[str]:
             yield from modules
             if len(modules) < len(below):
                 yield node.module
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _PLACE.fullmatch(node.value):
+            named = node.value.partition(":")[0]
+            if named.partition(".")[0] in PACKAGES and _path_of(named) is not None:
+                yield named
 
 
 def _version_of(module: str) -> int | None:

@@ -13,6 +13,7 @@ for up to 1,000 files.
 """
 
 import contextlib
+import functools
 import os
 import posixpath
 import stat
@@ -23,6 +24,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from corpus.storage import files, paths
+from corpus.storage.retries import retried
 from corpus.storage.run_names import EXCHANGE, FINGERPRINT, is_file_of_a_run, is_unfinished
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -143,10 +145,10 @@ def _entries(root: str, folder: str) -> list[tuple[str, bool]]:
 
 
 def _remote_entries(root: str, folder: str) -> list[tuple[str, bool]]:
-    filesystem, path = url_to_fs(paths.below(root, folder))
-    filesystem.invalidate_cache(path)
+    url = paths.below(root, folder)
+    filesystem, path = files.store_of(url)
     try:
-        entries = filesystem.ls(path, detail=True)
+        entries = retried(url, lambda: filesystem.ls(path, detail=True))
     except FileNotFoundError:
         return []
     named = [(posixpath.basename(entry["name"].rstrip("/")), entry["type"] == "directory") for entry in entries]
@@ -205,15 +207,16 @@ def _unlink(root: Path, folder: str, names: Iterable[str]) -> list[str]:
 
 def _rm(root: str, folder: str, names: list[str]) -> None:
     """Deletes files in a folder of a store; a missing one is no error."""
-    filesystem, path = url_to_fs(paths.below(root, folder) if folder else root)
+    url = paths.below(root, folder) if folder else root
+    filesystem, path = files.store_of(url)
     targets = [posixpath.join(path, name) for name in names]
     try:
-        filesystem.rm(targets)  # a store's bulk deletion does not mind what is missing; one by one, the first ends it
+        # A store's bulk deletion does not mind what is missing; one by one, the first ends it.
+        retried(url, lambda: filesystem.rm(targets))
     except FileNotFoundError:
         for target in targets:
             with contextlib.suppress(FileNotFoundError):
-                filesystem.rm_file(target)
-    filesystem.invalidate_cache(path)
+                retried(url, functools.partial(filesystem.rm_file, target))
 
 
 def _remove_empty(root: str, folder: str) -> None:

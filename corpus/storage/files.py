@@ -343,18 +343,20 @@ def create(url: str, data: bytes) -> bool:
 
 
 def _create_remote(url: str, data: bytes) -> bool:
-    filesystem, path = url_to_fs(url)
+    filesystem, path = store_of(url)
     if not is_object_store(url):
         filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
-    filesystem.invalidate_cache(posixpath.dirname(path))
-    if filesystem.exists(path):
+    if exists(url):
         return False
-    try:
-        filesystem.pipe_file(path, data, mode="create")
-    except FileExistsError:
-        return False
-    # A store that does not know the condition let the last one win.
-    return bool(filesystem.cat_file(path) == data)
+
+    def make() -> bool:
+        with suppress(FileExistsError):
+            filesystem.pipe_file(path, data, mode="create")
+        # What is there is ours where a first try succeeded and its answer was lost, and another's where the store does not
+        # know the condition and let the last one win.
+        return bool(filesystem.cat_file(path) == data)
+
+    return retried(url, make)
 
 
 def remove_file(url: str) -> None:
@@ -362,9 +364,8 @@ def remove_file(url: str) -> None:
     if is_local(url):
         local_path(url).unlink()
     else:
-        filesystem, path = url_to_fs(url)
-        filesystem.rm_file(path)
-        filesystem.invalidate_cache(posixpath.dirname(path))
+        filesystem, path = store_of(url)
+        retried(url, lambda: filesystem.rm_file(path))
 
 
 def make_folder(path: Path) -> None:
@@ -407,12 +408,12 @@ def _remote_writer(url: str) -> Iterator[BinaryIO]:
     """
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
         yield cast(BinaryIO, spool)
-        _upload(url, cast(BinaryIO, spool))
+        retried(url, lambda: _upload(url, cast(BinaryIO, spool)))
 
 
 def _upload(url: str, spool: BinaryIO) -> None:
     """Sends a whole file; may be called again after an error. Raises OSError, and what the store's driver raises."""
-    filesystem, path = url_to_fs(url)
+    filesystem, path = store_of(url)
     spool.seek(0)
     if is_object_store(url):
         _send(filesystem, path, spool)

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from corpus.recipe import Recipe
 from corpus.recipe.parsing import parse_recipe
 from corpus.sources.splits import list_inputs, make_splits
 from corpus.storage import ipc
 from corpus.storage.run_directory import RunDirectory
 from filters.language.identification import default_model_path
-from fingerprints import extract_inputs
+from fingerprints import extract_inputs, measure_inputs
 from fingerprints import mark as mark_of
 from pipelines.stages.extraction import EXTRACT, ExtractSettings, extract_item
+from pipelines.stages.measurement import MEASURE, MeasureItem, measure_item, measure_settings
 
 SENTENCE = "The corpus is read from archives, page by page, and every page is counted once. "
 PAGE = (
@@ -49,7 +51,9 @@ def extracted(folder: Path, source: dict[str, Any]) -> list[dict[str, Any]]:
     settings = ExtractSettings.of(recipe, splits=run.path("splits.arrow"), model=default_model_path(), helper=False)
     stage = run.stage("extract", "x")
     extract_item(stage, 0, settings)
-    documents, signals = (ipc.open_table(stage.output(kind, 0)) for kind in ("documents", "signals"))
+    measured = run.stage("measure", "x")
+    measure_item(measured, 0, MeasureItem(stage, measure_settings(recipe, default_model_path(), {})))
+    documents, signals = ipc.open_table(stage.output("documents", 0)), ipc.open_table(measured.output("signals", 0))
     return [{**a, **b} for a, b in zip(documents.to_pylist(), signals.to_pylist(), strict=True)]
 
 
@@ -78,8 +82,14 @@ def test_what_a_page_declares_and_no_day_after_it_was_fetched(tmp_path: Path) ->
 
 
 def test_what_reaches_a_byte_is_in_the_fingerprint() -> None:
-    def mark(**source: Any) -> str:
-        recipe = parse_recipe({"run": {"name": "r"}, "source": [{"name": "s", "inputs": ["*"], **source}]}, "r")
-        return mark_of(EXTRACT, recipe, extract_inputs())
+    def recipe(**source: Any) -> Recipe:
+        return parse_recipe({"run": {"name": "r"}, "source": [{"name": "s", "inputs": ["*"], **source}]}, "r")
 
-    assert len({mark(), mark(licence="MIT"), mark(licence="CC0"), mark(trust_language_hint=True)}) == 4
+    marks = [
+        mark_of(EXTRACT, recipe(**source), extract_inputs()) for source in ({}, {"licence": "MIT"}, {"licence": "CC0"})
+    ]
+    assert len(set(marks)) == 3
+    # A hint is stored in any case; whether it holds is measured.
+    trusted = recipe(trust_language_hint=True)
+    assert mark_of(EXTRACT, trusted, extract_inputs()) == marks[0]
+    assert mark_of(MEASURE, trusted, measure_inputs()) != mark_of(MEASURE, recipe(), measure_inputs())

@@ -42,7 +42,7 @@ def test_an_article_gives_its_text() -> None:
     found = extract_page(page(), LIMITS)
     assert isinstance(found, MainText)
     assert SENTENCE.strip() in found.text
-    assert found[1:] == ("Title", None, None)
+    assert found == MainText(found.text, title="Title")
 
 
 @pytest.mark.parametrize(

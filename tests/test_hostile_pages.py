@@ -15,6 +15,8 @@ import pytest
 
 from corpus.reasons import Reason
 from corpus.storage.run_directory import RunDirectory
+from pipelines.stage_list import stage_of
+from pipelines.stages.outputs import DOCUMENTS, FAILED, SIGNALS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEMO = REPOSITORY / "examples" / "demo"
@@ -175,7 +177,7 @@ def build(folder: Path, members: list[bytes]) -> Built:
         f"{folder}/run",
     ]
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, sys.executable, *command, "--until", "extract", "--workers", "1"],
+        [sys.executable, "-c", MEASURED, sys.executable, *command, "--until", "measure", "--workers", "1"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -184,17 +186,17 @@ def build(folder: Path, members: list[bytes]) -> Built:
     )
     assert done.returncode == 0, done.stderr
     run = RunDirectory(str(folder / "run"))
-    stage = run.current_stage("extract")
     rows = {}
-    for kind in ("documents", "signals", "failed"):
-        tables = [pa.ipc.open_file(stage.output(kind, item)).read_all() for item in stage.finished()]
-        rows[kind] = pa.concat_tables(tables).to_pylist()
+    for output in (DOCUMENTS, SIGNALS, FAILED):
+        stage = stage_of(run, output)
+        tables = [pa.ipc.open_file(output.url(stage, item)).read_all() for item in stage.finished()]
+        rows[output.kind] = pa.concat_tables(tables).to_pylist()
     keys = [row["key"] for row in rows["documents"]]
     assert keys == [row["key"] for row in rows["signals"]]
     for kind in ("documents", "signals"):
         rows[kind] = [{name: value for name, value in row.items() if name not in PLACES} for row in rows[kind]]
         rows[kind].sort(key=lambda row: row["key"])
-    counts = run.stage_manifest("extract")["counts"]
+    counts = run.stage_manifest(stage_of(run, DOCUMENTS).name)["counts"]
     return Built(rows["documents"], rows["signals"], rows["failed"], counts, int(done.stdout))
 
 

@@ -26,7 +26,7 @@ def test_an_article_without_what_is_around_it() -> None:
     assert found is not None
     assert SENTENCE.strip() in found.text
     assert not any(words in found.text for words in ("Home", "remark", "Imprint"))
-    assert found[1:] == ("Title", "Ann Lee", None)
+    assert found == MainText(found.text, title="Title", author="Ann Lee")
 
 
 @pytest.mark.parametrize("html", ["", " ", "<html></html>", "<nav>Home</nav>", "<p></p>"])

@@ -43,6 +43,7 @@ class MeasureInputs:
     def of(recipe: Recipe, recipe_path: Path) -> "MeasureInputs":
         from corpus.urls.url_lists import read_url_lists
 
+        _groups(recipe)  # an error now, not when every page has been read
         model = PinnedFile.of(str(prerequisites.language_model(recipe, recipe_path)))
         return MeasureInputs(model, read_url_lists(recipe, recipe_path.parent, where=str(recipe_path)))
 
@@ -59,13 +60,19 @@ def measure_settings(
     recipe: Recipe, model: Path | PinnedFile, url_lists: Mapping[str, PinnedFile | UrlScreen]
 ) -> MeasureSettings:
     """What a recipe wants measured. Raises InputError where what its profiles need is not installed."""
+    groups = _groups(recipe)
+    respect = {source.name: opt_outs(source) for source in recipe.source if source.respect}
+    return MeasureSettings(language_settings(recipe, model), recipe.dedup, groups, url_lists, respect)
+
+
+def _groups(recipe: Recipe) -> tuple[str, ...]:
+    """The groups of signals that the profiles ask for. Raises InputError where what they need is not installed."""
     groups = load_profiles(recipe).groups
     if "jieba" in groups:
         from filters.parity import jieba_words
 
-        jieba_words.package_folder()  # an error now, not in a worker
-    respect = {source.name: opt_outs(source) for source in recipe.source if source.respect}
-    return MeasureSettings(language_settings(recipe, model), recipe.dedup, groups, url_lists, respect)
+        jieba_words.package_folder()
+    return groups
 
 
 def opt_outs(source: Source) -> OptOuts:
@@ -114,7 +121,7 @@ def _fingerprint(up: Upstream, opened: MeasureInputs) -> tuple[object, ...]:
     return (
         language_identity(recipe, opened.model),
         recipe.dedup.model_dump(include={"bands", "rows", "shingle"}),
-        list(load_profiles(recipe).groups),
+        list(_groups(recipe)),
         {source: [sorted(each.respect), sorted(each.agents)] for source, each in respected.items()},
         {source: found.digest for source, found in opened.url_lists.items()},
     )

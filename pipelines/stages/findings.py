@@ -14,6 +14,7 @@ from corpus.feed.order import mix
 from corpus.recipe import Recipe
 from corpus.storage import files, ipc
 from corpus.storage.ipc import Written
+from corpus.storage.older_files import reader_as
 from corpus.storage.run_directory import RunDirectory, Stage
 from pipelines.stages.outputs import Output
 
@@ -105,7 +106,7 @@ def check_file(url: str, name: str, written: Written) -> Iterator[Finding]:
 def check_rows(url: str, name: str, written: Written, schema: pa.Schema | None) -> Iterator[Finding]:
     """An Arrow file of the schema (None: any) with as many rows as its record says."""
     try:
-        reader = ipc.open_reader(url, schema)
+        reader = ipc.open_reader(url) if schema is None else reader_as(url, schema)
         rows = sum(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
     except DamageError as error:
         yield Finding(Check.SCHEMA, name, str(error).partition(": ")[2])

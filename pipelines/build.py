@@ -32,7 +32,7 @@ from pipelines.running import interrupts
 from pipelines.running.progress import StageWatch
 from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.running.work_items import RunItems, write_pending
-from pipelines.stage_list import NAMES, STAGES
+from pipelines.stage_list import NAMES, STAGES, kinds_of
 from pipelines.stages.planned import Planned, plan_additions
 from pipelines.stages.stage import ExchangeName, StageSpec, Upstream
 
@@ -231,7 +231,7 @@ class Build:
         writer, changed = writer_of(self.run.stage_manifest(spec.name)), {spec.name}
         if writer == this_version():
             return
-        kinds = {output.kind for output in spec.writes}
+        kinds = {output.kind for output in spec.writes} | kinds_of(self.run.current_stage(spec.name))
         for later in STAGES[STAGES.index(spec) + 1 :]:
             if self.run.has_stage(later.name) and kinds & {output.kind for output in later.reads}:
                 changed.add(later.name)

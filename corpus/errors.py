@@ -35,6 +35,12 @@ class DamageError(CorpusError):
     exit_code = 1
 
 
+class VersionError(CorpusError):
+    """Raised when another version wrote a file of a run in a form that this one does not read; the file may be sound."""
+
+    exit_code = 2
+
+
 class BuildError(CorpusError):
     """Raised when a build stops after it began; everything finished stays and a second call goes on from there."""
 

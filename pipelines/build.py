@@ -17,6 +17,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from corpus import schema
 from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.recipe import Recipe
 from corpus.sources.splits import InputFile, list_inputs, write_splits
@@ -25,12 +26,13 @@ from corpus.storage.records import Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from corpus.storage.run_lock import only_build
 from corpus.storage.run_marker import claim
+from corpus.written_by import stamp, this_version, writer_of
 from filters.quality.rules import load_profiles
 from pipelines.running import interrupts
 from pipelines.running.progress import StageWatch
 from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.running.work_items import RunItems, write_pending
-from pipelines.stage_list import NAMES, STAGES
+from pipelines.stage_list import NAMES, STAGES, kinds_of
 from pipelines.stages.planned import Planned, plan_additions
 from pipelines.stages.stage import ExchangeName, StageSpec, Upstream
 
@@ -83,22 +85,30 @@ class Build:
     def _plan(self, inputs: list[InputFile]) -> list[Planned]:
         """Writes recipe and splits of a new run, or of one to which something is added; checks those of an old one."""
         planned, splits = plan_additions(self.recipe, inputs)
-        self._check_same_run([each.fingerprint for each in planned])
+        self._check_same_run([each.fingerprint for each in planned], inputs)
         self.run.write_json(self.recipe.model_dump(mode="json"), "recipe.json")
         files.write_bytes(self.run.path("recipe.toml"), self.recipe_path.read_bytes())
         write_splits(self.run.path("splits.arrow"), splits)
         items, total = planned[-1].items, sum(each.input_bytes for each in planned)
-        manifest = {"fingerprint": planned[-1].fingerprint, "items": items, "splits": splits.num_rows}
+        manifest = {"fingerprint": planned[-1].fingerprint, "items": items, "splits": splits.num_rows, **stamp()}
         manifest |= {"files": len(inputs), "input_bytes": total, "additions": [each.to_json() for each in planned]}
         self.run.write_stage_manifest("plan", manifest)
         self.say("plan", f"{len(inputs)} files, {total:,} bytes, {splits.num_rows} splits, {items} work items")
         return planned
 
-    def _check_same_run(self, plan: list[str]) -> None:
+    def _plans_of_older_versions(self, inputs: list[InputFile]) -> Iterator[list[Planned]]:
+        for number in range(schema.SCHEMA_VERSION - 1, 0, -1):
+            yield plan_additions(self.recipe, inputs, schema_version=number)[0]
+
+    def _check_same_run(self, plan: list[str], inputs: list[InputFile]) -> None:
         """`plan` has the fingerprint of what the run began with, and of each addition."""
         if not self.run.has_stage("plan"):
             return
-        before = [each["fingerprint"] for each in self.run.stage_manifest("plan")["additions"]]
+        manifest = self.run.stage_manifest("plan")
+        before = [each["fingerprint"] for each in manifest.get("additions", [manifest])]
+        older = ([each.fingerprint for each in marks] for marks in self._plans_of_older_versions(inputs))
+        if plan[: len(before)] != before and any(marks[: len(before)] == before for marks in older):
+            return  # the same inputs: every stage sees by its own fingerprint that it runs again
         if plan[: len(before)] != before:
             raise RunDirectoryError(
                 f"{self.run.url}: was built from other sources than {self.recipe_path} lists (files, their content, or "
@@ -114,6 +124,7 @@ class Build:
         if self.run.has_torn_manifest(spec.name) or (
             self.run.has_stage(spec.name) and self.run.current_stage(spec.name).fingerprint != mark
         ):
+            self._say_older(spec)
             self._unfinish(spec.name)
         stage = self.run.stage(spec.name, mark)
         stage.begin()
@@ -163,9 +174,18 @@ class Build:
         manifest = {"fingerprint": stage.fingerprint, "items": len(records), "counts": totals, **more}
         # The settings under which the stage is complete: pipelines.report.run_settings.
         manifest["recipe"] = self.recipe.model_dump(mode="json")
+        manifest |= self._writer(stage)
         self.run.write_stage_manifest(stage.name, manifest)
         self._name_left(stage.name, self.run.remove_superseded(stage, tuple(_kinds(spec))))
         return totals
+
+    def _writer(self, stage: Stage) -> dict[str, Any]:
+        """The version that finished the stage: of one that was finished before, the one that did it then."""
+        if self.run.has_stage(stage.name):
+            before = self.run.stage_manifest(stage.name)
+            if before["fingerprint"] == stage.fingerprint:
+                return {key: before[key] for key in stamp() if key in before}
+        return stamp()
 
     @property
     def exchange(self) -> ExchangeName | None:
@@ -203,6 +223,23 @@ class Build:
         missing = sorted(set(items) - set(self.records(stage).items.tolist()))
         if missing:
             raise BuildError(f"stage {stage.name}: the runner ended well, but items {missing[:5]} have no record")
+
+    def _say_older(self, spec: StageSpec[Any, Any]) -> None:
+        """One line where what runs again is another version's: by which, and what runs again with it."""
+        if not self.run.has_stage(spec.name):
+            return
+        writer, changed = writer_of(self.run.stage_manifest(spec.name)), {spec.name}
+        if writer == this_version():
+            return
+        kinds = {output.kind for output in spec.writes} | kinds_of(self.run.current_stage(spec.name))
+        for later in STAGES[STAGES.index(spec) + 1 :]:
+            if self.run.has_stage(later.name) and kinds & {output.kind for output in later.reads}:
+                changed.add(later.name)
+                kinds |= {output.kind for output in later.writes}
+        names = ", ".join(name for name in NAMES if name in changed)
+        self.say(
+            spec.name, f"written by {writer}, this is {this_version()}: runs again, with all that reads it ({names})"
+        )
 
     def _unfinish(self, name: str) -> None:
         """A stage and those after it no longer count as done."""

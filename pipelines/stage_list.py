@@ -7,7 +7,7 @@
 
 from typing import Any
 
-from corpus.errors import RunDirectoryError
+from corpus.errors import DamageError, RunDirectoryError
 from corpus.storage.run_directory import RunDirectory, Stage
 from pipelines.selection.selecting import SELECT
 from pipelines.stages.decontamination import DECONTAMINATE
@@ -48,8 +48,21 @@ def writer_of(output: Output) -> StageSpec[Any, Any]:
 
 def find_stage(run: RunDirectory, output: Output) -> Stage | None:
     """The finished stage of a run that wrote an output; None where it is not finished, or the recipe has it not."""
-    name = writer_of(output).name
-    return run.current_stage(name) if run.has_stage(name) else None
+    for name in (writer_of(output).name, *NAMES[1:]):  # in another version another stage may have written it
+        if run.has_stage(name):
+            stage = run.current_stage(name)
+            if name == writer_of(output).name or output.kind in kinds_of(stage):
+                return stage
+    return None
+
+
+def kinds_of(stage: Stage) -> set[str]:
+    """The kinds of output that a finished stage's records name."""
+    items = stage.finished()
+    try:
+        return {name.partition("/")[0] for name in stage.record(items[0]).outputs} if items else set()
+    except (DamageError, FileNotFoundError):
+        return set()
 
 
 def stage_of(run: RunDirectory, output: Output) -> Stage:

@@ -26,7 +26,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from corpus.errors import DamageError, RunDirectoryError
+from corpus.errors import RunDirectoryError
 from corpus.feed.mapped import MANIFEST_FILE, Manifest, MappedShards, read_manifest
 from corpus.feed.order import PhaseOrder
 from corpus.feed.phases import PhasePlan
@@ -261,13 +261,15 @@ def open_feed(
 
 
 def _read_plan(root: Path) -> PhasePlan:
+    from corpus.storage.run_marker import not_readable
+
     path = root / PLAN_FILE
     try:
         return PhasePlan.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunDirectoryError(f"{path}: not found; run `corpus build` to the end of stage phases first") from None
     except ValueError as error:
-        raise DamageError(f"{path}: {error}; delete it and build again") from error
+        raise not_readable(str(path), str(error)) from error
 
 
 def _check_same_run(plan: PhasePlan, manifest: Manifest, root: Path) -> None:

@@ -28,6 +28,10 @@ KEY_BYTES = 16
 _LAYOUT = ("file_bytes", "documents", "tokens", "token_offset", "boundary_offset")
 
 
+#: What reading needs; whatever else a version writes is not looked at.
+_NEEDED = ("domain", "shard", "path", *_LAYOUT, "token_dtype")
+
+
 @dataclasses.dataclass(frozen=True)
 class Manifest:
     """The columns that reading needs; rows are shards by (domain, number)."""
@@ -71,15 +75,19 @@ class MappedShards:
         return shard
 
     def keys(self, documents: NDArray[np.int64]) -> list[bytes]:
+        from corpus.storage.run_marker import not_readable
         from corpus.storage.shards import read_shard
 
         keys = np.empty((len(documents), KEY_BYTES), np.uint8)
         for row in np.unique(documents[:, 0]).tolist():
             here = documents[:, 0] == row
-            column = read_shard(self._path(row)).column("key").chunk(0)
+            table = read_shard(self._path(row))
+            if "key" not in table.column_names:
+                raise not_readable(str(self._path(row)), f"has no column 'key', only {table.column_names}")
+            column = table.column("key").chunk(0)
             every = np.frombuffer(column.buffers()[1], np.uint8, KEY_BYTES * len(column)).reshape(-1, KEY_BYTES)
             if len(every) != self.manifest.documents[row]:
-                raise DamageError(f"{self._path(row)}: the shard is not the manifest's; delete it and build again")
+                raise DamageError(f"{self._path(row)}: the shard is not the manifest's; verify the run")
             keys[here] = every[documents[here, 1]]
         return [key.tobytes() for key in keys]
 
@@ -98,7 +106,7 @@ class MappedShards:
                 if found != manifest.file_bytes[row]:
                     raise DamageError(
                         f"{path}: the shard has {found} bytes, the manifest says {manifest.file_bytes[row]}; "
-                        "delete it and build again"
+                        "verify the run"
                     )
                 mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             # np.frombuffer and not np.memmap, whose slices cost microseconds each.
@@ -109,7 +117,7 @@ class MappedShards:
         except ValueError as error:
             raise DamageError(f"{path}: the manifest's offsets are not of this shard ({error}); build again") from error
         if boundaries[0] != 0 or boundaries[-1] != len(tokens) or not (boundaries[1:] > boundaries[:-1]).all():
-            raise DamageError(f"{path}: the documents do not cover the tokens; delete it and build again")
+            raise DamageError(f"{path}: the documents do not cover the tokens; verify the run")
         return MappedShard(tokens=tokens, boundaries=boundaries)
 
 
@@ -119,6 +127,7 @@ def read_manifest(root: Path) -> Manifest:
 
     from corpus.schema import MANIFEST
     from corpus.storage.arrow_bounds import UNREADABLE, BoundedReader
+    from corpus.storage.run_marker import not_readable
 
     path = root / MANIFEST_FILE
     if not path.exists():
@@ -127,16 +136,17 @@ def read_manifest(root: Path) -> Manifest:
         table = BoundedReader(pa.BufferReader(path.read_bytes())).read_all()
     except UNREADABLE as error:
         reason = str(error).partition("\n")[0]
-        raise DamageError(f"{path}: not an Arrow file ({reason}); delete it and build again") from error
-    if not table.schema.equals(MANIFEST):
-        raise DamageError(f"{path}: its columns are not those of a manifest; build again")
-    columns = table.to_pydict()
+        raise DamageError(f"{path}: not an Arrow file ({reason}); verify the run") from error
+    for name in _NEEDED:
+        if name not in table.column_names or not _same_kind(table.schema.field(name).type, MANIFEST.field(name).type):
+            raise not_readable(str(path), f"has no column {name!r} of a manifest, but {table.schema.names}")
+    columns = table.select(_NEEDED).to_pydict()
     rows = list(zip(columns["domain"], columns["shard"], strict=True))
     if rows != sorted(set(rows)):
         raise DamageError(f"{path}: its rows are not sorted by domain and shard; build again")
     kinds = sorted(set(columns["token_dtype"]))
     if kinds not in (["uint16"], ["uint32"]):
-        raise DamageError(f"{path}: token_dtype is one of uint16 and uint32 in every row, not {kinds}; build again")
+        raise DamageError(f"{path}: token_dtype is one of uint16 and uint32 in every row, not {kinds}; verify the run")
     for name in columns["path"]:
         if (wrong := what_is_wrong(name)) is not None:
             raise DamageError(f"{path}: the path of a shard {wrong}: {shown(name)}; build again")
@@ -148,9 +158,7 @@ def read_manifest(root: Path) -> Manifest:
             0 < documents <= tokens
             and max(token_offset + width * tokens, boundary_offset + 8 * (documents + 1)) <= size < 1 << 62
         ):
-            raise DamageError(
-                f"{path}: a shard of {size} bytes cannot hold what its row states; delete it and build again"
-            )
+            raise DamageError(f"{path}: a shard of {size} bytes cannot hold what its row states; verify the run")
     return Manifest(
         domains=columns["domain"],
         paths=columns["path"],
@@ -162,3 +170,12 @@ def read_manifest(root: Path) -> Manifest:
         dtype=np.dtype(kinds[0]).newbyteorder("<"),
         metadata={name.decode(): value.decode() for name, value in metadata.items()},
     )
+
+
+def _same_kind(found: Any, wanted: Any) -> bool:
+    """Whether a column holds whole numbers, or texts, as it must; their width is the version's."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(wanted):
+        return pa.types.is_integer(found)
+    return pa.types.is_string(found) or pa.types.is_large_string(found)

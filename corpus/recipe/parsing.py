@@ -1,9 +1,11 @@
 """Recipes read from TOML files, with `--set` on top, and what is wrong with one said in a line.
 
 Unknown keys anywhere are an error that lists the known ones; every message is one line with the file, the key, what is
-wrong and what is allowed.
+wrong and what is allowed. Of a recipe that a run keeps, unknown keys are kept aside: another version may have written it.
 """
 
+import copy
+import dataclasses
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -13,8 +15,9 @@ from typing import Any, get_origin
 import pydantic
 from pydantic import BaseModel
 
-from corpus.errors import RecipeError
+from corpus.errors import RecipeError, VersionError
 from corpus.recipe import Recipe
+from corpus.written_by import this_version
 
 
 def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:
@@ -54,6 +57,53 @@ def parse_recipe(table: Mapping[str, Any], where: str) -> Recipe:
         return Recipe.model_validate(table)
     except pydantic.ValidationError as error:
         raise RecipeError(f"{where}: {_explain(error)}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredRecipe:
+    """A recipe as a run keeps it; `unknown` are the settings that this version does not know, by dotted key."""
+
+    recipe: Recipe
+    unknown: Mapping[str, Any]
+
+
+def parse_stored_recipe(table: Mapping[str, Any], where: str) -> StoredRecipe:
+    """A recipe that a run keeps, which another version may have written: what is not known here is kept aside.
+
+    Raises VersionError where what is left is no recipe: it lacks a key that has no default.
+    """
+    rest, unknown = copy.deepcopy(dict(table)), dict[str, Any]()
+    while True:
+        try:
+            return StoredRecipe(Recipe.model_validate(rest), unknown)
+        except pydantic.ValidationError as error:
+            taken = [each for each in error.errors() if each["type"] != "missing" and _take(rest, each["loc"], unknown)]
+            if not taken:
+                raise VersionError(
+                    f"{where}: a recipe of another version; this is {this_version()}: {_explain(error)}; "
+                    "use the version that wrote it"
+                ) from None
+
+
+def _take(table: dict[str, Any], location: tuple[int | str, ...], unknown: dict[str, Any]) -> bool:
+    """Moves the setting at a place, the innermost that has a name, to the unknown ones; whether there was one."""
+    node: Any = table
+    found: tuple[dict[str, Any], str, str] | None = None
+    path: list[str] = []
+    for part in location:
+        if isinstance(node, dict) and part in node:
+            path.append(str(part))
+            found = node, str(part), ".".join(path)
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            path.append(str(part))
+        else:
+            break
+        node = node[part]
+    if found is None:
+        return False
+    holder, key, name = found
+    unknown[name] = holder.pop(key)
+    return True
 
 
 def _override(table: dict[str, Any], key: str, value: str, path: Path) -> None:

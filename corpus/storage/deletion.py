@@ -17,7 +17,7 @@ import functools
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from fsspec.core import url_to_fs
@@ -25,7 +25,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from corpus.storage import files, paths
 from corpus.storage.retries import retried
-from corpus.storage.run_names import EXCHANGE, FINGERPRINT, is_file_of_a_run, is_unfinished
+from corpus.storage.run_names import EXCHANGE, FINGERPRINT, KINDS, is_file_of_a_run, is_unfinished
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -69,13 +69,17 @@ def remove_folder(root: str, folder: str) -> list[str]:
     return sorted(left)
 
 
-def remove_fingerprints(root: str, stage: str, kinds: Iterable[str], *, keep: str | None) -> list[str]:
+def remove_fingerprints(root: str, stage: str, kinds: Collection[str], *, keep: str | None) -> list[str]:
     """Deletes what a stage wrote under other fingerprints than `keep`, and what killed writers left under that one.
 
     `kinds` are the folders of its outputs. Returns what is left in these folders that is not of the stage, sorted.
     """
     begun = set(fingerprints_begun(root, stage))
     left: list[str] = []
+    # What the stage wrote in another version, another may write now: the fingerprint is of the stage alone.
+    for mark in sorted(begun - {keep}):
+        for kind in sorted(KINDS - set(kinds)):
+            left += remove_folder(root, f"{kind}/{mark}")
     # The stage's own folder goes last: it is the proof that the others are of this run.
     for top in (*kinds, f"stages/{stage}"):
         for name, is_folder in _entries(root, top):

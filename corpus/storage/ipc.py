@@ -4,7 +4,8 @@
 `open_reader` and `open_table` map a local file into memory and read ranges of a remote one: the footer by one small request,
 each batch by one more. IPC bytes are a function of the batches alone.
 
-Readers raise DamageError for what is no IPC file of the schema, and StoreError where a store does not answer: that is no damage.
+Readers raise DamageError for what is no IPC file of the schema, VersionError where another version wrote it, and StoreError where
+a store does not answer: neither is damage.
 """
 
 import dataclasses
@@ -19,6 +20,7 @@ from corpus.storage import files
 from corpus.storage.arrow_bounds import UNREADABLE, BoundedReader, batch_of_message
 from corpus.storage.pool import REQUESTS_AT_ONCE, concurrently
 from corpus.storage.remote_file import RemoteFile
+from corpus.storage.run_marker import not_readable
 
 T = TypeVar("T")
 
@@ -202,10 +204,11 @@ def _open(
     native = pa.PythonFile(source, "r") if remote is not None else source
     reader = _reading(url, lambda: BoundedReader(native))
     if schema is not None and not reader.schema.equals(schema):
-        raise DamageError(f"{url}: its columns are {reader.schema.names}, not {schema.names} of the expected types")
+        what = f"has the columns {reader.schema.names}, not {schema.names} of the expected types"
+        raise not_readable(url, what)
     for name in columns or ():
         if reader.schema.get_field_index(name) < 0:
-            raise DamageError(f"{url}: has no column {name!r}, only {reader.schema.names}")
+            raise not_readable(url, f"has no column {name!r}, only {reader.schema.names}")
     if columns is not None:
         _reading(url, lambda: reader.select(columns))
     return IpcReader(url, reader, remote)

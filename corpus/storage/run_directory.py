@@ -218,9 +218,9 @@ class RunDirectory:
         try:
             value = json.loads(files.read_bytes(url))
         except (ValueError, RecursionError) as error:
-            raise DamageError(f"{url}: not valid JSON; delete it and build again") from error
+            raise DamageError(f"{url}: not valid JSON; verify the run") from error
         if not isinstance(value, dict):
-            raise DamageError(f"{url}: not a JSON object; delete it and build again")
+            raise DamageError(f"{url}: not a JSON object; verify the run")
         return value
 
     def _write_json(self, url: str, value: Mapping[str, Any]) -> None:

@@ -6,15 +6,13 @@ A run of a version that wrote no marker is known by its contents, and gets one.
 """
 
 import json
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from corpus.errors import RunDirectoryError
+from corpus.errors import CorpusError, DamageError, RunDirectoryError, VersionError
 from corpus.storage import files
 from corpus.storage.paths import shown
 from corpus.storage.run_names import LEASE, LOCK, MARKER, is_unfinished
-
-DISTRIBUTION = "lm-corpus-pipelines"
+from corpus.written_by import UNKNOWN, Writer, stamp, this_version, writer_of
 
 #: Of the marker and of the folders beside it. A later layout has a higher number.
 FORMAT = 1
@@ -39,7 +37,7 @@ def claim(run_url: str, name: str) -> None:
                 f"directory: it has no {MARKER} that can be read; give --run-dir a new or an empty folder"
             )
         of = _older_name(run_url) if found else name
-        marker = {"format": FORMAT, "run": of, "written_by": f"{DISTRIBUTION} {_version()}"}
+        marker = {"format": FORMAT, "run": of, **stamp()}
         data = (json.dumps(marker, sort_keys=True, indent=1) + "\n").encode()
         # One that cannot be read is what a power cut left on a disk that says too early that it has written.
         if not files.create(f"{run_url}/{MARKER}", data) and _marker(run_url) is None:
@@ -57,6 +55,48 @@ def check_marked(run_url: str) -> None:
     """Raises RunDirectoryError where nothing says that a folder is a run directory, so that nothing in it may be deleted."""
     if _marker(run_url) is None and not _is_older_run(run_url):
         raise RunDirectoryError(f"{run_url}: has no {MARKER}, so it is no run directory and nothing in it is deleted")
+
+
+def not_readable(url: str, what: str) -> CorpusError:
+    """The error for a file that is whole but has another form than is asked for; `what` says which.
+
+    Where another version wrote it, that is no damage. A file under a fingerprint has the version of the stage with it, another
+    that of the run's marker; one that lies in no run is taken for this version's.
+    """
+    found = _run_and_writer(url)
+    if found is None or found[1] == this_version():
+        return DamageError(f"{url}: {what}")
+    run_url, writer = found
+    return VersionError(
+        f"{run_url}: written by {writer}, this is {this_version()}: {url.removeprefix(run_url + '/')} {what}; "
+        "use the version that wrote it, or let `corpus build` make its stages again"
+    )
+
+
+def _run_and_writer(url: str) -> tuple[str, Writer] | None:
+    above, parts = url, []
+    for _ in range(5):  # shards/FINGERPRINT/DOMAIN/00000.arrow is the deepest
+        above, slash, name = above.rpartition("/")
+        if not slash:
+            return None
+        parts.append(name)
+        if _json_of(f"{above}/recipe.json") is not None or _json_of(f"{above}/{MARKER}") is not None:
+            return above, _writer_in(above, parts)
+    return None
+
+
+def _writer_in(run_url: str, parts: list[str]) -> Writer:
+    for name in files.names(f"{run_url}/stages"):
+        manifest = _json_of(f"{run_url}/stages/{name}")
+        if manifest is not None and manifest.get("fingerprint") in parts:
+            return writer_of(manifest)
+    return writer_of_run(run_url)
+
+
+def writer_of_run(run_url: str) -> Writer:
+    """The version that began a run."""
+    marker = _json_of(f"{run_url}/{MARKER}")
+    return writer_of(marker) if marker is not None else UNKNOWN
 
 
 def _what_is_in(run_url: str) -> list[str]:
@@ -78,7 +118,7 @@ def _marker(run_url: str) -> dict[str, Any] | None:
     if marker["format"] > FORMAT:
         raise RunDirectoryError(
             f"{url}: format {marker['format']}, written by {marker.get('written_by', 'a later version')!r}; "
-            f"this is {DISTRIBUTION} {_version()}, which knows {FORMAT}: use the later version"
+            f"this is {this_version()}, which knows format {FORMAT}: use the later version"
         )
     return marker
 
@@ -115,10 +155,3 @@ def _json_of(url: str) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "of unknown version"

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from corpus.errors import DamageError
 from corpus.schema import tokens_schema
 from corpus.storage.arrow_bounds import UNREADABLE, BoundedReader
+from corpus.storage.run_marker import not_readable
 
 #: Bytes; a cache line, and the widest vector load.
 ALIGNMENT = 64
@@ -37,6 +38,7 @@ WRITE_BYTES = 8 << 20
 
 PAD_KEY = "pad"
 
+_TOKENS = tuple(tokens_schema(size).field("tokens").type for size in (1 << 16, (1 << 16) + 1))
 _SCHEMAS = (tokens_schema(1 << 16), tokens_schema((1 << 16) + 1))
 
 
@@ -79,20 +81,21 @@ def write_shard(
 def read_shard(path: str | os.PathLike[str]) -> pa.Table:
     """The shard as a memory-mapped table, for inspection: nothing is copied, nothing but offsets and names is read.
 
-    Raises DamageError when the file is missing, is no Arrow file of one record batch, or has another schema.
+    Columns beside the tokens are as the version that wrote it has them. Raises DamageError when the file is missing or no Arrow
+    file, and VersionError where another version wrote it as no tokens in one record batch.
     """
     try:
         with pa.memory_map(os.fspath(path)) as source:
             reader = BoundedReader(source)
             batches = reader.num_record_batches
-            if reader.schema.remove_metadata() not in _SCHEMAS:
-                raise DamageError(f"{path}: its columns are not those of a shard; delete it and build again")
+            if "tokens" not in reader.schema.names or reader.schema.field("tokens").type not in _TOKENS:
+                raise not_readable(os.fspath(path), f"has no tokens of a shard, but {reader.schema.names}")
             table = reader.read_all()
     except UNREADABLE as error:
         reason = str(error).partition("\n")[0]
-        raise DamageError(f"{path}: not a readable shard: {reason}; delete it and build again") from error
+        raise DamageError(f"{path}: not a readable shard: {reason}; verify the run") from error
     if batches != 1:
-        raise DamageError(f"{path}: holds {batches} record batches, a shard holds 1; delete it and build again")
+        raise not_readable(os.fspath(path), f"holds {batches} record batches, a shard holds 1")
     return table
 
 

@@ -20,7 +20,8 @@ from corpus.columns import numbers
 from corpus.errors import RunDirectoryError
 from corpus.reasons import Reason
 from corpus.recipe import Dedup, Recipe
-from corpus.storage import files, ipc
+from corpus.storage import files
+from corpus.storage.older_files import read_as
 from filters.copies.dedup_quality import overlap, shingle_set
 from filters.copies.preference import LATER, MAX_PLACES, SPARED, criteria_of, url_criteria_of
 from pipelines.commands.dedup_report import additions_of
@@ -267,7 +268,7 @@ def _edges_of(documents: RunDocuments, doc_id: int) -> Iterator[tuple[int, float
     lost: list[tuple[int, float, bool]] = []
     won: list[tuple[int, float, bool]] = []
     for name in files.names(folder):
-        table = ipc.open_table(files.join(folder, name), schema.EDGES).combine_chunks()
+        table = read_as(files.join(folder, name), schema.EDGES).combine_chunks()
         for mine, theirs, into in (("loser", "winner", lost), ("winner", "loser", won)):
             rows = np.flatnonzero(numbers(table[mine]) == np.uint64(doc_id))
             others, similarity = numbers(table[theirs])[rows].tolist(), numbers(table["similarity"])[rows].tolist()

@@ -8,6 +8,7 @@ from rich.progress import Progress
 
 from corpus.storage.run_directory import RunDirectory
 from pipelines.report.difference import compare_runs
+from pipelines.report.run_settings import say_versions
 from pipelines.report.tables import difference_tables, open_console
 from pipelines.report.terminal_text import json_line
 
@@ -30,6 +31,8 @@ def diff(run_a: str, run_b: str, examples: int, as_json: bool) -> None:
       corpus diff runs/a runs/b --json | jq .transitions
     """
     a, b = (RunDirectory(run.rstrip("/")) for run in (run_a, run_b))
+    say_versions(a)
+    say_versions(b)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("diff", total=None)
 

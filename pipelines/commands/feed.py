@@ -12,8 +12,10 @@ from corpus.errors import RecipeError
 from corpus.feed.loader import Batch, Feed
 from corpus.feed.mapped import read_manifest
 from corpus.storage.run_directory import RunDirectory
+from corpus.storage.run_marker import not_readable
 from corpus.storage.shards import read_shard
 from pipelines.report.run_documents import RunDocuments
+from pipelines.report.run_settings import say_versions
 from pipelines.report.run_statistics import phases_of
 from pipelines.report.tables import open_console, phase_table, table_of
 from pipelines.report.terminal_text import json_line, one_line
@@ -81,6 +83,7 @@ def peek(run: str, phase: str | None, step: int, sequences: int, rank: int, worl
       corpus feed peek runs/demo --step 12 --rank 1 --world-size 2 --json | jq '.pieces[].url'
     """
     directory = RunDirectory(run.rstrip("/"))
+    say_versions(directory)
     name = phase if phase is not None else _first_phase(directory)
     encoder = load_encoder(TOKENIZER.url(stage_of(directory, TOKENIZER), 0))
     with _open(run.rstrip("/"), name, rank, world_size) as opened:
@@ -147,5 +150,9 @@ def _doc_ids(run: RunDirectory, batch: Batch) -> list[int]:
     """The doc_id of each piece's document."""
     root = Path(run.url)
     paths = read_manifest(root).paths
-    columns = {row: read_shard(root / paths[row])["doc_id"] for row in set(batch.documents[:, 0].tolist())}
+    tables = {row: read_shard(root / paths[row]) for row in set(batch.documents[:, 0].tolist())}
+    for row, table in tables.items():
+        if "doc_id" not in table.column_names:
+            raise not_readable(str(root / paths[row]), f"has no column 'doc_id', only {table.column_names}")
+    columns = {row: table["doc_id"] for row, table in tables.items()}
     return [columns[shard][row].as_py() for shard, row in batch.documents.tolist()]

@@ -22,6 +22,7 @@ from pipelines.commands.document_rows import (
     with_signals,
 )
 from pipelines.report.run_documents import RunDocuments
+from pipelines.report.run_settings import say_versions
 from pipelines.report.tables import open_console, table_of
 from pipelines.report.terminal_text import json_line, one_line, plain
 
@@ -77,6 +78,7 @@ def show(
     if dropped is not None and dropped != "*" and dropped not in set(Reason):
         raise RecipeError(f"--dropped {dropped}: no such reason; reasons are {', '.join(Reason)}")
     documents = RunDocuments(RunDirectory(run.rstrip("/")))
+    say_versions(documents.run)
     asked = _fields(fields, documents)
     if wanted and not fields:
         _show_documents(documents, wanted, as_json)

@@ -36,6 +36,8 @@ def stats(run: str, as_json: bool) -> None:
             console.print(table)
         if (tokenizer := statistics.tokenizer) is not None:
             console.print(f"tokenizer: {tokenizer.vocabulary_size:,} pieces, {tokenizer.origin}")
+        for line in statistics.versions:
+            console.print(line)
         for line in statistics.warnings:
             console.print(f"WARNING  {line}")
         for line in statistics.broken:

@@ -9,6 +9,7 @@ from rich.progress import Progress
 from corpus.storage.run_directory import RunDirectory
 from pipelines.report.input_checks import check_inputs
 from pipelines.report.repair import delete_damaged as remove_damaged
+from pipelines.report.run_settings import say_versions
 from pipelines.report.tables import findings_table, open_console
 from pipelines.report.terminal_text import json_line
 from pipelines.report.verification import findings_json
@@ -41,6 +42,7 @@ def verify(run: str, as_json: bool, delete_damaged: bool, inputs: bool) -> None:
       corpus verify runs/demo --delete-damaged
     """
     found: list[Finding] = []
+    say_versions(RunDirectory(run.rstrip("/")))
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("verify", total=None)
 

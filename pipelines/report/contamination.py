@@ -11,7 +11,7 @@ import numpy as np
 
 from corpus import schema
 from corpus.columns import booleans, numbers
-from corpus.storage import ipc
+from corpus.storage.older_files import read_as
 from corpus.storage.run_directory import RunDirectory
 from pipelines.stage_list import stage_of
 from pipelines.stages.outputs import EXAMS
@@ -34,7 +34,7 @@ class ExamReport:
 
 def exam_reports(run: RunDirectory, threshold: float, select_counts: Mapping[str, int]) -> tuple[ExamReport, ...]:
     """A report for each exam, by name. Raises DamageError where the file cannot be read."""
-    table = ipc.open_table(stage_of(run, EXAMS).output("exams", 0), schema.EXAMS).combine_chunks()
+    table = read_as(stage_of(run, EXAMS).output("exams", 0), schema.EXAMS).combine_chunks()
     exams = np.array(table["exam"].to_pylist(), dtype=str)
     found = numbers(table["coverage"]) >= np.float32(threshold)
     matchable = booleans(table["matchable"])

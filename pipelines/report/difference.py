@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import fixed_bytes, numbers
-from corpus.storage import files, ipc
+from corpus.storage import files
+from corpus.storage.older_files import read_as
 from corpus.storage.run_directory import RunDirectory
 from pipelines.report.run_documents import RunDocuments
-from pipelines.report.run_settings import settings_in_force
+from pipelines.report.run_settings import stored_settings
 from pipelines.report.run_statistics import Statistics, phases_of, read_statistics
 from pipelines.stage_list import find_stage, stage_of
 from pipelines.stages.outputs import DOCUMENTS, PHASES, SHARDS, TOKENIZER
@@ -122,7 +123,7 @@ def compare_runs(a: RunDirectory, b: RunDirectory, *, progress: Progress = lambd
     Raises RunDirectoryError for a run without documents, DamageError for a file that cannot be read.
     """
     found = Difference()
-    found.settings = list(_different_settings(*(settings_in_force(run).model_dump(mode="json") for run in (a, b))))
+    found.settings = list(_different_settings(*(_settings(run) for run in (a, b))))
     _compare_counts(found, read_statistics(a), read_statistics(b))
     _compare_shards(found, a, b)
     found.tokenizer = (model_digest(a), model_digest(b))
@@ -261,7 +262,7 @@ def _compare_shards(found: Difference, a: RunDirectory, b: RunDirectory) -> None
 def _digests(run: RunDirectory) -> dict[str, bytes]:
     if find_stage(run, SHARDS) is None:
         return {}
-    table = ipc.open_table(run.path("manifest.arrow"), schema.MANIFEST, columns=["domain", "shard", "digest"])
+    table = read_as(run.path("manifest.arrow"), schema.MANIFEST, ["domain", "shard", "digest"])
     return {f"{row['domain']}/{row['shard']:05d}": row["digest"] for row in table.to_pylist()}
 
 
@@ -293,6 +294,12 @@ def _different_settings(a: Any, b: Any) -> Iterator[tuple[str, str, str]]:
     for key in sorted({*flat_a, *flat_b}):
         if (before := flat_a.get(key, "")) != (after := flat_b.get(key, "")):
             yield key, before, after
+
+
+def _settings(run: RunDirectory) -> dict[str, Any]:
+    """A run's settings, with those that this version does not know."""
+    stored = stored_settings(run)
+    return {**stored.recipe.model_dump(mode="json"), **stored.unknown}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

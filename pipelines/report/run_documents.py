@@ -21,6 +21,7 @@ from corpus.columns import numbers
 from corpus.document_ids import items_of
 from corpus.errors import DamageError
 from corpus.storage import ipc
+from corpus.storage.older_files import read_as, reader_as
 from corpus.storage.run_directory import RunDirectory
 from pipelines.stage_list import find_stage, stage_of
 from pipelines.stages.outputs import CONTAMINATION, DECISIONS, DOCUMENTS, SCORES, SIGNALS
@@ -30,7 +31,9 @@ CACHED_ITEMS = 16
 _HEAD = ["doc_id", "key", "id", "url"]
 
 #: Columns that every file of signals has.
-_SIGNALS = schema.signals_schema(permutations=1, bands=1).names
+_SIGNALS = tuple(schema.signals_schema(permutations=1, bands=1).names)
+
+_SCHEMAS = {"documents": schema.DOCUMENTS, "contamination": schema.CONTAMINATION, "decisions": schema.DECISIONS}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,9 +74,9 @@ class RunDocuments:
         self.select = find_stage(run, DECISIONS)
         self.contamination = find_stage(run, CONTAMINATION)
         self.scores = find_stage(run, SCORES)
-        splits = ipc.open_table(run.path("splits.arrow"), schema.SPLITS, columns=["item", "file", "addition"])
+        splits = read_as(run.path("splits.arrow"), schema.SPLITS, ["item", "file", "addition"], needs=["item", "file"])
         self._item_of_split: NDArray[np.uint32] = numbers(splits["item"])
-        self._addition_of_split: NDArray[np.uint32] = numbers(splits["addition"])
+        self._addition_of_split: NDArray[np.uint32] = numbers(pc.fill_null(splits["addition"], 0))
         self._files: list[str] = splits["file"].to_pylist()
         self._heads = functools.lru_cache(maxsize=CACHED_ITEMS)(self._read_heads)
 
@@ -105,12 +108,12 @@ class RunDocuments:
         """Columns of a work item's documents, row for row, from whichever of the files has them.
 
         A column of decisions/ or contamination/ is null in a run that has none, one of an optional group of signals or of a
-        scorer in a run that measured none. Raises DamageError where the files differ in rows or a signal is missing, and KeyError for a name that no file
-        has.
+        scorer in a run that measured none, and one that the version of the run did not write. Raises DamageError where the files
+        differ in rows, and KeyError for a name that no file has.
         """
         in_signals = ipc.open_reader(self.signals.output("signals", item)).schema.names
         homes = {
-            **dict.fromkeys((name for group in schema.SIGNAL_GROUPS.values() for name in group), ""),
+            **dict.fromkeys((*_SIGNALS, *(name for group in schema.SIGNAL_GROUPS.values() for name in group)), ""),
             **dict.fromkeys((name for name in names if name.startswith(schema.SCORED)), ""),
             **dict.fromkeys(self.scored, "scores"),
             **dict.fromkeys(schema.CONTAMINATION.names, "contamination"),
@@ -118,10 +121,7 @@ class RunDocuments:
             **dict.fromkeys(in_signals, "signals"),
             **dict.fromkeys(schema.DOCUMENTS.names, "documents"),
         }
-        ids = ipc.open_table(self.extract.output("documents", item), schema.DOCUMENTS, columns=["doc_id"])["doc_id"]
-        if missing := [name for name in _SIGNALS if name in names and name not in homes]:
-            url = self.extract.output("signals", item)
-            raise DamageError(f"{url}: has no column {missing[0]!r}; delete it and build again")
+        ids = self._read(self.extract.output("documents", item), "documents", ["doc_id"])["doc_id"]
         found: dict[str, pa.ChunkedArray | pa.Array] = {"doc_id": ids}
         for kind, stage in (
             ("documents", self.extract),
@@ -132,15 +132,22 @@ class RunDocuments:
         ):
             wanted = [name for name in names if homes[name] == kind and name != "doc_id"]
             if wanted and stage is not None:
-                table = ipc.open_table(stage.output(kind, item), columns=["doc_id", *wanted])
+                table = self._read(stage.output(kind, item), kind, ["doc_id", *wanted])
                 if not table["doc_id"].equals(ids):
-                    raise DamageError(f"{stage.output(kind, item)}: not row for row beside documents/; build again")
+                    raise DamageError(f"{stage.output(kind, item)}: not row for row beside documents/; verify the run")
                 found.update((name, table[name]) for name in wanted)
             elif wanted:
                 of = schema.DECISIONS if kind == "decisions" else schema.CONTAMINATION
                 found.update((name, pa.nulls(len(ids), of.field(name).type)) for name in wanted)
-        found.update((name, pa.nulls(len(ids), schema.signal_type(name))) for name in names if not homes[name])
+        found.update((name, pa.nulls(len(ids), _type_of(name))) for name in names if not homes[name])
         return pa.table({name: found[name] for name in names})
+
+    @staticmethod
+    def _read(url: str, kind: str, names: list[str]) -> pa.Table:
+        """Columns of a file; those that an earlier version did not write are null."""
+        if kind in _SCHEMAS:
+            return read_as(url, _SCHEMAS[kind], names, needs=["doc_id"])
+        return ipc.open_table(url, columns=names)
 
     def row_of(self, doc_id: int) -> tuple[int, int] | None:
         """(work item, row) of a document, None where the run has none of this id."""
@@ -186,7 +193,7 @@ class RunDocuments:
 
     def text_batches(self, item: int) -> Iterator[tuple[NDArray[np.uint64], pa.Array]]:
         """(ids, texts) of a work item, a record batch at a time."""
-        reader = ipc.open_reader(self.extract.output("documents", item), schema.DOCUMENTS)
+        reader = reader_as(self.extract.output("documents", item), schema.DOCUMENTS, ["doc_id", "text"])
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             yield numbers(batch.column("doc_id")), batch.column("text")
@@ -206,13 +213,19 @@ class RunDocuments:
         """Every row of `failed/`, in the order of work items."""
         names = [field.name for field in dataclasses.fields(LostRecord) if field.name != "file"]
         for item in self.items():
-            for row in ipc.open_table(self.extract.output("failed", item), schema.FAILED).to_pylist():
+            for row in read_as(self.extract.output("failed", item), schema.FAILED).to_pylist():
                 yield LostRecord(file=self._files[row["split"]], **{name: row[name] for name in names})
 
     def _read_heads(self, item: int) -> tuple[NDArray[np.uint64], pa.Table]:
-        table = ipc.open_table(self.extract.output("documents", item), schema.DOCUMENTS, columns=_HEAD)
+        table = read_as(self.extract.output("documents", item), schema.DOCUMENTS, _HEAD)
         table = table.combine_chunks()
         return numbers(table["doc_id"]), table
+
+
+def _type_of(name: str) -> pa.DataType:
+    """The type of a column of signals/."""
+    of = schema.signals_schema(permutations=1, bands=1)
+    return of.field(name).type if name in of.names else schema.signal_type(name)
 
 
 def _heads_of(table: pa.Table) -> dict[int, Head]:

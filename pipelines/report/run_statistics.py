@@ -11,12 +11,13 @@ from typing import Any
 
 from corpus import schema
 from corpus.feed.phases import PhasePlan
-from corpus.recipe.parsing import parse_recipe
+from corpus.recipe.parsing import parse_stored_recipe
 from corpus.storage import ipc
+from corpus.storage.older_files import read_as
 from corpus.storage.run_directory import RunDirectory
 from pipelines.report.contamination import ExamReport, exam_reports
 from pipelines.report.personal_data import PersonalReport, personal_reports
-from pipelines.report.run_settings import settings_in_force
+from pipelines.report.run_settings import settings_in_force, stored_settings, version_notes
 from pipelines.report.scores import (
     PerplexityReport,
     ScoreReport,
@@ -142,6 +143,8 @@ class Statistics:
     removed_lines: Counts  # by line rule
     shared_lines: Counts  # what lines that many documents share took: documents, bytes, lines, characters; {} where none are compared
     copies: tuple[SourceCopies, ...]  # by source
+    unknown_settings: Mapping[str, Any]  # that another version's recipe has and this one does not know, by dotted key
+    versions: tuple[str, ...]  # a line each, where other versions wrote some of the run
     warnings: tuple[str, ...]  # a line each; nothing is wrong, but it may not be what is wanted
     broken: tuple[str, ...]
 
@@ -162,13 +165,14 @@ def read_statistics(run: RunDirectory) -> Statistics:
 
     Raises RunDirectoryError for what is no run directory, DamageError for a file that cannot be read.
     """
-    given = parse_recipe(run.read_json("recipe.json"), run.path("recipe.json"))
+    given = parse_stored_recipe(run.read_json("recipe.json"), run.path("recipe.json")).recipe
     wanted = ("plan", *(spec.name for spec in STAGES if spec.wanted(given)))
     manifests = {stage: run.stage_manifest(stage) for stage in NAMES if run.has_stage(stage)}
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
     shards = _shards(run) if find_stage(run, SHARDS) is not None else []
     funnels = tuple(funnel_of(stage, counts[stage]) for stage in _LAWS if stage in counts)
-    extracted, measured, scored, selected = (_of(counts, each) for each in (DOCUMENTS, SIGNALS, SCORES, DECISIONS))
+    extracted, scored, selected = (_of(counts, each) for each in (DOCUMENTS, SCORES, DECISIONS))
+    measured = _measured(counts)
     copies = source_copies(selected)
     return Statistics(
         name=given.run.name,
@@ -192,9 +196,17 @@ def read_statistics(run: RunDirectory) -> Statistics:
         },
         removed_lines=by_suffix(extracted, "removed_lines"),
         copies=copies,
+        unknown_settings=stored_settings(run).unknown,
+        versions=tuple(version_notes(run)),
         warnings=tuple(loss_warnings(copies, settings_in_force(run).dedup.max_loss)) if copies else (),
         broken=(*broken_chain(funnels), *_broken_totals(counts), *_broken_domains(counts, shards)),
     )
+
+
+def _measured(counts: Mapping[str, Counts]) -> Counts:
+    """The counts of the stage that measured: `measure`, or `extract` of an earlier version. {} where neither did."""
+    of = (_of(counts, SIGNALS), _of(counts, DOCUMENTS))
+    return next((table for table in of if any(name.startswith("pii_") for name in table)), of[0])
 
 
 def _of(counts: Mapping[str, Counts], output: Output) -> Counts:
@@ -206,7 +218,9 @@ def _threshold(run: RunDirectory) -> float:
     """The coverage that `select` went by; the latest recipe's where it has not run with exams yet."""
     in_force = settings_in_force(run).decontaminate
     if in_force is None:
-        in_force = parse_recipe(run.stage_manifest(stage_of(run, EXAMS).name)["recipe"], run.url).decontaminate
+        in_force = parse_stored_recipe(
+            run.stage_manifest(stage_of(run, EXAMS).name)["recipe"], run.url
+        ).recipe.decontaminate
     return in_force.coverage if in_force is not None else 1.0
 
 
@@ -269,8 +283,13 @@ def _losses(counts: Counts) -> Losses:
     return Losses(counts["input_bytes"], counts["lost_bytes"], by_suffix(counts, "lost_ranges"))
 
 
+def additions_of(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a run began with, and each addition: of a version without additions, the whole plan."""
+    return plan.get("additions", [{"name": None, **plan}])
+
+
 def _additions(manifests: Mapping[str, dict[str, Any]]) -> tuple[Addition, ...]:
-    planned = manifests["plan"]["additions"] if "plan" in manifests else []
+    planned = additions_of(manifests["plan"]) if "plan" in manifests else []
     selected = manifests.get(writer_of(DECISIONS).name, {})
     decided = selected.get("additions", [selected.get("counts", {})] if len(planned) == 1 else [{}] * len(planned))
     return tuple(
@@ -294,7 +313,7 @@ def _domains(counts: Mapping[str, Counts], shards: list[dict[str, Any]]) -> tupl
 
 def _shards(run: RunDirectory) -> list[dict[str, Any]]:
     names = ["domain", "documents", "bytes", "tokens"]
-    rows: list[dict[str, Any]] = ipc.open_table(run.path("manifest.arrow"), schema.MANIFEST, columns=names).to_pylist()
+    rows: list[dict[str, Any]] = read_as(run.path("manifest.arrow"), schema.MANIFEST, names).to_pylist()
     return rows
 
 
@@ -307,7 +326,7 @@ def _sums(shards: list[dict[str, Any]], name: str) -> dict[str, int]:
 
 
 def _tokenizer(run: RunDirectory) -> Tokenizer:
-    stored = ipc.open_reader(run.path("manifest.arrow"), schema.MANIFEST).schema.metadata or {}
+    stored = ipc.open_reader(run.path("manifest.arrow")).schema.metadata or {}
     trained = run.stage_manifest(stage_of(run, TOKENIZER).name)
     given = trained.get("model")
     documents = trained.get("counts", {}).get("sampled_documents", 0)

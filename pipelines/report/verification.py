@@ -21,7 +21,7 @@ from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from pipelines.report.run_settings import settings_in_force
 from pipelines.report.run_statistics import by_suffix, read_statistics
 from pipelines.selection.decision_checks import check_representatives
-from pipelines.stage_list import NAMES, STAGES
+from pipelines.stage_list import NAMES, STAGES, find_stage
 from pipelines.stages.findings import Check, Finding, Seen, check_counts, check_file, check_rows, relative
 from pipelines.stages.outputs import DECISIONS, PHASES, SHARDS, TOKENIZER, TOKENS, Output
 from pipelines.stages.shard_checks import Row, check_phases, check_shard_sums, read_manifest
@@ -39,6 +39,9 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
     recipe = settings_in_force(run)
     there = [(spec, run.current_stage(spec.name)) for spec in STAGES if run.has_stage(spec.name)]
     writers = {output.kind: stage for spec, stage in there for output in spec.writes}
+    for output in (output for spec in STAGES for output in spec.writes if output.kind not in writers):
+        if (stage_of_older := find_stage(run, output)) is not None:
+            writers[output.kind] = stage_of_older
     steps = sum(len(stage.finished()) for _, stage in there) + 1
     done = 0
     for name in NAMES:
@@ -90,7 +93,8 @@ def _mark_damaged(seen: Seen, spec: StageSpec[Any, Any]) -> None:
 
 def _check_files(spec: StageSpec[Any, Any], stage: Stage, record: ItemRecord, seen: Seen) -> Iterator[Finding]:
     """The files that a record names, against it."""
-    by_kind = {output.kind: output for output in spec.writes}
+    # Every stage's: in another version this one may have written what another does now.
+    by_kind = {output.kind: output for every in STAGES for output in every.writes}
     for kind, written in sorted(record.outputs.items()):
         output = by_kind.get(kind.partition("/")[0])
         url = _url(output, stage, record, kind)
@@ -103,8 +107,10 @@ def _check_files(spec: StageSpec[Any, Any], stage: Stage, record: ItemRecord, se
 
 
 def _url(output: Output | None, stage: Stage, record: ItemRecord, kind: str) -> str:
-    if output is None or output is SHARDS:  # a shard's kind is its path
+    if output is SHARDS:  # a shard's kind is its path
         return stage.run.path(kind)
+    if output is None:  # of another version
+        return stage.output(kind, record.item)
     return output.url(stage, record.item)
 
 

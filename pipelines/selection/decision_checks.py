@@ -14,6 +14,7 @@ from corpus.columns import booleans, numbers
 from corpus.document_ids import items_of
 from corpus.reasons import DUPLICATES, Reason
 from corpus.storage import ipc
+from corpus.storage.older_files import read_as
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages.contamination_checks import check_contaminated
 from pipelines.stages.findings import Check, Finding, Seen, check_counts, set_sum
@@ -25,7 +26,7 @@ from pipelines.stages.personal_checks import check_replaced
 def check_decisions(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     """Decisions row for row beside the signals; verdicts that do not contradict themselves; counts."""
     url, name = seen.url(DECISIONS, record.item), seen.name(DECISIONS, record.item)
-    decisions = ipc.open_table(url, schema.DECISIONS).combine_chunks()
+    decisions = read_as(url, schema.DECISIONS).combine_chunks()
     signals = ipc.open_table(seen.url(SIGNALS, record.item), columns=["doc_id"])
     if not decisions["doc_id"].equals(signals["doc_id"]):
         yield Finding(Check.ALIGNMENT, name, "doc_id is not that of signals/, row for row")
@@ -95,14 +96,14 @@ def check_representatives(seen: Seen) -> Iterator[Finding]:
     """A representative is a kept document of this run, and stands for as many as its cluster says."""
     if not seen.is_sound(DECISIONS):
         return
-    splits = ipc.open_table(seen.run.path("splits.arrow"), schema.SPLITS, columns=["item"])
+    splits = read_as(seen.run.path("splits.arrow"), schema.SPLITS, ["item"])
     item_of_split = numbers(splits["item"])
     named, times = np.unique(np.concatenate([np.empty(0, np.uint64), *seen.representatives]), return_counts=True)
     items = items_of(named, item_of_split)
     for item, (leaders, sizes) in sorted(seen.clusters.items()):
         mine, counted = named[items == item], times[items == item]
         url, name = seen.url(DECISIONS, item), seen.name(DECISIONS, item)
-        table = ipc.open_table(url, schema.DECISIONS, columns=["doc_id", "kept"])
+        table = read_as(url, schema.DECISIONS, ["doc_id", "kept"])
         kept = numbers(table["doc_id"])[booleans(table["kept"])]
         for doc_id in mine[~np.isin(mine, kept)].tolist():
             yield Finding(Check.REPRESENTATIVE, name, f"document {doc_id} stands for others and was not kept")

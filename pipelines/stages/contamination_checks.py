@@ -15,6 +15,7 @@ from corpus.columns import booleans, numbers
 from corpus.reasons import Reason
 from corpus.recipe import Decontaminate
 from corpus.storage import ipc
+from corpus.storage.older_files import read_as
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages.findings import Check, Finding, Seen, check_counts
 from pipelines.stages.outputs import CONTAMINATION, EXAMS, SIGNALS
@@ -25,7 +26,7 @@ _SIGNALS = ["doc_id", "bytes"]
 def check_contamination(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     """A work item's matches: beside the documents, inside their texts, the best of them named; counts."""
     url, name = seen.url(CONTAMINATION, record.item), seen.name(CONTAMINATION, record.item)
-    table = ipc.open_table(url, schema.CONTAMINATION).combine_chunks()
+    table = read_as(url, schema.CONTAMINATION).combine_chunks()
     signals = _signals(seen, record.item)
     if not table["doc_id"].equals(signals["doc_id"]):
         yield Finding(Check.ALIGNMENT, name, "doc_id is not that of signals/, row for row")
@@ -51,13 +52,13 @@ def check_exams(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Findin
     documents: Counter[tuple[str, str]] = Counter()
     searched = seen.writers[CONTAMINATION.kind]
     for item in searched.finished():
-        table = ipc.open_table(searched.output("contamination", item), schema.CONTAMINATION, columns=["matches"])
+        table = read_as(searched.output("contamination", item), schema.CONTAMINATION, ["matches"])
         for matches in table["matches"].to_pylist():
             for match in matches:
                 key = match["exam"], match["item"]
                 best[key] = max(best.get(key, 0.0), match["coverage"])
             documents.update({(match["exam"], match["item"]) for match in matches})
-    rows = ipc.open_table(seen.url(EXAMS, record.item), schema.EXAMS).to_pylist()
+    rows = read_as(seen.url(EXAMS, record.item), schema.EXAMS).to_pylist()
     stored = {(row["exam"], row["item"]): (row["coverage"], row["documents"]) for row in rows}
     expected = {key: (best.get(key, 0.0), documents[key]) for key in {*stored, *best}}
     if stored != expected:
@@ -73,7 +74,7 @@ def check_contaminated(
 ) -> Iterator[Finding]:
     """What was decided about documents with evaluation items is what threshold and action say."""
     url = seen.url(CONTAMINATION, record.item)
-    coverage = ipc.open_table(url, schema.CONTAMINATION, columns=["coverage"])
+    coverage = read_as(url, schema.CONTAMINATION, ["coverage"])
     contaminated = numbers(coverage["coverage"]) >= np.float32(recipe.coverage)
     kept = booleans(decisions["kept"])
     reasons, cuts = decisions["reason"].to_pylist(), decisions["cuts"].to_pylist()

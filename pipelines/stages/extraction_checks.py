@@ -8,7 +8,7 @@ import numpy as np
 from corpus import schema
 from corpus.columns import numbers
 from corpus.reasons import BYTE_LOSSES
-from corpus.storage import ipc
+from corpus.storage.older_files import read_as, reader_as
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages.findings import Check, Finding, Seen, check_counts
 from pipelines.stages.outputs import DOCUMENTS, FAILED
@@ -16,7 +16,7 @@ from pipelines.stages.outputs import DOCUMENTS, FAILED
 
 def check_extracted(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     """Documents in the order of their ids; the counts of what was dropped, failed and lost while reading."""
-    reader = ipc.open_reader(seen.url(DOCUMENTS, record.item), schema.DOCUMENTS)
+    reader = reader_as(seen.url(DOCUMENTS, record.item), schema.DOCUMENTS)
     begin, last = 0, -1
     for number in range(reader.num_record_batches):
         ids = numbers(reader.get_batch(number).column("doc_id")).astype(np.int64)
@@ -33,7 +33,7 @@ def _check_lost(seen: Seen, record: ItemRecord) -> Iterator[Finding]:
     """The counts of what was dropped, failed and lost while reading."""
     url = seen.url(FAILED, record.item)
     found: Counter[str] = Counter()
-    for row in ipc.open_table(url, schema.FAILED).to_pylist():
+    for row in read_as(url, schema.FAILED).to_pylist():
         kind = "lost_ranges" if row["reason"] in BYTE_LOSSES else row["outcome"]
         found.update([kind, f"{kind}.{row['reason']}"])
         found["lost_bytes"] += row["length"] if row["reason"] in BYTE_LOSSES else 0

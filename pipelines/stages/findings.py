@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from corpus.errors import DamageError, StoreError
+from corpus.errors import DamageError, StoreError, VersionError
 from corpus.feed.order import mix
 from corpus.recipe import Recipe
 from corpus.storage import files, ipc
 from corpus.storage.ipc import Written
+from corpus.storage.older_files import OlderReader, reader_as
 from corpus.storage.run_directory import RunDirectory, Stage
 from pipelines.stages.outputs import Output
 
@@ -105,7 +106,7 @@ def check_file(url: str, name: str, written: Written) -> Iterator[Finding]:
 def check_rows(url: str, name: str, written: Written, schema: pa.Schema | None) -> Iterator[Finding]:
     """An Arrow file of the schema (None: any) with as many rows as its record says."""
     try:
-        reader = ipc.open_reader(url, schema)
+        reader = _reader(url, schema)
         rows = sum(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
     except DamageError as error:
         yield Finding(Check.SCHEMA, name, str(error).partition(": ")[2])
@@ -119,9 +120,20 @@ def check_rows(url: str, name: str, written: Written, schema: pa.Schema | None) 
         yield Finding(Check.ROWS, name, f"{rows} rows, its record says {written.rows}")
 
 
+def _reader(url: str, schema: pa.Schema | None) -> "ipc.IpcReader | OlderReader":
+    """Of another version's file what it has of the schema, as the schema has it."""
+    try:
+        return ipc.open_reader(url, schema)
+    except VersionError:
+        if schema is None:
+            raise
+        return reader_as(url, schema, needs=())
+
+
 def check_counts(name: str, what: str, recorded: dict[str, int], found: dict[str, int]) -> Iterator[Finding]:
-    """Where a record's counts are not what its files hold."""
-    for key in sorted({*recorded, *found}):
+    """Where a record's counts are not what its files hold. What a version counted nothing of, under any name, is not compared."""
+    counted = {key.partition(".")[0] for key in recorded}
+    for key in sorted(key for key in {*recorded, *found} if key.partition(".")[0] in counted):
         if recorded.get(key, 0) != found.get(key, 0):
             detail = f"{key}: {found.get(key, 0)} {what}, the record says {recorded.get(key, 0)}"
             yield Finding(Check.COUNTS, name, detail)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from corpus import schema
 from corpus.columns import booleans, filled_rows, numbers
 from corpus.storage import ipc
+from corpus.storage.older_files import read_as, reader_as
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages.findings import Check, Finding, Seen, check_counts
 from pipelines.stages.outputs import DOCUMENTS, LINES
@@ -18,8 +19,8 @@ from pipelines.stages.outputs import DOCUMENTS, LINES
 def check_lines(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     """A work item's lines: beside the documents, each a whole line of its text, in order; counts."""
     name = seen.name(LINES, record.item)
-    table = ipc.open_table(seen.url(LINES, record.item), schema.LINES).combine_chunks()
-    documents = ipc.open_reader(seen.url(DOCUMENTS, record.item), schema.DOCUMENTS)
+    table = read_as(seen.url(LINES, record.item), schema.LINES).combine_chunks()
+    documents = reader_as(seen.url(DOCUMENTS, record.item), schema.DOCUMENTS)
     begin = 0
     for number in range(documents.num_record_batches):
         batch = documents.get_batch(number)

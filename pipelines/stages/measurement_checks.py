@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from corpus import schema
 from corpus.seeds import content_digest
 from corpus.storage import ipc
+from corpus.storage.older_files import reader_as
 from corpus.storage.run_directory import ItemRecord, Stage
 from filters.privacy.pii import found_counts
 from pipelines.stages.findings import Check, Finding, Seen, check_counts
@@ -18,7 +19,7 @@ from pipelines.stages.personal_checks import check_found
 def check_measured(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
     """Rows of documents and signals are the same documents, and the texts those that were measured; counts."""
     url, name = seen.url(DOCUMENTS, record.item), seen.name(DOCUMENTS, record.item)
-    reader = ipc.open_reader(url, schema.DOCUMENTS)
+    reader = reader_as(url, schema.DOCUMENTS)
     columns = ["doc_id", "key", "text_hash", "personal_data", *schema.PERSONAL_SIGNALS]
     signals = ipc.open_table(seen.url(SIGNALS, record.item), columns=columns)
     begin = 0

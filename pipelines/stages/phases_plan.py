@@ -8,11 +8,12 @@ Cost    none: a function of the counts, made anew by every build
 import json
 from typing import Any
 
-from corpus.errors import DamageError, RecipeError, RunDirectoryError
+from corpus.errors import RecipeError, RunDirectoryError
 from corpus.feed.phases import PhasePlan, plan_phases
 from corpus.recipe import fingerprint
 from corpus.storage import files, ipc
 from corpus.storage.run_directory import RunDirectory, Stage
+from corpus.storage.run_marker import not_readable
 from pipelines.stages.outputs import PHASES, SHARDS
 from pipelines.stages.stage import Driver, StageSpec, Upstream
 
@@ -27,7 +28,7 @@ def read_plan(run: RunDirectory) -> PhasePlan:
     try:
         return PhasePlan.from_json(files.read_bytes(url).decode())
     except ValueError as error:
-        raise DamageError(f"{url}: {error}; delete it and build again") from error
+        raise not_readable(url, str(error)) from error
 
 
 def _drive(driver: Driver, up: Upstream, spec: "StageSpec[None, None]", opened: None) -> Stage:

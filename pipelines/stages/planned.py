@@ -29,7 +29,9 @@ class Planned:
         return dataclasses.asdict(self)
 
 
-def plan_additions(recipe: Recipe, inputs: list[InputFile]) -> tuple[list[Planned], pa.Table]:
+def plan_additions(
+    recipe: Recipe, inputs: list[InputFile], *, schema_version: int = schema.SCHEMA_VERSION
+) -> tuple[list[Planned], pa.Table]:
     """(what the run began with and each addition, in their order; schema.SPLITS of all)."""
     sizes = item_bytes_of(inputs, recipe.run.work_item_bytes)
     splits = make_splits(inputs, sizes)
@@ -39,7 +41,7 @@ def plan_additions(recipe: Recipe, inputs: list[InputFile]) -> tuple[list[Planne
         mine = [file for file in inputs if file.addition == number]
         before = [planned[-1].fingerprint] if planned else []
         identity = [file.identity for file in mine]
-        mark = fingerprint("plan", schema.SCHEMA_VERSION, identity, sizes[number], *before)
+        mark = fingerprint("plan", schema_version, identity, sizes[number], *before)
         items = int(item_of_split[of_split == number].max()) + 1
         planned.append(Planned(name, mark, len(mine), sum(file.file_bytes for file in mine), sizes[number], items))
     return planned, splits

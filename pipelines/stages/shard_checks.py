@@ -17,6 +17,7 @@ from corpus.errors import CorpusError
 from corpus.feed.phases import plan_phases
 from corpus.recipe import Recipe
 from corpus.storage import files, ipc
+from corpus.storage.older_files import read_as
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.storage.shards import ALIGNMENT, read_shard
 from pipelines.stages.findings import Check, Finding, Seen, set_sum
@@ -29,7 +30,7 @@ Row = dict[str, Any]
 
 def read_manifest(run: RunDirectory) -> tuple[dict[str, str], dict[str, Row]]:
     """The settings that the manifest carries, and its rows by path. Raises DamageError where it cannot be read."""
-    table = ipc.open_table(run.path("manifest.arrow"), schema.MANIFEST)
+    table = read_as(run.path("manifest.arrow"), schema.MANIFEST)
     metadata = {name.decode(): value.decode() for name, value in (table.schema.metadata or {}).items()}
     return metadata, {row["path"]: row for row in table.to_pylist()}
 

@@ -152,7 +152,7 @@ def sentence_ends(text: str) -> int:
     return len(re.findall(r"[tT]*T(?![tT])|[tT]*t(?![tT])(?=c*(?:s|\Z))", roles))
 
 
-_STOP_WORDS = Path(__file__).parents[1] / "filters" / "stop_words.toml"
+_STOP_WORDS = Path(__file__).parents[1] / "filters" / "quality" / "stop_words.toml"
 STOP_WORDS = {
     language: set(entry["words"].split()) for language, entry in tomllib.loads(_STOP_WORDS.read_text("utf-8")).items()
 }

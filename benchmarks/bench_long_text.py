@@ -21,7 +21,7 @@ from pathlib import Path
 import pyarrow as pa
 
 #: What the limit's arithmetic rests on (docs/recipe.md).
-MEASURE_BYTES_A_BYTE = 40
+MEASURE_BYTES_A_BYTE = 60
 
 SMALL = 1_000_000
 
@@ -54,6 +54,7 @@ FAMILIES: dict[str, Callable[[int], str]] = {
     "one line": lambda size: _filled(_words("abcdefghij", 6), " ", size, 7),
     "one word": lambda size: _filled(list("abcdefghijklmnopqrstuvwxyz"), "", size, 8),
     "short lines": lambda size: _filled(_words("abc", 9), "\n", size, 10),
+    "marks": lambda size: (",." * (size // 2 + 1))[:size],
     "newlines": lambda size: "a" + "\n" * (size - 2) + "b",
 }
 

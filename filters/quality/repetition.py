@@ -72,6 +72,11 @@ def _first_slot(key: np.uint64, slots: int) -> np.int64:
 
 
 @kernel
+def _following(slot: np.int64, slots: int) -> np.int64:
+    return np.int64(slot + 1 if slot + 1 < slots else 0)
+
+
+@kernel
 def clear(table: UInt64s, items: int) -> int:
     """Empties as many slots as `items` items want and returns their mask: a short document pays for a short table."""
     slots = 8
@@ -225,7 +230,7 @@ def repeated_n_grams(
             gram = grams[word]
             slot = _first_slot(gram, used)
             while places[slot] != _NOWHERE and grams[places[slot]] != gram:
-                slot = slot + 1 if slot + 1 < used else 0
+                slot = _following(slot, used)
             different += places[slot] == _NOWHERE
             places[slot] = word
             counts[slot] += 1
@@ -308,7 +313,7 @@ def repeated_windows(
             key = _window_hash(prefixes, i)
             place = _first_slot(key, used)
             while first[place] != _NOWHERE and _window_hash(prefixes, first[place]) != key:
-                place = place + 1 if place + 1 < used else 0
+                place = _following(place, used)
             if first[place] == _NOWHERE:
                 first[place] = i
                 continue

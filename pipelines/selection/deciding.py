@@ -220,7 +220,9 @@ def _write_item(
         decisions = carried(ipc.open_table(before, schema.DECISIONS), decisions)
     else:
         decisions = _with_edits(decisions, settings, url, verdicts)
-    written = ipc.write_table(desk.stage.output("decisions", item), decisions, schema.DECISIONS, most_rows=BATCH_DECISIONS)
+    written = ipc.write_table(
+        desk.stage.output("decisions", item), decisions, schema.DECISIONS, most_rows=BATCH_DECISIONS
+    )
     counts = decision_counts(signals, decisions, verdicts)
     counts |= copy_counts(decisions, signals["source"], settings.sources)
     if settings.lines is not None:

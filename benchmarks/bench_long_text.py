@@ -90,8 +90,9 @@ def _language(texts: pa.Array) -> None:
 
 
 def _exams(texts: pa.Array) -> None:
+    from filters.exams.grams import GramSettings
     from filters.exams.index import build_index
-    from filters.exams.items import GramSettings, Item, Part
+    from filters.exams.items import Item, Part
     from filters.exams.search import find_items
 
     question = "A question of an exam that asks for the seventh prime number above one hundred and thirteen."

@@ -29,6 +29,7 @@ class Reason(enum.StrEnum):
     MALFORMED_HTTP = "malformed_http"
     BODY_DECODING = "body_decoding"
     PAGE_TOO_LARGE = "page_too_large"
+    TEXT_TOO_LARGE = "text_too_large"
     EXTRACTION_ERROR = "extraction_error"
     EXTRACTION_CRASH = "extraction_crash"
     EXTRACTION_TIMEOUT = "extraction_timeout"
@@ -103,6 +104,7 @@ _FAILURES = frozenset(
         Reason.MALFORMED_HTTP,
         Reason.BODY_DECODING,
         Reason.PAGE_TOO_LARGE,
+        Reason.TEXT_TOO_LARGE,
         Reason.EXTRACTION_ERROR,
         Reason.EXTRACTION_CRASH,
         Reason.EXTRACTION_TIMEOUT,

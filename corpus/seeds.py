@@ -6,6 +6,7 @@ platform's byte order or Python's ``hash()``.
 
 import hashlib
 import struct
+from collections.abc import Callable
 
 import xxhash
 
@@ -22,8 +23,19 @@ def _frame(part: Part) -> bytes:
 
 def derive_seed(run_seed: int, purpose: str, *parts: Part) -> int:
     """A uint64 seed for one purpose; equal arguments give equal seeds on every machine."""
-    digest = hashlib.blake2b(b"".join(map(_frame, (run_seed, purpose, *parts))), digest_size=8, person=b"corpus-seed")
-    return int.from_bytes(digest.digest(), "little")
+    return seeds_of(run_seed, purpose)(*parts)
+
+
+def seeds_of(run_seed: int, purpose: str, *parts: Part) -> Callable[..., int]:
+    """`derive_seed` for many seeds that begin alike: seeds_of(s, p, a)(b, c) is derive_seed(s, p, a, b, c)."""
+    begun = hashlib.blake2b(b"".join(map(_frame, (run_seed, purpose, *parts))), digest_size=8, person=b"corpus-seed")
+
+    def seed(*rest: Part) -> int:
+        digest = begun.copy()
+        digest.update(b"".join(map(_frame, rest)))
+        return int.from_bytes(digest.digest(), "little")
+
+    return seed
 
 
 def identity_key(source: str, *parts: Part) -> bytes:

@@ -2,7 +2,8 @@
 
 Languages, signals, signatures, personal data, and what lists and the page itself say against its use: columns that rules and
 `select` judge. Nothing is judged here, and HTML is never read, so another threshold measures nothing again.
-Cost: some 4,000 documents of 4 kB a second and core. Memory: a batch, and what the kernels hold of its longest text.
+Cost: some 4,000 documents of 4 kB a second and core. Memory: a batch, and up to 56 bytes a byte of
+its longest text (of prose 30), which `extract.max_text_bytes` bounds.
 """
 
 import dataclasses

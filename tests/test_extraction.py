@@ -1,6 +1,7 @@
 """Pages → text: each screen with its reason, and no page that raises."""
 
 import datetime
+import json
 import warnings
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from corpus.pages.page_text import clean, extract_page
 from corpus.reasons import Outcome, Reason
 from corpus.sources.records import Limits, Loss, Page, Split
 from corpus.sources.warc import read_warc
-from pipelines.stages.extraction import parse_date
+from pipelines.stages.extraction import Row, documents_of, parse_date
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 LIMITS = Limits(max_record_bytes=64 << 20, max_page_bytes=1 << 20)
@@ -197,3 +198,28 @@ def test_no_date_raises(date: str) -> None:
 def test_a_date_that_leaves_the_calendar_in_utc_is_none(date: str) -> None:
     """One such WARC-Date would end the whole run."""
     assert parse_date(date) is None
+
+
+@pytest.mark.parametrize("form", ["jsonl", "text", "html"])
+@pytest.mark.parametrize("letter", ["a", "é", "文", "𝄞"])
+def test_a_text_over_the_limit_is_one_failed_record(tmp_path: Path, form: str, letter: str) -> None:
+    limits = Limits(max_record_bytes=1 << 20, max_page_bytes=1 << 20, max_text_bytes=1200)
+    words = " ".join([letter * 5] * 400).encode()[:1190].decode("utf-8", "ignore").rstrip()
+    for size in (1200, 1201):
+        text = words + "a" * (size - len(words.encode()))
+        made = {
+            "jsonl": json.dumps({"text": text}),
+            "text": text,
+            "html": f'<html><head><meta charset="utf-8"></head><body><p>{text}</p></body></html>',
+        }
+        file = tmp_path / f"{size}"
+        file.write_text(made[form], encoding="utf-8")
+        stored = file.stat().st_size
+        (found,) = documents_of(Split(0, "s", form, str(file), 0, stored, stored, "a"), limits)
+        if size == 1200:
+            assert isinstance(found, Row)
+            assert len(found.text.encode()) == size
+        else:
+            assert isinstance(found, Loss)
+            assert found.reason is Reason.TEXT_TOO_LARGE
+            assert found.detail == "1201 bytes of text; max_text_bytes is 1200"

@@ -24,12 +24,12 @@ def n_grams(sequence: list[int]) -> tuple[list[int], list[int], int]:
     words = len(sequence)
     starts = np.arange(words, dtype=np.int32)
     hashes = np.array([mix64(np.uint64(word + 1)) for word in sequence] or [0], dtype=np.uint64)
-    slots = repetition.table_slots(words + 1)
+    slots = repetition.place_slots(words + 1)
     characters = np.zeros(repetition.LONGEST_N_GRAM + 1, np.int64)
     distinct = np.zeros(repetition.LONGEST_TOP_N_GRAM + 1, np.int64)
     weight = repetition.repeated_n_grams(
         starts, starts + np.int32(1), hashes, words, np.zeros(words + 1, np.uint64), np.zeros(words + 1, np.int32),
-        np.zeros(words + 1, np.int32), np.zeros(slots, np.int32), np.zeros(slots, np.uint64), characters, distinct,
+        np.zeros(words + 1, np.int32), np.zeros(slots, np.int32), np.zeros(slots, np.int32), characters, distinct,
     )  # fmt: skip
     return characters.tolist(), distinct.tolist(), weight
 
@@ -60,15 +60,27 @@ def test_n_grams_are_counted_as_python_counts_them(sequence: list[int]) -> None:
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(SEQUENCES, SEQUENCES.map(lambda part: [9, *part, 8, *part, *part])))
 def test_windows_are_counted_as_python_counts_them(sequence: list[int]) -> None:
+    check_windows(sequence)
+
+
+@pytest.mark.parametrize("repeated", [[9], [1, 2], list(range(50)), list(range(5000)), list(range(4096 + 12))])
+@pytest.mark.parametrize("before", [0, 1, 4080, 4084, 4096, 8191])
+def test_windows_are_counted_across_blocks(repeated: list[int], before: int) -> None:
+    check_windows([*range(10_000, 10_000 + before), *repeated * (20_000 // len(repeated)), 7, *repeated])
+
+
+def check_windows(sequence: list[int]) -> None:
     size = len(sequence)
     points = np.array([*sequence, 0], dtype=np.uint32)
     prefixes = np.zeros(size + 1, np.uint64)
     hash_prefixes(points, size, prefixes)
-    slots = repetition.table_slots(size + 1)
     found = repetition.repeated_windows(
-        points, prefixes, size, np.zeros(size + 1, np.int32), np.zeros(size + 1, np.int32),
-        np.zeros(repetition.met_slots(size + 1), np.uint8), np.zeros(slots, np.int32), np.zeros(slots, np.uint64),
-    )  # fmt: skip
+        points,
+        prefixes,
+        size,
+        np.zeros(repetition.met_slots(size + 1), np.uint8),
+        np.zeros(repetition.place_slots(size + 1), np.int32),
+    )
     windows = [tuple(sequence[i : i + 13]) for i in range(size - 12)]
     assert found == len(windows) - len(set(windows))
 

@@ -8,7 +8,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.seeds import content_digest, derive_seed, identity_key, keyed_hash
+from corpus.seeds import content_digest, derive_seed, identity_key, keyed_hash, seeds_of
 
 parts = st.lists(st.one_of(st.integers(-(1 << 100), 1 << 100), st.text(max_size=6), st.binary(max_size=6)), max_size=4)
 
@@ -89,3 +89,12 @@ def test_a_number_out_of_range_is_refused() -> None:
 def test_keys_and_digests_are_sixteen_bytes() -> None:
     assert len(identity_key("a")) == len(content_digest(b"")) == 16
     assert content_digest(b"ab") == content_digest(bytearray(b"ab")) == content_digest(memoryview(b"ab"))
+
+
+@given(first=parts, rest=parts)
+def test_seeds_that_begin_alike_are_those_of_all_their_parts(
+    first: list[int | str | bytes], rest: list[int | str | bytes]
+) -> None:
+    of = seeds_of(3, "purpose", *first)
+    of(*first)  # an earlier seed leaves nothing behind
+    assert of(*rest) == derive_seed(3, "purpose", *first, *rest)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from corpus.schema import token_blocks_schema, tokens_schema
 from corpus.seeds import derive_seed, keyed_hash
+from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord
 from pipelines.stages import token_blocks
 from pipelines.stages.packing import plan_shards, shard_batch, shares
@@ -200,3 +201,13 @@ def test_tokens_of_a_slice() -> None:
     assert tokens_of(batch) == 12
     assert [tokens_of(batch.slice(1, 2)), tokens_of(batch.slice(2))] == [9, 5]
     assert np.array(batch.slice(1, 1).column("tokens").to_pylist()).shape == (1, 4)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 5, 8, 9])
+def test_a_table_is_written_in_batches_of_bounded_rows(tmp_path: Path, rows: int) -> None:
+    table = pa.table({"number": pa.array(range(rows), pa.int64()), "words": pa.array([["a"] * n for n in range(rows)])})
+    url = str(tmp_path / "rows.arrow")
+    assert ipc.write_table(url, table, table.schema, most_rows=4).rows == rows
+    batches = list(ipc.batches_of(url))
+    assert [batch.num_rows for batch in batches] == [4] * (rows // 4) + [rows % 4] * (rows % 4 > 0)
+    assert ipc.open_table(url).equals(table)

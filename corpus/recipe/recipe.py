@@ -137,6 +137,7 @@ class Extract(_Settings):
     extractor: Extractor = "trafilatura"
     max_record_bytes: Annotated[int, Field(ge=1 << 10, le=4 * GIB)] = 64 * MIB
     max_page_bytes: Annotated[int, Field(ge=1 << 10, le=GIB)] = 16 * MIB
+    max_text_bytes: Annotated[int, Field(ge=1 << 10, le=GIB)] = 8 * MIB  # some 60 times as much memory
     max_nodes: Annotated[int, Field(ge=100, le=100_000_000)] = 100_000  # start tags
     max_depth: Annotated[int, Field(ge=10, le=1_000_000)] = 1_000  # elements that are open at once
     page_seconds: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0  # of the processor

@@ -42,6 +42,7 @@ class Limits:
 
     max_record_bytes: int
     max_page_bytes: int
+    max_text_bytes: int = 8 << 20  # UTF-8 of a row, or of what a page comes to
 
 
 #: Headers of a response that can ask for a page not to be used (corpus.pages.opt_out), in lower case.

@@ -91,8 +91,12 @@ def write_batches(
     return writer.written
 
 
-def write_table(url: str, table: pa.Table, schema: pa.Schema, *, compression: str | None = "zstd") -> Written:
-    return write_batches(url, schema, table.combine_chunks().to_batches(), compression=compression)
+def write_table(
+    url: str, table: pa.Table, schema: pa.Schema, *, compression: str | None = "zstd", most_rows: int | None = None
+) -> Written:
+    """Writes a table as one batch, or as batches of `most_rows` rows, of which the last may have fewer."""
+    batches = table.combine_chunks().to_batches(max_chunksize=most_rows)
+    return write_batches(url, schema, batches, compression=compression)
 
 
 def written(url: str) -> Written:

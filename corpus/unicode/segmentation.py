@@ -278,9 +278,13 @@ def hash_prefixes(points: UInt32s, characters: int, prefixes: UInt64s) -> None:
         prefixes[i + 1] = value
 
 
+#: Longer spans take the power of their length by squaring: a table as long as a text is a third of what measuring it holds.
+TABLED_POWERS = 1 << 12
+
+
 @kernel
 def fill_powers(powers: UInt64s) -> None:
-    """powers[i] = HASH_FACTOR^i, which `prefix_hash` wants."""
+    """powers[i] = HASH_FACTOR^i, for a length that `prefix_hash` then looks up."""
     value = _ONE
     for i in range(len(powers)):
         powers[i] = value
@@ -289,5 +293,19 @@ def fill_powers(powers: UInt64s) -> None:
 
 @kernel
 def prefix_hash(prefixes: UInt64s, powers: UInt64s, start: int, end: int) -> np.uint64:
-    """What `hash_span` gives for the span, from the text's prefixes."""
-    return mix64(prefixes[end] - prefixes[start] * powers[end - start])
+    """What `hash_span` gives for the span, from the text's prefixes; `powers` has at least that of 0."""
+    length = end - start
+    power = powers[length] if length < len(powers) else _power(length)
+    return mix64(prefixes[end] - prefixes[start] * power)
+
+
+@kernel
+def _power(exponent: int) -> np.uint64:
+    """HASH_FACTOR^exponent modulo 2^64."""
+    value, square = _ONE, HASH_FACTOR
+    while exponent:
+        if exponent & 1:
+            value = value * square
+        square = square * square
+        exponent >>= 1
+    return value

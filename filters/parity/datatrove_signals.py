@@ -50,8 +50,8 @@ from filters.quality.repetition import (
     LONGEST_TOP_N_GRAM,
     NEWLINE,
     find_slot,
+    place_slots,
     repeated_n_grams,
-    table_slots,
 )
 from filters.quality.stop_words import SLOTS, stop_word_table, stop_words
 
@@ -168,8 +168,8 @@ def _measure(data: UInt8s, offsets: Int64s) -> Int64s:
         np.empty(size, np.uint64),
         np.empty(size, np.int32),
         np.empty(size, np.int32),
-        np.empty(table_slots(size), np.int32),
-        np.empty(table_slots(size), np.uint64),
+        np.empty(place_slots(size), np.int32),
+        np.empty(place_slots(size), np.int32),
         raw,
     )
     return raw
@@ -194,7 +194,7 @@ def _measure_all(
     alive: Int32s,
     slots: Int32s,
     counts: Int32s,
-    table: UInt64s,
+    places: Int32s,
     raw: Int64s,  # out, (RAW, documents)
 ) -> None:
     row = np.zeros(raw.shape[0], np.int64)
@@ -205,7 +205,7 @@ def _measure_all(
         words = cut_english(points[0], flags[0], 0, characters, classes, keys, values, starts[0], ends[0], kinds[0])
         count_word_signals(
             points[0], characters, starts[0], ends[0], kinds[0], words, stop_word_slots,
-            hashes, grams, alive, slots, counts, table, row,
+            hashes, grams, alive, slots, counts, places, row,
         )  # fmt: skip
         _count_split_lines(points[0], flags[0], characters, row)
         _count_fineweb_lines(points[0], flags[0], characters, classes, row)
@@ -227,7 +227,7 @@ def count_word_signals(
     alive: Int32s,
     slots: Int32s,
     counts: Int32s,
-    table: UInt64s,
+    places: Int32s,
     row: Int64s,  # out, (RAW,)
 ) -> None:
     """Everything that depends on words and marks, but not on lines."""
@@ -236,7 +236,7 @@ def count_word_signals(
     _count_marks(points, characters, row)
     out = row[_REPEATED_N_GRAMS : _REPEATED_N_GRAMS + LONGEST_N_GRAM + 1]
     distinct = np.zeros(LONGEST_TOP_N_GRAM + 1, np.int64)
-    repeated_n_grams(starts, ends, hashes, words, grams, alive, slots, counts, table, out, distinct)
+    repeated_n_grams(starts, ends, hashes, words, grams, alive, slots, counts, places, out, distinct)
     for n in _TOP_N_GRAMS:
         if out[n] == 0 and words >= n:  # none occurs twice: the first of those that occur once
             for word in range(n):

@@ -33,7 +33,7 @@ from filters.parity import datatrove_words, jieba_words
 from filters.parity.datatrove_signals import RAW, columns_of, count_word_signals
 from filters.parity.datatrove_words import kind_of
 from filters.parity.jieba_words import Float64s, cut_chinese
-from filters.quality.repetition import table_slots
+from filters.quality.repetition import place_slots
 from filters.quality.stop_words import stop_word_table, stop_words
 
 #: Part of the fingerprint of `extract` where the group is measured.
@@ -83,8 +83,8 @@ def _measure(data: UInt8s, offsets: Int64s, rows: Int64s, raw: Int64s) -> None:
         np.empty(size, np.uint64),
         np.empty(size, np.int32),
         np.empty(size, np.int32),
-        np.empty(table_slots(size), np.int32),
-        np.empty(table_slots(size), np.uint64),
+        np.empty(place_slots(size), np.int32),
+        np.empty(place_slots(size), np.int32),
         raw,
     )
 
@@ -115,7 +115,7 @@ def _measure_rows(
     alive: Int32s,
     slots: Int32s,
     counts: Int32s,
-    table: UInt64s,
+    places: Int32s,
     raw: Int64s,  # out, (RAW, documents)
 ) -> None:
     row = np.zeros(raw.shape[0], np.int64)
@@ -131,6 +131,6 @@ def _measure_rows(
             kinds[word] = kind_of(points, flags, starts[word], ends[word], classes)
         count_word_signals(
             points, characters, starts, ends, kinds, words, stop_word_slots,
-            hashes, grams, alive, slots, counts, table, row,
+            hashes, grams, alive, slots, counts, places, row,
         )  # fmt: skip
         raw[:, document] = row

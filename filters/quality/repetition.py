@@ -40,6 +40,11 @@ _FACTOR = np.uint64(0x9FB21C651E98DF25)
 _SCATTER = np.uint64(0x9E3779B97F4A7C15)
 _EMPTY = np.uint64(0)
 _ONE = np.uint64(1)
+_SHIFT_32 = np.uint64(32)
+#: An empty slot of a table of positions. Such a table has half the bytes of one of hashes: what stands at the position says it.
+_NOWHERE = np.int32(-1)
+#: Windows that are looked at together.
+_BLOCK = 1 << 12
 _FEWEST_MET = 8  # as a power of two
 _WINDOW_POWER = np.uint64(pow(int(HASH_FACTOR), WINDOW_CHARACTERS, 1 << 64))
 
@@ -52,6 +57,23 @@ def table_slots(most_items: int) -> int:
 def met_slots(most_windows: int) -> int:
     """Slots of the counts of `repeated_windows` for at most `most_windows` windows."""
     return 1 << max(_FEWEST_MET, (4 * most_windows - 1).bit_length())
+
+
+@kernel
+def place_slots(items: int) -> int:
+    """Slots of a table that holds at most `items` positions: twice as many, so that no walk through it is long."""
+    return 2 * max(items, 4)
+
+
+@kernel
+def _first_slot(key: np.uint64, slots: int) -> np.int64:
+    """Where to look first for a hash among so many slots: its upper half, scaled."""
+    return np.int64(((mix64(key) >> _SHIFT_32) * np.uint64(slots)) >> _SHIFT_32)
+
+
+@kernel
+def _following(slot: np.int64, slots: int) -> np.int64:
+    return np.int64(slot + 1 if slot + 1 < slots else 0)
 
 
 @kernel
@@ -165,8 +187,8 @@ def repeated_n_grams(
     grams: UInt64s,  # scratch, (words,): hash of the n-gram that begins at each word
     alive: Int32s,  # scratch, (words,): words at which an n-gram that occurs twice begins
     slots: Int32s,  # scratch, (words,)
-    counts: Int32s,  # scratch, as long as the table
-    table: UInt64s,
+    counts: Int32s,  # scratch, as long as `places`
+    places: Int32s,  # scratch, (place_slots(words),)
     characters: Int64s,  # out, (LONGEST_N_GRAM + 1,): index n
     distinct: Int64s,  # out, (LONGEST_TOP_N_GRAM + 1,): index n; how many different n-grams there are
 ) -> int:
@@ -199,14 +221,18 @@ def repeated_n_grams(
                     alive[candidates] = word
                     candidates += 1
         # Few branches in what follows: they would be as hard to foresee as the words.
-        mask = clear(table, candidates)
-        counts[: mask + 1] = 0
+        used = place_slots(candidates)
+        places[:used] = _NOWHERE
+        counts[:used] = 0
         different = 0
         for i in range(candidates):
-            key = max(mix64(grams[alive[i]]), _ONE)
-            slot = find_slot(table, mask, key)
-            different += table[slot] == _EMPTY
-            table[slot] = key
+            word = alive[i]
+            gram = grams[word]
+            slot = _first_slot(gram, used)
+            while places[slot] != _NOWHERE and grams[places[slot]] != gram:
+                slot = _following(slot, used)
+            different += places[slot] == _NOWHERE
+            places[slot] = word
             counts[slot] += 1
             slots[i] = slot
         survivors = 0
@@ -252,11 +278,8 @@ def repeated_windows(
     points: UInt32s,
     prefixes: UInt64s,
     characters: int,
-    places: Int32s,  # scratch, (characters,)
-    suspects: Int32s,  # scratch, (characters,)
     met: UInt8s,  # scratch, (met_slots(characters),)
-    first: Int32s,  # scratch, as long as the table
-    table: UInt64s,
+    first: Int32s,  # scratch, (place_slots(characters),)
 ) -> int:
     """How many of the `characters` - 12 windows of 13 characters occurred earlier in the text."""
     windows = characters - WINDOW_CHARACTERS + 1
@@ -267,33 +290,40 @@ def repeated_windows(
         log += 1
     met[: 1 << log] = 0
     shift = np.uint64(64 - log)
+    count = 0  # of windows whose slot is met twice: the only ones that can be equal to another
     for i in range(windows):
-        place = np.int32((_window_hash(prefixes, i) * _SCATTER) >> shift)
-        places[i] = place
-        met[place] += met[place] < 2
-    count = 0
-    for i in range(windows):
-        suspects[count] = i
-        count += met[places[i]] >> 1
-    mask = clear(table, count)
+        slot = (_window_hash(prefixes, i) * _SCATTER) >> shift
+        before = met[slot]
+        count += (before > 0) + (before == 1)
+        met[slot] = before + (before < 2)
+    used = place_slots(count)
+    first[:used] = _NOWHERE
+    suspects = np.empty(_BLOCK, np.int32)
     repeated = 0
-    k = 0
-    while k < count:
-        i = suspects[k]
-        k += 1
-        key = max(mix64(_window_hash(prefixes, i)), _ONE)
-        slot = find_slot(table, mask, key)
-        if table[slot] != key:
-            table[slot] = key
-            first[slot] = i
-            continue
-        repeated += 1
-        # Repeated windows come in runs: compare the character that each brings with what came after its first.
-        j = first[slot] + WINDOW_CHARACTERS
-        i += WINDOW_CHARACTERS
-        while i < characters and points[i] == points[j]:
+    resume = 0  # first window that is not counted with a run before it
+    for begin in range(0, windows, _BLOCK):
+        found = 0
+        for i in range(begin, min(begin + _BLOCK, windows)):
+            suspects[found] = i
+            found += met[(_window_hash(prefixes, i) * _SCATTER) >> shift] >> 1
+        for k in range(found):
+            i = suspects[k]
+            if i < resume:
+                continue
+            key = _window_hash(prefixes, i)
+            place = _first_slot(key, used)
+            while first[place] != _NOWHERE and _window_hash(prefixes, first[place]) != key:
+                place = _following(place, used)
+            if first[place] == _NOWHERE:
+                first[place] = i
+                continue
             repeated += 1
-            i += 1
-            j += 1
-            k += 1
+            # Repeated windows come in runs: compare the character that each brings with what came after its first.
+            j = first[place] + WINDOW_CHARACTERS
+            end = i + WINDOW_CHARACTERS
+            while end < characters and points[end] == points[j]:
+                repeated += 1
+                end += 1
+                j += 1
+            resume = end - WINDOW_CHARACTERS + 1
     return repeated

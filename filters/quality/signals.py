@@ -3,8 +3,8 @@ over its text.
 
 Reads a string array and the languages of its rows; returns columns. A kernel counts integers (the `_RAW` columns
 below); a ratio is one of them over another (`_RATIOS`), divided in float64 and stored as float32, 0 where the
-denominator is 0. Cost: some 30 ns a byte of text, linear whatever the text; scratch of about 100 bytes per byte of the
-longest text in the array, of which only what a text uses is touched.
+denominator is 0. Cost: some 30 ns a byte of text, linear whatever the text; scratch per byte of the longest text in the
+array: 51 bytes at most, in one of punctuation alone, some 30 in prose (benchmarks/bench_long_text.py).
 
 Words, symbol words and characters are those of `corpus.unicode.segmentation`. *Words* of a ratio are all words with
 symbols (datatrove's `words`), those of the signal `words` only the others (datatrove's non-symbol words).
@@ -36,6 +36,7 @@ from corpus.unicode.segmentation import (
     REPLACEMENT,
     SYMBOL_WORD,
     SYMBOLIC,
+    TABLED_POWERS,
     Int8s,
     Int32s,
     Int64s,
@@ -77,6 +78,7 @@ from filters.quality.repetition import (
     entropy_weight,
     find_slot,
     met_slots,
+    place_slots,
     repeated_n_grams,
     repeated_windows,
     table_slots,
@@ -260,31 +262,54 @@ def _stop_word_tables() -> UInt64s:
     return np.stack([stop_word_table(words) for words in ((), *stop_words().values())])
 
 
+@kernel
+def _lines_with_characters(characters: int) -> int:
+    """The most that a text can have."""
+    return characters // 2 + 1
+
+
+@kernel
+def _most_lines(data: UInt8s, offsets: Int64s) -> int:
+    """Lines of the text that has most, no more than can have a character."""
+    most = 0
+    for document in range(len(offsets) - 1):
+        lines = 1
+        for i in range(offsets[document], offsets[document + 1]):
+            lines += data[i] == NEWLINE
+        most = max(most, min(lines, _lines_with_characters(offsets[document + 1] - offsets[document])))
+    return most
+
+
 def _measure(data: UInt8s, offsets: Int64s, languages: Int8s) -> dict[str, Int64s]:
     raw = np.zeros((len(_RAW), len(languages)), dtype=np.int64)
     # Untouched pages of np.empty cost nothing, so scratch for the worst case is cheap: one character, one word per
-    # byte.
+    # byte. What a step no longer needs is the next one's: n-grams are counted last, over what the characters left.
     size = longest(offsets) + 1
+    points, prefixes = np.empty(size, np.uint32), np.empty(size, np.uint64)
+    places, counts = (
+        np.empty(place_slots(size), np.int32),
+        np.empty(max(place_slots(size), met_slots(size) // 4), np.int32),
+    )
     _measure_all(
         data,
         offsets,
         languages,
         code_points.load().classes,
         _stop_word_tables(),
-        np.empty(size, np.uint32),
+        points,
         np.empty(size, np.uint16),
-        np.empty(size, np.uint64),
-        np.empty(size, np.uint64),
+        prefixes,
+        np.empty(min(size, TABLED_POWERS), np.uint64),
         np.empty(size, np.int32),
         np.empty(size, np.int32),
         np.empty(size, np.uint8),
         np.empty(size, np.uint64),
-        np.empty(size, np.uint64),
+        np.empty(table_slots(_most_lines(data, offsets)), np.uint64),
         np.empty(size, np.int32),
-        np.empty(size, np.int32),
-        np.empty(table_slots(size), np.int32),
-        np.empty(table_slots(size), np.uint64),
-        np.empty(met_slots(size), np.uint8),
+        points.view(np.int32),
+        counts,
+        places,
+        counts.view(np.uint8),
         raw,
     )
     return dict(zip(_RAW, raw, strict=True))
@@ -305,12 +330,12 @@ def _measure_all(
     ends: Int32s,
     kinds: UInt8s,
     hashes: UInt64s,
-    grams: UInt64s,
-    alive: Int32s,
-    slots: Int32s,
-    counts: Int32s,
     table: UInt64s,
-    met: UInt8s,
+    alive: Int32s,
+    slots: Int32s,  # the memory of `points`
+    counts: Int32s,
+    places: Int32s,
+    met: UInt8s,  # the memory of `counts`
     raw: Int64s,  # out, (_RAW, documents)
 ) -> None:
     row = np.zeros(raw.shape[0], np.int64)
@@ -329,14 +354,17 @@ def _measure_all(
         row[_SENTENCES] = max(sentence_ends, 1) if row[_WORDS] else 0
         _count_lines(points, flags, prefixes, powers, characters, starts, kinds, words, table, row)
         _count_paragraph_copies(points, flags, prefixes, powers, characters, table, row)
+        row[_WINDOWS] = max(characters - WINDOW_CHARACTERS + 1, 0)
+        row[_WINDOWS + 1] = repeated_windows(points, prefixes, characters, met, places)
+        # From here on `points` and `prefixes` are scratch.
         grams_out = row[_REPEATED_N_GRAMS : _REPEATED_N_GRAMS + LONGEST_N_GRAM + 1]
         distinct = row[_DISTINCT : _DISTINCT + LONGEST_TOP_N_GRAM + 1]
-        weight = repeated_n_grams(starts, ends, hashes, words, grams, alive, slots, counts, table, grams_out, distinct)
+        weight = repeated_n_grams(
+            starts, ends, hashes, words, prefixes, alive, slots, counts, places, grams_out, distinct
+        )
         row[_THREE_GRAMS] = max(words - 2, 0)
         row[_ENTROPY] = entropy_weight(words) - weight
         row[_ENTROPY + 1] = words << LOG_BITS
-        row[_WINDOWS] = max(characters - WINDOW_CHARACTERS + 1, 0)
-        row[_WINDOWS + 1] = repeated_windows(points, prefixes, characters, slots, alive, met, counts, table)
         raw[:, document] = row
 
 
@@ -423,7 +451,7 @@ def _count_lines(
     table: UInt64s,
     row: Int64s,
 ) -> None:
-    mask = clear(table, row[_NEWLINES] + 1)
+    mask = clear(table, min(row[_NEWLINES] + 1, _lines_with_characters(characters)))
     marks = np.zeros(KINDS, np.int64)
     word = 0
     after_blank = True

@@ -25,7 +25,7 @@ from corpus.sources.splits import located
 from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
 from pipelines.report.terminal_text import one_line
-from pipelines.stages.extraction import Row, documents_of, page_work
+from pipelines.stages.extraction import Row, documents_of, limits_of, page_work
 from pipelines.terminal import say
 
 FORMATS = ("auto", *READERS)
@@ -206,9 +206,7 @@ class Reading:
     """Reads splits and says on standard error what gave no document: a line each, and a summary at the end."""
 
     work: PageWork
-    limits: Limits = dataclasses.field(
-        default_factory=lambda: Limits(Extract().max_record_bytes, Extract().max_page_bytes)
-    )
+    limits: Limits = dataclasses.field(default_factory=lambda: limits_of(Extract()))
     documents: int = 0
     outcomes: Counter[str] = dataclasses.field(default_factory=Counter)
     lost_bytes: int = 0

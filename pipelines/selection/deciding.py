@@ -1,8 +1,8 @@
 """The last step of `select`: decisions row for row beside the signals, and what is counted of them.
 
 Reads   what the steps before found; of signals/ what is counted; contamination/ and personal data for the edits of texts
-Writes  decisions/FP/ITEM.arrow (schema.DECISIONS) for every work item of a part, and the items' records, of which the first
-        names the part's edges/ too
+Writes  decisions/FP/ITEM.arrow (schema.DECISIONS), a batch per BATCH_DECISIONS rows, for every work item of a part, and the
+        items' records, of which the first names the part's edges/ too
 Invariant  documents = kept + dropped
 Cost    1 µs a document, and Python for those whose texts are edited
 """
@@ -41,6 +41,9 @@ _REASON_OF = {
     NEAR: Reason.NEAR_DUPLICATE,
 }
 
+
+#: Rows of a batch of decisions/: who reads them beside documents holds one batch, however many rows the work item has.
+BATCH_DECISIONS = 1 << 16
 
 _NOBODY = np.empty(0, np.int64)
 
@@ -217,7 +220,9 @@ def _write_item(
         decisions = carried(ipc.open_table(before, schema.DECISIONS), decisions)
     else:
         decisions = _with_edits(decisions, settings, url, verdicts)
-    written = ipc.write_table(desk.stage.output("decisions", item), decisions, schema.DECISIONS)
+    written = ipc.write_table(
+        desk.stage.output("decisions", item), decisions, schema.DECISIONS, most_rows=BATCH_DECISIONS
+    )
     counts = decision_counts(signals, decisions, verdicts)
     counts |= copy_counts(decisions, signals["source"], settings.sources)
     if settings.lines is not None:

@@ -72,7 +72,7 @@ class ExtractSettings:
             chinese_script.converter(recipe.normalise.chinese)  # an error now, not in a worker
         return ExtractSettings(
             splits=splits,
-            limits=Limits(recipe.extract.max_record_bytes, recipe.extract.max_page_bytes),
+            limits=limits_of(recipe.extract),
             language=language_settings(recipe, model),
             extract=recipe.extract,
             normalisation=Normalisation(**recipe.normalise.model_dump()),
@@ -93,6 +93,10 @@ class ExtractSettings:
             )
             common = dataclasses.replace(common, language_screen=screen)
         return Works(common, self.line_rules)
+
+
+def limits_of(extract: Extract) -> Limits:
+    return Limits(extract.max_record_bytes, extract.max_page_bytes, extract.max_text_bytes)
 
 
 def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
@@ -236,8 +240,14 @@ def documents_of(
         if isinstance(record, Loss | Other):
             yield record
             continue
-        found: MainText | Loss
-        found = extract_page(record, limits, work) if isinstance(record, Page) else MainText(clean(record.text, work))
+        # A row's text before anything reads it; and any text as it would be stored, since composition can lengthen it.
+        found: MainText | Loss | None = too_large(record, record.text, limits) if isinstance(record, Text) else None
+        if found is None:
+            found = (
+                extract_page(record, limits, work) if isinstance(record, Page) else MainText(clean(record.text, work))
+            )
+        if not isinstance(found, Loss):
+            found = too_large(record, found.text, limits) or found
         if isinstance(found, Loss):
             yield found
             continue
@@ -253,6 +263,16 @@ def documents_of(
         else:
             why = "the line rules leave no line" if found.text else "empty text"
             yield Loss(record.offset, record.length, Reason.NO_TEXT, why, record.url)
+
+
+def too_large(record: Page | Text, text: str, limits: Limits) -> Loss | None:
+    """A loss where a text has more bytes of UTF-8 than are measured: what reads it holds many times its size."""
+    # Lone surrogates are three bytes here, as they are in a text that is not clean yet.
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size <= limits.max_text_bytes:
+        return None
+    detail = f"{size} bytes of text; max_text_bytes is {limits.max_text_bytes}"
+    return Loss(record.offset, record.length, Reason.TEXT_TOO_LARGE, detail, record.url)
 
 
 def document_batch(rows: list[Row], *, split: Split, first_row: int, licence: str | None = None) -> pa.RecordBatch:

@@ -4,7 +4,7 @@ Reads   documents/FP/ITEM.arrow; the language model and the lists of URLs, as th
 Writes  signals/FP/ITEM.arrow (schema.signals_schema), row for row beside documents
 Invariant  nothing is judged, and no HTML is read: another language model, signature, profile of parity or list runs this stage and
         `select` again, and leaves `extract` alone
-Cost    see filters.measuring; memory: one batch of documents
+Cost    see filters.measuring; memory: one batch of documents, and 60 bytes a byte of its longest text at most
 """
 
 import dataclasses

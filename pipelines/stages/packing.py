@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from corpus import schema
 from corpus.columns import byte_rows, numbers, numpy_dtype
 from corpus.errors import BuildError
-from corpus.seeds import content_digest, derive_seed, keyed_hash
+from corpus.seeds import content_digest, derive_seed, keyed_hash, seeds_of
 from corpus.storage import files, ipc
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
@@ -60,13 +60,17 @@ def plan_shards(
 ) -> list[tuple[int, str, int, int, int]]:
     """Rows of PACK_PLAN, from the counts of the tokenize records."""
     blocks: dict[str, list[tuple[int, int, int, int]]] = {}
+    seeds: dict[str, Callable[..., int]] = {}
     for record in records:
         of_domain, number_of = counts_by_domain(record.counts, "tokens"), counts_by_domain(record.counts, "blocks")
         block = 0
         for domain in sorted(of_domain):
+            if domain not in blocks:
+                blocks[domain], seeds[domain] = [], seeds_of(seed, "pack", domain)
+            order_of, mine = seeds[domain], blocks[domain]
             for which, tokens in enumerate(shares(of_domain[domain], number_of[domain])):
-                order = derive_seed(seed, "pack", domain, record.item, *([which] if which else []))
-                blocks.setdefault(domain, []).append((order, record.item, block, tokens))
+                order = order_of(record.item, which) if which else order_of(record.item)
+                mine.append((order, record.item, block, tokens))
                 block += 1
     rows: list[tuple[int, str, int, int, int]] = []
     shard_item = -1

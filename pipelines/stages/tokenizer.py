@@ -105,7 +105,8 @@ def domain_totals(records: Iterable[ItemRecord], name: str) -> dict[str, int]:
 
 
 def counts_by_domain(counts: Mapping[str, int], name: str) -> dict[str, int]:
-    return {key[len(name) + 1 :]: number for key, number in counts.items() if key.startswith(f"{name}.")}
+    prefix = f"{name}."
+    return {key[len(prefix) :]: number for key, number in counts.items() if key.startswith(prefix)}
 
 
 def _opened(recipe: Recipe, recipe_path: Path) -> PinnedFile | None:

@@ -206,7 +206,7 @@ def read_statistics(run: RunDirectory) -> Statistics:
 def _measured(counts: Mapping[str, Counts]) -> Counts:
     """The counts of the stage that measured: `measure`, or `extract` of an earlier version. {} where neither did."""
     of = (_of(counts, SIGNALS), _of(counts, DOCUMENTS))
-    return next((table for table in of if any(name.startswith("pii_") for name in table)), of[0])
+    return next((table for table in of if any(name.startswith("personal_data.") for name in table)), of[0])
 
 
 def _of(counts: Mapping[str, Counts], output: Output) -> Counts:

@@ -323,15 +323,15 @@ def test_a_manifest_that_cannot_be_read_is_of_a_stage_that_is_not_finished(root:
 
 def test_older_fingerprints_go_and_nothing_else_does(root: str) -> None:
     run = RunDirectory(root)
-    old, new = 16 * "0", 16 * "1"
+    old, new, other = (16 * digit for digit in "012")
     for stage in (run.stage("extract", old), run.stage("extract", new)):
         files.write_bytes(stage.output("documents", 0), b"d")
         stage.finish(ItemRecord(0, {}, {}))
-    files.write_bytes(run.stage("select", old).output("decisions", 0), b"d")
+    files.write_bytes(run.stage("select", other).output("decisions", 0), b"d")
     run.write_json({"a": 1}, "recipe.json")
     assert run.remove_superseded(run.stage("extract", new), ("documents", "signals")) == []
     assert everything(root) == [
-        f"decisions/{old}/00000.arrow",
+        f"decisions/{other}/00000.arrow",
         f"documents/{new}/00000.arrow",
         "recipe.json",
         f"stages/extract/{new}/00000.json",

@@ -40,14 +40,14 @@ _PAIR = np.dtype([("first", "<i8"), ("second", "<i8")])  # of a node: rows, null
 
 
 class BoundedReader:
-    """The batches of a file, each checked when it is read.
+    """The batches of a file, each checked when it is read. `from_begin`: its first bytes too, which cost a store a request.
 
     Raises one of UNREADABLE, when made and at each batch, for what is damaged; its first line says what.
     """
 
-    def __init__(self, source: pa.NativeFile) -> None:
+    def __init__(self, source: pa.NativeFile, *, from_begin: bool = True) -> None:
         self._source = source
-        self._blocks = _blocks(source)
+        self._blocks = _blocks(source, from_begin=from_begin)
         self._reader = pa.ipc.open_file(source)
         self._columns: list[str] | None = None
         self.schema: pa.Schema = self._reader.schema
@@ -111,10 +111,10 @@ def batch_of_message(data: bytes, schema: pa.Schema) -> pa.RecordBatch:
     return batch
 
 
-def _blocks(source: pa.NativeFile) -> NDArray[Any]:
+def _blocks(source: pa.NativeFile, *, from_begin: bool) -> NDArray[Any]:
     """(batches,) of _BLOCK: where the footer says that batches lie, all of them within the file."""
     size = source.size()
-    if size < _HEAD + _TAIL or source.read_at(len(_MAGIC), 0) != _MAGIC:
+    if size < _HEAD + _TAIL or (from_begin and source.read_at(len(_MAGIC), 0) != _MAGIC):
         raise ValueError(f"{size} bytes that do not begin as an Arrow file")
     length, magic = struct.unpack("<i6s", source.read_at(_TAIL, size - _TAIL))
     end = size - _TAIL - length

@@ -206,7 +206,7 @@ def _open(
 ) -> IpcReader:
     remote = source if isinstance(source, RemoteFile) else None
     native = pa.PythonFile(source, "r") if remote is not None else source
-    reader = _reading(url, lambda: BoundedReader(native))
+    reader = _reading(url, lambda: BoundedReader(native, from_begin=remote is None))
     if schema is not None and not reader.schema.equals(schema):
         what = f"has the columns {reader.schema.names}, not {schema.names} of the expected types"
         raise not_readable(url, what)

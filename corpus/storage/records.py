@@ -63,11 +63,13 @@ class ItemRecord:
             numbers_of = [(each.rows, each.bytes) for each in outputs.values()]
             if not all(map(_is_count, [table["item"], *counts.values(), *itertools.chain(*numbers_of)])):
                 raise ValueError("a number that is none")
+            if table["item"] < 0:
+                raise ValueError("no work item")
             if not all(is_output(name) and isinstance(each.digest, str) for name, each in outputs.items()):
                 raise ValueError("no output of a work item")
             inputs = {str(split): str(digest) for split, digest in table.get("inputs", {}).items()}
             return ItemRecord(item=table["item"], outputs=outputs, counts=counts, inputs=inputs)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamageError(f"{where}: not a work item's record; build again, which runs the item again") from error
 
 

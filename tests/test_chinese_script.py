@@ -76,7 +76,7 @@ def test_a_build_converts_chinese_documents_alone(
         f'[normalise]\nchinese = "{chinese}"\n',
         encoding="utf-8",
     )
-    build_run(rows / "recipe.toml", rows / "run", "--until", "extract")
+    build_run(rows / "recipe.toml", rows / "run", "--until", "measure")
     documents = RunDocuments(RunDirectory(str(rows / "run")))
     found = documents.columns(0, ["id", "text", "language", "script"]).to_pylist()
     texts = {row["id"]: row["text"] for row in found}

@@ -205,7 +205,7 @@ def test_hostile_text_is_shown_and_not_obeyed(run: Path) -> None:
 def test_a_run_without_decisions_is_one_line_and_2(
     command: str, run: Path, build_run: Callable[..., None], tmp_path: Path
 ) -> None:
-    build_run(run.parent / "recipe.toml", tmp_path / "run", "--until", "extract")
+    build_run(run.parent / "recipe.toml", tmp_path / "run", "--until", "measure")
     result = corpus("dedup", command, tmp_path / "run", *(["1"] if command == "explain" else []), code=2)
     assert "stage select is not finished here" in result.stderr
     assert result.stderr.count("\n") == 1

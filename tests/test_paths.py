@@ -33,6 +33,7 @@ HOSTILE = [
         "simplecache::file:///etc/passwd",
         "a::/etc/passwd",
     ),
+    *("%2F", "%2fetc/passwd", "%252Fetc/passwd", "%5c%5chost/x"),
     *("%2e%2e/x", "a/%2E%2e/%2e./x", "..%2fx", "%252e%252e/x", "a%5c..%5cx"),
     *("a\0b", "a\nb", "a\x1b[31mb", "a\x7fb", "a\u202eb", "a\u2028b"),
 ]

@@ -37,6 +37,9 @@ from pipelines.selection.steps import Select, forget_steps, run_everything
 from pipelines.stages.lines import line_counts, lines_batch
 from test_selection import signals_of, text_of
 
+#: Of what is made here, of the form that a fingerprint has.
+MARK = "5" * 16
+
 #: Every step there is: copies by URL, text and signature, rounds of resolving, lines whose preferred document keeps them.
 RECIPE = parse_recipe(
     {
@@ -68,7 +71,7 @@ class Made:
             signals=run.stage("extract", "e"),
             lines=replace(lines, stage=run.stage("lines", "l")),
         )
-        return Made(run.stage("select", "s"), moved)
+        return Made(run.stage("select", MARK), moved)
 
     def decisions(self) -> dict[str, str]:
         """Digests of what select wrote, byte by byte."""
@@ -112,7 +115,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
             source_of_split=["web"] * ITEMS,
         )
         lines_of = LineInputs.divide(run.stage("lines", "l"), lengths, settings.parts)
-        found = Made(run.stage("select", "s"), replace(settings, lines=lines_of))
+        found = Made(run.stage("select", MARK), replace(settings, lines=lines_of))
         assert (len(settings.parts), settings.ranges, settings.rounds) == (4, 4, 2)
         assert (len(lines_of.stretches), lines_of.ranges > 0) == (4, True)
         yield found
@@ -157,7 +160,7 @@ def test_decisions_are_the_same_byte_by_byte(
     assert (sent == notes) == (exchange == "engine")
     forget_steps(again.stage)
     assert not (tmp_path / "run" / "exchange").exists()
-    assert sorted(path.name for path in (tmp_path / "run" / "stages" / "select" / "s").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "run" / "stages" / "select" / MARK).iterdir()) == [
         f"{item:05d}.json" for item in range(ITEMS)
     ]
 
@@ -269,7 +272,7 @@ def test_a_unit_that_is_done_needs_what_it_received_no_more(made: Made, tmp_path
     run_everything(again.stage, again.settings)
     of_steps = step_files(again.stage, again.settings)
     before = again.decisions()
-    shutil.rmtree(tmp_path / "run" / "exchange" / "s" / "files" / "bands")
+    shutil.rmtree(tmp_path / "run" / "exchange" / MARK / "files" / "bands")
     for step, declared in enumerate(of_steps.steps):
         for unit in range(declared.units):
             run_unit(again.settings, of_steps, step, unit)
@@ -313,7 +316,7 @@ def test_rows_that_are_gone_are_an_error_never_other_decisions(made: Made, tmp_p
         for unit in range(of_steps.steps[step].units):
             run_unit(again.settings, of_steps, step, unit)
         of_steps.close(step)
-    for number, path in enumerate(sorted((tmp_path / "run" / "exchange" / "s" / "files" / kind).iterdir())):
+    for number, path in enumerate(sorted((tmp_path / "run" / "exchange" / MARK / "files" / kind).iterdir())):
         folder = tmp_path / f"again-{number}"
         copy = made_at(again, folder)
         gone = folder / path.relative_to(tmp_path / "run")
@@ -332,8 +335,8 @@ def made_at(made: Made, folder: Path) -> Made:
     settings = replace(
         made.settings, signals=run.stage("extract", "e"), lines=replace(lines, stage=run.stage("lines", "l"))
     )
-    (folder / "exchange" / "s" / "files" / "settings.json").write_bytes(settings.to_json())
-    return Made(run.stage("select", "s"), settings)
+    (folder / "exchange" / MARK / "files" / "settings.json").write_bytes(settings.to_json())
+    return Made(run.stage("select", MARK), settings)
 
 
 @pytest.mark.parametrize("what", ["table", "record", "unit"])
@@ -348,7 +351,7 @@ def test_a_step_that_does_not_name_all_its_units_is_an_error(made: Made, tmp_pat
             of_steps.close(0)
         return
     of_steps.close(0)
-    table = tmp_path / "run" / "exchange" / "s" / "files" / "steps" / "judge.arrow"
+    table = tmp_path / "run" / "exchange" / MARK / "files" / "steps" / "judge.arrow"
     if what == "table":
         table.unlink()
     else:
@@ -391,7 +394,7 @@ def test_rows_go_when_the_steps_that_read_them_are_finished(
 ) -> None:
     again = made.again(tmp_path / "run")
     of_steps = begun(again)
-    folder = tmp_path / "run" / "exchange" / "s" / "files"
+    folder = tmp_path / "run" / "exchange" / MARK / "files"
     most = 0
     for step, declared in enumerate(of_steps.steps):
         for unit in range(declared.units):
@@ -480,7 +483,7 @@ def test_settings_travel_whole(made: Made, tmp_path: Path) -> None:
     assert loaded.lines is not None
     assert loaded.lines.stretches == again.settings.lines.stretches
     assert [step.name for step in steps.steps] == [step.name for step in of_steps.steps]
-    url = Path(again.stage.run.url) / "exchange" / "s" / "files" / "settings.json"
+    url = Path(again.stage.run.url) / "exchange" / MARK / "files" / "settings.json"
     placed = Placed.of(again.settings, of_steps, "files")
     url.write_bytes(url.read_bytes().replace(b'"documents": 60', b'"documents": 61'))
     exchanges._opened.cache_clear()

@@ -26,12 +26,13 @@ def what_is_wrong(path: str) -> str | None:
         return "is no path"
     if has_control(path):
         return "has a control character"
-    if path.startswith(("/", "\\", "~")):
+    forms = (path, unquote(path), unquote(unquote(path)))  # a server may decode it, or what it decoded
+    if any(form.startswith(("/", "\\", "~")) for form in forms):
         return "is absolute"
     # fsspec reads `a::b` as a chain of protocols.
     if "://" in path or "::" in path or path[1:3] == ":\\":
         return "is a URL"
-    for form in (path, unquote(path), unquote(unquote(path))):
+    for form in forms:
         if ".." in form.replace("\\", "/").split("/"):
             return "has a .. in it"
     return None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from corpus.storage.ipc import Written
-from corpus.storage.records import ItemRecord, Records
+from corpus.storage.item_records import ItemRecord, Records
 from corpus.storage.run_directory import RunDirectory, Stage
 from pipelines.stages.packing import plan_shards
 

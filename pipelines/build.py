@@ -22,7 +22,7 @@ from corpus.errors import BuildError, RecipeError, RunDirectoryError
 from corpus.recipe import Recipe
 from corpus.sources.splits import InputFile, list_inputs, write_splits
 from corpus.storage import deletion, files
-from corpus.storage.records import Records
+from corpus.storage.item_records import Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from corpus.storage.run_lock import only_build
 from corpus.storage.run_marker import claim
@@ -33,7 +33,7 @@ from pipelines.running.progress import StageWatch
 from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.running.work_items import RunItems, write_pending
 from pipelines.stage_list import NAMES, STAGES, kinds_of
-from pipelines.stages.planned import Planned, plan_additions
+from pipelines.stages.listing import Planned, plan_additions
 from pipelines.stages.stage import ExchangeName, StageSpec, Upstream
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from corpus.recipe import Recipe
 from corpus.storage.digested_file import PinnedFile
 from corpus.storage.run_directory import RunDirectory
+from pipelines.stages.listing import Planned
 from pipelines.stages.measurement import MeasureInputs
-from pipelines.stages.planned import Planned
 from pipelines.stages.stage import StageSpec, Upstream
 
 PLAN = (Planned(None, "plan", 1, 1, 1, 1),)

@@ -41,9 +41,9 @@ from pipelines.stage_list import NAMES
 from pipelines.stages.decontamination import DECONTAMINATE
 from pipelines.stages.extraction import EXTRACT
 from pipelines.stages.lines import MEASURE_LINES
+from pipelines.stages.listing import Planned
 from pipelines.stages.measurement import MEASURE
 from pipelines.stages.packing import PACK
-from pipelines.stages.planned import Planned
 from pipelines.stages.scoring import SCORE
 from pipelines.stages.tokenizer import TRAIN_TOKENIZER
 

@@ -8,7 +8,7 @@ from rich.console import Console
 import stores
 from corpus.recipe.parsing import load_recipe
 from corpus.storage import files
-from corpus.storage.records import ItemRecord
+from corpus.storage.item_records import ItemRecord
 from corpus.storage.run_directory import RunDirectory
 from pipelines.build import Build, Options
 

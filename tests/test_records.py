@@ -13,7 +13,7 @@ import stores
 from corpus.errors import DamageError
 from corpus.storage import files
 from corpus.storage.ipc import Written
-from corpus.storage.records import ItemRecord, Records
+from corpus.storage.item_records import ItemRecord, Records
 from corpus.storage.run_directory import COMPACT, RunDirectory, Stage
 from corpus.storage.run_names import KINDS
 

@@ -73,7 +73,7 @@ def test_locks_name_no_index(repository: Path) -> None:
 NAMING_STAGES = {
     "pipelines/build.py": "`plan`, which comes before all stages",
     "pipelines/stage_list.py": "`plan`",
-    "pipelines/stages/planned.py": "`plan`: its fingerprint",
+    "pipelines/stages/listing.py": "`plan`: its fingerprint",
     "pipelines/report/run_statistics.py": "`plan`: what was added",
     "pipelines/report/verification.py": "`plan`: how many work items there are",
     "pipelines/selection/additions.py": "`select`: one selection for each addition, below the list of stages",

@@ -21,8 +21,8 @@ from typing import Any
 from corpus.errors import DamageError, RunDirectoryError
 from corpus.storage import deletion, files, paths
 from corpus.storage.ipc import Written
+from corpus.storage.item_records import ItemRecord, Records
 from corpus.storage.pool import concurrently
-from corpus.storage.records import ItemRecord, Records
 from corpus.storage.run_names import BEGUN, EXCHANGE, FINGERPRINT
 
 __all__ = ["COMPACT", "ItemRecord", "Records", "RunDirectory", "Stage", "Work"]

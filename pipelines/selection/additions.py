@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from corpus.recipe import Recipe
-from corpus.storage.records import Records
+from corpus.storage.item_records import Records
 from corpus.storage.run_directory import RunDirectory, Stage
 from pipelines.selection.decision_settings import select_fingerprint
-from pipelines.stages.planned import Planned
+from pipelines.stages.listing import Planned
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from corpus.recipe import Recipe
-from corpus.storage.records import ItemRecord, Records
+from corpus.storage.item_records import ItemRecord, Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from pipelines.stages.costs import Sizes, StageCost
 from pipelines.stages.findings import Finding, Seen
+from pipelines.stages.listing import Planned
 from pipelines.stages.outputs import Output
-from pipelines.stages.planned import Planned
 from pipelines.stages.versions import versions_of
 
 #: Files of the run directory, or the engine's own grouping.

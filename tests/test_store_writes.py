@@ -18,7 +18,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
-from corpus.storage import files
+from corpus.errors import StoreError
+from corpus.storage import files, retries
 from corpus.storage.run_names import is_unfinished
 
 MIB = 1 << 20
@@ -156,11 +157,19 @@ def test_an_exception_leaves_nothing_where_closing_publishes(
     assert gs.objects == {"bucket/run/x.arrow": bytes(size)}
 
 
+@pytest.fixture
+def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that went away is given up soon."""
+    monkeypatch.setattr(retries, "TRIES", 3)
+    monkeypatch.setattr(retries, "FIRST_WAIT_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("few_tries")
 @pytest.mark.parametrize("fail_after", [0, MIB, 6 * MIB])
 def test_an_upload_that_breaks_off_leaves_nothing(gs: type[PublishesAtClose], fail_after: int) -> None:
     gs.objects["bucket/run/x.arrow"] = b"old"
     gs.fail_after = fail_after
-    with pytest.raises(ConnectionResetError), files.atomic_writer("gs://bucket/run/x.arrow") as sink:
+    with pytest.raises(StoreError, match="went away"), files.atomic_writer("gs://bucket/run/x.arrow") as sink:
         sink.write(bytes(9 * MIB))
     gs.fail_after = None
     assert gs.objects == {"bucket/run/x.arrow": b"old"}
@@ -180,6 +189,7 @@ def test_an_exception_leaves_nothing_on_s3(s3: Any, size: int) -> None:
     s3.rm("writes/a/x.arrow")
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_an_upload_that_breaks_off_is_given_up_on_s3(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from s3fs.core import S3File
 
@@ -191,13 +201,14 @@ def test_an_upload_that_breaks_off_is_given_up_on_s3(s3: Any, monkeypatch: pytes
         return real(self, final)
 
     monkeypatch.setattr(S3File, "_upload_chunk", broken)
-    with pytest.raises(ConnectionResetError), files.atomic_writer("s3://writes/b/x.arrow") as sink:
+    with pytest.raises(StoreError, match="went away"), files.atomic_writer("s3://writes/b/x.arrow") as sink:
         sink.write(bytes(120 * MIB))
     s3.invalidate_cache()
     assert s3.find("writes/b") == []
     assert s3.call_s3("list_multipart_uploads", Bucket="writes").get("Uploads", []) == []
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_an_upload_that_breaks_off_leaves_nothing_where_files_are_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     store = fsspec.filesystem("memory")
     url = "memory://breaks-off/x.arrow"
@@ -211,7 +222,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_where_files_are_seen_at_once(m
         patched.setattr(
             MemoryFileSystem, "rm_file", lambda self, path: self.store.pop(path) if ".tmp" in path else None
         )
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(StoreError, match="went away"):
             files.write_bytes(url, b"new")
     assert store.find("/breaks-off") == ["/breaks-off/x.arrow"]
     assert files.read_bytes(url) == b"old"

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from corpus.sources.planned import split_digest
 from corpus.sources.splits import read_splits
 from corpus.storage.run_directory import RunDirectory
+from pipelines.stage_list import stage_of
 from pipelines.stages.findings import Check, Finding
+from pipelines.stages.outputs import DOCUMENTS
 
 
 def check_inputs(run: RunDirectory) -> Iterator[Finding]:
@@ -17,7 +19,7 @@ def check_inputs(run: RunDirectory) -> Iterator[Finding]:
 
     Raises RunDirectoryError where nothing was extracted yet, DamageError where a record or splits.arrow cannot be read.
     """
-    stage = run.current_stage("extract")
+    stage = stage_of(run, DOCUMENTS)
     for item in stage.finished():
         digests = stage.record(item).inputs
         if not digests:

@@ -46,8 +46,8 @@ from filters.quality.rules import judge, load_profiles
 from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.selection import decision_settings as selection
 from pipelines.selection.decision_settings import ExchangeName, LineInputs, SelectSettings
-from pipelines.selection.desk import edges_url
 from pipelines.selection.exchanges import default_exchange
+from pipelines.selection.step_context import edges_url
 from pipelines.selection.step_order import step_files, steps_of
 from pipelines.selection.steps import Select
 

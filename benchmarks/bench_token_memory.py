@@ -24,7 +24,7 @@ import sentencepiece
 
 from corpus import schema
 from corpus.storage import ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from pipelines.planning.coefficients import shipped_coefficients
 from pipelines.stages import packing, tokenization
@@ -156,7 +156,7 @@ def show(run: RunDirectory, stages: DocumentStages, model: str, target_bytes: in
     width = encoder.dtype.itemsize
     tokenized, packed = run.stage("tokenize", "made"), run.stage("pack", "made")
     record, before, held = measured(
-        tokenization.tokenize_item, tokenized, 0, tokenization.TokenizeSettings(stages, PinnedFile.of(model))
+        tokenization.tokenize_item, tokenized, 0, tokenization.TokenizeSettings(stages, DigestedFile.of(model))
     )
     tokenized.finish(record)
     rows = record.outputs["tokens"].bytes

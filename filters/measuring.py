@@ -15,7 +15,7 @@ from corpus import schema, seeds
 from corpus.columns import fixed_binary
 from corpus.pages.opt_out import NOTHING_RESPECTED, OptOuts
 from corpus.recipe import Dedup
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.urls.url_identity import url_hash
 from corpus.urls.url_screen import NO_URL_REFUSED, UrlScreen, read_url_screen
 from filters.language.of_documents import LanguageSettings, identified
@@ -28,7 +28,7 @@ class MeasureSettings:
     language: LanguageSettings
     dedup: Dedup
     groups: tuple[str, ...] = ()  # of schema.SIGNAL_GROUPS, beside the other signals
-    url_lists: Mapping[str, PinnedFile | UrlScreen] = dataclasses.field(default_factory=dict)  # source → its lists
+    url_lists: Mapping[str, DigestedFile | UrlScreen] = dataclasses.field(default_factory=dict)  # source → its lists
     respect: Mapping[str, OptOuts] = dataclasses.field(default_factory=dict)  # source → its opt-outs
 
     @property

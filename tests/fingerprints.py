@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from corpus.recipe import Recipe
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import RunDirectory
 from pipelines.stages.listing import Planned
 from pipelines.stages.measurement import MeasureInputs
@@ -24,12 +24,12 @@ def mark(spec: StageSpec[Any, Any], recipe: Recipe, opened: object = None, **mar
     return spec.mark(upstream(recipe, marks=marks), opened)
 
 
-def extract_inputs(model: str = "model") -> PinnedFile:
+def extract_inputs(model: str = "model") -> DigestedFile:
     """What `extract` opens, as digests say it."""
-    return PinnedFile("model", model)
+    return DigestedFile("model", model)
 
 
 def measure_inputs(model: str = "model", lists: Mapping[str, str] = {}) -> MeasureInputs:
     """What `measure` opens, as digests say it."""
     screens: Any = {source: SimpleNamespace(digest=digest) for source, digest in lists.items()}
-    return MeasureInputs(PinnedFile("model", model), screens)
+    return MeasureInputs(DigestedFile("model", model), screens)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from corpus.reasons import Reason
 from corpus.sources.compressed import Member
 from corpus.sources.read import read_split
-from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
+from corpus.sources.records import Item, Limits, Loss, NoPage, Page, Split, Text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TORTURE = REPOSITORY.parent / "shared" / "data" / "torture"
@@ -305,7 +305,7 @@ def test_arc_files_that_other_projects_test_with() -> None:
             ours = Counter(
                 "response" if isinstance(item, Page) else item.kind.partition(" ")[0]
                 for item in items
-                if isinstance(item, Page | Other)
+                if isinstance(item, Page | NoPage)
             )
             assert not Counter(json.loads(row["warcio records"])) - ours, row["file"]
 
@@ -316,7 +316,7 @@ def test_fields_of_an_arc_record(tmp_path: Path) -> None:
     blank = arc(7).replace(b"http://a.example/7", b"http://a.example/a b/7")
     file.write_bytes(arc(0) + dns + arc(1) + blank)
     first, second, page, odd = read(file, "arc")
-    assert [item.kind for item in (first, second) if isinstance(item, Other)] == ["warcinfo", "response of dns"]
+    assert [item.kind for item in (first, second) if isinstance(item, NoPage)] == ["warcinfo", "response of dns"]
     assert isinstance(page, Page)
     assert (page.url, page.date, page.status) == ("http://a.example/1", "20080430204826", 200)
     assert (page.content_type, page.charset) == ("text/html", "utf-8")
@@ -342,7 +342,7 @@ def test_conversions_of_plain_text_are_texts(tmp_path: Path) -> None:
         "2024-01-01T00:00:00Z",
         "<urn:1>",
     )
-    assert isinstance(other, Other)
+    assert isinstance(other, NoPage)
 
 
 @pytest.mark.parametrize("block", [lz4.frame.BLOCKSIZE_MAX64KB, lz4.frame.BLOCKSIZE_MAX4MB])

@@ -8,7 +8,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from corpus.recipe.parsing import parse_recipe
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import RunDirectory
 from pipelines.running.work_items import RunItems
 from pipelines.stages.extraction import ExtractSettings, extract_item
@@ -29,7 +29,7 @@ OPTIONS = [
 
 def pipeline(options: list[str]) -> beam.Pipeline:
     recipe = parse_recipe({"run": {"name": "x"}, "source": [{"name": "web", "inputs": ["a"]}]}, "test")
-    model = PinnedFile("gs://a-bucket/run/language.model", "00" * 16)
+    model = DigestedFile("gs://a-bucket/run/language.model", "00" * 16)
     settings = ExtractSettings.of(recipe, splits="gs://a-bucket/run/splits.arrow", model=model)
     made = beam.Pipeline(options=PipelineOptions(options))
     stage = RunDirectory("gs://a-bucket/run").stage("extract", "f")

@@ -11,7 +11,7 @@ from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
 from corpus.recipe import Recipe
 from corpus.recipe.parsing import parse_recipe
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import RunDirectory
 from filters.quality.rules import load_profiles
 from pipelines.running.work_items import RunItems, write_pending
@@ -57,7 +57,7 @@ def test_a_graph_does_not_grow_with_the_number_of_inputs(tmp_path: Path) -> None
     def graph_bytes(items: int) -> int:
         stage = RunDirectory(str(tmp_path / f"{items:07d}")).stage("extract", "f")
         pending = write_pending(stage, list(range(items)))
-        settings = ExtractSettings.of(recipe(), splits="splits.arrow", model=PinnedFile("language.model", "00" * 16))
+        settings = ExtractSettings.of(recipe(), splits="splits.arrow", model=DigestedFile("language.model", "00" * 16))
         pipeline = beam.Pipeline()
         pipeline | RunItems(stage, pending, extract_item, settings)
         return len(pipeline.to_runner_api().SerializeToString())

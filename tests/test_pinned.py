@@ -6,11 +6,11 @@ import pytest
 from corpus.errors import DamageError
 from corpus.seeds import content_digest
 from corpus.storage import files
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 
 
-def pinned(url: str, data: bytes) -> PinnedFile:
-    return PinnedFile(url, content_digest(data).hex())
+def pinned(url: str, data: bytes) -> DigestedFile:
+    return DigestedFile(url, content_digest(data).hex())
 
 
 def test_a_local_file_is_read_where_it_lies(tmp_path) -> None:
@@ -44,7 +44,7 @@ def test_a_copy_that_is_none_is_made_again(tmp_path, torn: bytes, place: str) ->
     (tmp_path / "model").write_bytes(b"weights")
     url = str(tmp_path / "run" / "language.model") if place == "local" else "memory://pinned-copies/language.model"
     files.write_bytes(url, torn)
-    copy = PinnedFile.of(str(tmp_path / "model")).copied_to(url)
+    copy = DigestedFile.of(str(tmp_path / "model")).copied_to(url)
     if place == "memory" and len(torn) == len(b"weights"):
         return  # elsewhere only its size is asked for: a finished upload is whole
     assert files.read_bytes(url) == b"weights"

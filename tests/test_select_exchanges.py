@@ -28,9 +28,9 @@ from pipelines.running.runners import pipeline_options
 from pipelines.selection import decision_settings as selection
 from pipelines.selection import exchanges
 from pipelines.selection.decision_settings import ExchangeName, LineInputs, SelectSettings
-from pipelines.selection.desk import Desk, Kind, Step
 from pipelines.selection.exchanges import Placed, blocks_of, default_exchange, rows_of, run_unit
 from pipelines.selection.sent_rows import PAIRS
+from pipelines.selection.step_context import Kind, Step, StepContext
 from pipelines.selection.step_files import FileMail, StepFiles
 from pipelines.selection.step_order import step_files, steps_of
 from pipelines.selection.steps import Select, forget_steps, run_everything
@@ -202,7 +202,7 @@ def test_every_unit_run_twice_changes_nothing(made: Made, expected: dict[str, st
         for _ in range(2):
             for unit in range(declared.units):
                 mail = FileMail(of_steps, step, unit)
-                declared.run(Desk(again.settings, again.stage, declared, unit, mail))
+                declared.run(StepContext(again.settings, again.stage, declared, unit, mail))
                 of_steps.finish(step, unit, mail.outputs)
                 said.append(mail.outputs)
         assert said[: declared.units] == said[declared.units :]
@@ -219,7 +219,7 @@ def _work(made: Made, together: Any, *, backwards: bool) -> None:
         together.wait(60)
         for unit in sorted(range(declared.units), reverse=backwards):
             mail = FileMail(of_steps, step, unit)
-            declared.run(Desk(made.settings, made.stage, declared, unit, mail))
+            declared.run(StepContext(made.settings, made.stage, declared, unit, mail))
             of_steps.finish(step, unit, mail.outputs)
         together.wait(60)
         of_steps.close(step)
@@ -417,13 +417,13 @@ def test_rows_go_when_the_steps_that_read_them_are_finished(
 
 
 def test_a_step_gets_and_gives_what_it_declares_alone(made: Made) -> None:
-    step = Step("one", lambda desk: None, 1, receives=("a",), noted=("b",))
-    desk = Desk(made.settings, made.stage, step, 0, mail=None)  # type: ignore[arg-type]
+    step = Step("one", lambda context: None, 1, receives=("a",), noted=("b",))
+    context = StepContext(made.settings, made.stage, step, 0, mail=None)  # type: ignore[arg-type]
     calls: list[Callable[[], object]] = [
-        lambda: desk.receive("b"),
-        lambda: desk.noted("a", 0),
-        lambda: desk.send("a", {}, np.empty(0, np.int64)),
-        lambda: desk.note("b", {}),
+        lambda: context.receive("b"),
+        lambda: context.noted("a", 0),
+        lambda: context.send("a", {}, np.empty(0, np.int64)),
+        lambda: context.note("b", {}),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="step one does not declare"):

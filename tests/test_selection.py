@@ -22,9 +22,9 @@ from filters.copies import duplicates, minhash
 from filters.quality.rules import load_profiles
 from pipelines.selection import decision_settings as selection
 from pipelines.selection import exchanges
-from pipelines.selection.decision_settings import ExchangeName, SelectSettings, Settled, SourceRanges, divide
-from pipelines.selection.desk import Mail
+from pipelines.selection.decision_settings import EarlierDecisions, ExchangeName, SelectSettings, SourceRanges, divide
 from pipelines.selection.source_losses import source_copies
+from pipelines.selection.step_context import Mail
 from pipelines.selection.step_files import StepFiles
 from pipelines.selection.steps import Select
 
@@ -132,7 +132,7 @@ def _run_select(
         [len(part) for part in parts],
         item_of_split=np.arange(len(parts), dtype=np.uint32),
         source_of_split=sources,
-        settled=Settled.of(run.stage("select", "s0"), settled, np.arange(len(parts))) if settled else None,
+        settled=EarlierDecisions.of(run.stage("select", "s0"), settled, np.arange(len(parts))) if settled else None,
     )
     with beam.Pipeline(runner="DirectRunner") as pipeline:
         pipeline | Select(stage, context, exchange)

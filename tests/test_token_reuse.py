@@ -12,7 +12,7 @@ import sentencepiece
 from command_line import corpus
 from corpus import schema
 from corpus.storage import ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.text.edits import Edit
 from pipelines.stages.earlier_tokens import older_stages
@@ -67,11 +67,11 @@ def item(run: RunDirectory, of: str, kept: list[bool], cuts: dict[int, list[dict
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> PinnedFile:
+def model(tmp_path_factory: pytest.TempPathFactory) -> DigestedFile:
     return trained(tmp_path_factory.mktemp("model"), 300)
 
 
-def trained(folder: Path, vocabulary: int) -> PinnedFile:
+def trained(folder: Path, vocabulary: int) -> DigestedFile:
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([f"Text {each} with words enough." for each in range(50)]),
         model_prefix=str(folder / "of"),
@@ -80,7 +80,7 @@ def trained(folder: Path, vocabulary: int) -> PinnedFile:
         minloglevel=2,
         hard_vocab_limit=False,
     )
-    return PinnedFile.of(str(folder / "of.model"))
+    return DigestedFile.of(str(folder / "of.model"))
 
 
 def tokenized(run: RunDirectory, of: str, settings: TokenizeSettings) -> tuple[ItemRecord, Stage]:
@@ -105,7 +105,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_unchanged_documents_are_taken_over_and_the_bytes_are_those_without(
-    tmp_path: Path, model: PinnedFile, change: str
+    tmp_path: Path, model: DigestedFile, change: str
 ) -> None:
     kept, cuts, same = CHANGES[change]
     run, fresh = RunDirectory(str(tmp_path / "run")), RunDirectory(str(tmp_path / "fresh"))
@@ -124,7 +124,7 @@ def files_of(folder: Path, below: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / below).iterdir())}
 
 
-def test_what_was_dropped_comes_back_from_an_older_run_still(tmp_path: Path, model: PinnedFile) -> None:
+def test_what_was_dropped_comes_back_from_an_older_run_still(tmp_path: Path, model: DigestedFile) -> None:
     """A document that was not kept has no tokens to take over: it is encoded, the others are not."""
     run = RunDirectory(str(tmp_path / "run"))
     tokenized(run, "old", TokenizeSettings(item(run, "a", FEWER, {}), model))
@@ -135,7 +135,7 @@ def test_what_was_dropped_comes_back_from_an_older_run_still(tmp_path: Path, mod
 
 
 @pytest.mark.parametrize("what", ["damaged", "unfinished", "another model", "another extraction", "no file"])
-def test_what_is_not_the_same_or_not_whole_is_not_taken_over(tmp_path: Path, model: PinnedFile, what: str) -> None:
+def test_what_is_not_the_same_or_not_whole_is_not_taken_over(tmp_path: Path, model: DigestedFile, what: str) -> None:
     run, fresh = RunDirectory(str(tmp_path / "run")), RunDirectory(str(tmp_path / "fresh"))
     stages = item(run, "a", ALL, {})
     first = trained(tmp_path, 290) if what == "another model" else model

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.reasons import BYTE_LOSSES, Reason
-from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
+from corpus.sources.records import Item, Limits, Loss, NoPage, Page, Split, Text
 from corpus.sources.warc import read_warc
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -440,7 +440,7 @@ def test_a_record_of_another_kind_with_a_wrong_length_is_counted_and_listed(tmp_
     request = record("r", b"GET / HTTP/1.1\r\n\r\n", kind="request", length=3)
     _, other, loss, after = read_bytes(tmp_path, record("a") + request + record("b"))
     assert isinstance(after, Page)
-    assert isinstance(other, Other)
+    assert isinstance(other, NoPage)
     assert other.kind == "request"
     assert isinstance(loss, Loss)
     assert (loss.offset, loss.length) == (len(record("a")), len(request))
@@ -601,7 +601,7 @@ NO_RECORDS = {
 def kind_of(item: Item) -> str:
     if isinstance(item, Text):
         return "conversion"
-    return "response" if isinstance(item, Page) else item.kind.partition(" ")[0] if isinstance(item, Other) else "loss"
+    return "response" if isinstance(item, Page) else item.kind.partition(" ")[0] if isinstance(item, NoPage) else "loss"
 
 
 @pytest.mark.skipif(not TORTURE.is_dir(), reason=f"no {TORTURE.relative_to(REPOSITORY.parent)} beside the repository")

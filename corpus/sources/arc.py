@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from corpus.sources.archive import read_archive
 from corpus.sources.framing import Frame
-from corpus.sources.records import Item, Limits, Loss, Other, Page, Split
+from corpus.sources.records import Item, Limits, Loss, NoPage, Page, Split
 from corpus.sources.warc import parse_response
 
 _LINE_BYTES = 1 << 13
@@ -95,11 +95,11 @@ class ArcGrammar:
         """A framed record as a page, or as what else it is."""
         line = _line(frame.header)
         if line is None or line[0].startswith(self.mark):
-            return Other(offset, "warcinfo")
+            return NoPage(offset, "warcinfo")
         url = line[0].decode("utf-8", "replace")
         scheme = url.partition(":")[0].lower()
         if scheme not in ("http", "https"):
-            return Other(offset, f"response of {scheme}")
+            return NoPage(offset, f"response of {scheme}")
         content = frame.content
         item = parse_response(_HEADER % len(content), content, offset, length, limits)
         if isinstance(item, Page):

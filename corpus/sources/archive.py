@@ -36,7 +36,7 @@ from corpus.sources.compressed import (
 )
 from corpus.sources.framing import Flaw, Grammar, Reader, frames, next_record
 from corpus.sources.planned import opened
-from corpus.sources.records import Item, Limits, Loss, Other, Page, Split, Text
+from corpus.sources.records import Item, Limits, Loss, NoPage, Page, Split, Text
 from corpus.sources.stored_bytes import PlainReader, StoredBytes
 
 #: What the stored bytes of a member may expand to once its first record is over the limit. Markup expands 3- to 20-fold,
@@ -156,7 +156,7 @@ class _Found:
     @property
     def usable(self) -> bool:
         """Whether there is something in it beside headers."""
-        return isinstance(self.item, Other) or bool(_content(self.item))
+        return isinstance(self.item, NoPage) or bool(_content(self.item))
 
     def items(self) -> list[Item]:
         """The item, with a Loss behind it where something is wrong; the Loss alone where nothing can be made of it."""

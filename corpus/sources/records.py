@@ -91,14 +91,14 @@ class Loss:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Other:
+class NoPage:
     """A record that holds no page (warcinfo, request, metadata, revisit …): counted, and passed over."""
 
     offset: int
     kind: str
 
 
-Item = Page | Text | Loss | Other
+Item = Page | Text | Loss | NoPage
 
 #: What browsers and servers accept of a URL, with room. What reads it takes more than linear time (`unicodedata.normalize`
 #: sorts marks), and a batch of documents holds the fields of each.

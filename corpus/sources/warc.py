@@ -17,7 +17,7 @@ from corpus.reasons import Reason
 from corpus.sources.archive import read_archive
 from corpus.sources.framing import MAX_HEADER_BYTES, Frame
 from corpus.sources.http_body import BodyError, decode_body
-from corpus.sources.records import OPT_OUT_HEADERS, Item, Limits, Loss, Other, Page, Split, Text
+from corpus.sources.records import OPT_OUT_HEADERS, Item, Limits, Loss, NoPage, Page, Split, Text
 
 _VERSION = b"WARC/"
 # Some writers end lines with \r\r\n. The numbers of blanks are bounded: a search must not be quadratic in a run of them.
@@ -74,7 +74,7 @@ class WarcGrammar:
             return parse_response(header, frame.content, offset, length, limits)
         if name == "conversion":
             return _parse_conversion(header, frame.content, offset, length)
-        return Other(offset, name or "unknown")
+        return NoPage(offset, name or "unknown")
 
 
 def _canonical(header: bytes) -> bytes:
@@ -114,7 +114,7 @@ def parse_response(header: bytes, content: bytes, offset: int, length: int, limi
         content_type = (record.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if content_type == "application/http":
             return Loss(offset, length, Reason.MALFORMED_HTTP, "no HTTP header in a response record", url)
-        return Other(offset, f"response of {content_type or 'no type'}")
+        return NoPage(offset, f"response of {content_type or 'no type'}")
     try:
         body = decode_body(
             raw,
@@ -151,7 +151,7 @@ def _parse_conversion(header: bytes, content: bytes, offset: int, length: int) -
     except (OSError, ValueError, StopIteration, UnicodeError) as error:
         return Loss(offset, length, Reason.MALFORMED_RECORD, _line(error))
     if content_type != "text/plain":
-        return Other(offset, f"conversion to {content_type or 'no type'}")
+        return NoPage(offset, f"conversion to {content_type or 'no type'}")
     return Text(
         offset=offset,
         length=length,

@@ -19,23 +19,23 @@ from corpus.storage import files
 
 
 @dataclasses.dataclass(frozen=True)
-class PinnedFile:
+class DigestedFile:
     """A URL and the XXH3-128, in hex, of what must lie there."""
 
     url: str
     digest: str
 
     @staticmethod
-    def of(url: str) -> "PinnedFile":
+    def of(url: str) -> "DigestedFile":
         """What lies there now. Raises OSError."""
-        return PinnedFile(url, files.digest(url))
+        return DigestedFile(url, files.digest(url))
 
-    def copied_to(self, url: str) -> "PinnedFile":
+    def copied_to(self, url: str) -> "DigestedFile":
         """The same content elsewhere, written where it does not lie yet. Raises DamageError as `check`.
 
         What lies there is read on a local disk, and asked for its size elsewhere: a copy that a power cut left empty is no copy.
         """
-        copy = PinnedFile(url, self.digest)
+        copy = DigestedFile(url, self.digest)
         if not copy._is_whole(files.size(self.url)):
             self._copy(url)
         return copy
@@ -79,7 +79,7 @@ class PinnedFile:
 
 
 @functools.cache
-def _local(pinned: PinnedFile) -> Path:
+def _local(pinned: DigestedFile) -> Path:
     if files.is_local(pinned.url):
         pinned.check()
         return files.local_path(pinned.url)

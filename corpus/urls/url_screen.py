@@ -11,7 +11,7 @@ import pyarrow.compute
 
 from corpus.reasons import Reason
 from corpus.storage import ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.urls.block_list import BLOCKED, NOTHING_BLOCKED, BlockList
 
 #: Of an entry that is stored as the reason, at most.
@@ -40,14 +40,14 @@ class UrlScreen:
         """The entry of the opt-out lists that names a URL, or None."""
         return _entry(self.opted_out, url)
 
-    def write(self, url: str) -> PinnedFile:
+    def write(self, url: str) -> DigestedFile:
         """Stores the lists where workers find them."""
         tables = [
             listed.table().add_column(0, URL_LISTS.field("reason"), pa.repeat(reason.value, len(listed.table())))
             for reason, listed in self._lists()
         ]
         written = ipc.write_table(url, pa.concat_tables(tables).cast(URL_LISTS), URL_LISTS)
-        return PinnedFile(url, written.digest)
+        return DigestedFile(url, written.digest)
 
     def _lists(self) -> list[tuple[Reason, BlockList]]:
         return [(Reason.BLOCKED_URL, self.blocked), (Reason.OPT_OUT, self.opted_out)]

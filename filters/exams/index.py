@@ -35,7 +35,7 @@ from corpus import schema
 from corpus.columns import numbers
 from corpus.seeds import content_digest
 from corpus.storage import ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.named_arrays import open_arrays, write_arrays
 from corpus.unicode.segmentation import Int64s, UInt16s, UInt32s, UInt64s, kernel
 from filters.exams.grams import GramSettings, Windows, windows_of
@@ -78,11 +78,11 @@ class ExamIndex:
     grams: Grams
     items: pa.Table  # schema.EXAM_ITEMS, ordered by text
 
-    def write(self, index_url: str, items_url: str) -> tuple[PinnedFile, PinnedFile]:
+    def write(self, index_url: str, items_url: str) -> tuple[DigestedFile, DigestedFile]:
         """Stores it where workers find it."""
         index = write_arrays(index_url, self.grams._asdict())
         items = ipc.write_table(items_url, self.items, schema.EXAM_ITEMS)
-        return PinnedFile(index_url, index.digest), PinnedFile(items_url, items.digest)
+        return DigestedFile(index_url, index.digest), DigestedFile(items_url, items.digest)
 
     def items_of(self, text: int) -> list[tuple[str, str, str]]:
         """(exam, item, part) of everything that is a text."""

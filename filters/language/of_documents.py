@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from corpus.recipe import LanguageIdentification
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 
 if TYPE_CHECKING:
     from filters.language.identification import Identification
@@ -21,13 +21,13 @@ class LanguageSettings:
     """How the language of a document is told."""
 
     recipe: LanguageIdentification
-    model: Path | PinnedFile  # of the fastText model; a file of the run where workers read it
+    model: Path | DigestedFile  # of the fastText model; a file of the run where workers read it
     trusted_hints: frozenset[str] = frozenset()  # sources whose language hints hold
 
     @property
     def local_model(self) -> Path:
         """Where the model lies on this machine, checked. Raises DamageError."""
-        return self.model.local() if isinstance(self.model, PinnedFile) else self.model
+        return self.model.local() if isinstance(self.model, DigestedFile) else self.model
 
 
 def identified(documents: pa.RecordBatch, settings: LanguageSettings) -> "list[Identification]":

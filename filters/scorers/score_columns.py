@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from corpus.errors import InputError, RecipeError
 from corpus.recipe.scorer_tables import Classifier, Perplexity, ScorerTable, WordList
 from corpus.schema import signal_type
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import Stage
 from corpus.unicode.segmentation import Int64s
 from filters.scorers import classifier, perplexity, word_lists
@@ -47,7 +47,7 @@ class Scorer(Protocol):
 @dataclasses.dataclass(frozen=True)
 class ClassifierScorer:
     table: Classifier
-    model: PinnedFile
+    model: DigestedFile
 
     @property
     def digest(self) -> str:
@@ -64,7 +64,7 @@ class ClassifierScorer:
 @dataclasses.dataclass(frozen=True)
 class WordListScorer:
     table: WordList
-    entries: word_lists.Entries | PinnedFile  # compiled; then stored
+    entries: word_lists.Entries | DigestedFile  # compiled; then stored
 
     @property
     def digest(self) -> str:
@@ -79,14 +79,14 @@ class WordListScorer:
 
     def _entries(self) -> word_lists.Entries:
         stored = self.entries
-        return word_lists.open_entries(str(stored.local())) if isinstance(stored, PinnedFile) else stored
+        return word_lists.open_entries(str(stored.local())) if isinstance(stored, DigestedFile) else stored
 
 
 @dataclasses.dataclass(frozen=True)
 class PerplexityScorer:
     table: Perplexity
-    model: PinnedFile
-    tokenizer: PinnedFile | None
+    model: DigestedFile
+    tokenizer: DigestedFile | None
 
     @property
     def digest(self) -> str:
@@ -118,10 +118,10 @@ def _open(table: ScorerTable, folder: Path, where: str) -> Scorer:
     try:
         if isinstance(table, Classifier):
             classifier.Classifier(model, table.label, table.text)
-            return ClassifierScorer(table, PinnedFile.of(str(model)))
+            return ClassifierScorer(table, DigestedFile.of(str(model)))
         pieces = (folder / table.tokenizer).resolve() if table.tokenizer is not None else None
         perplexity.check_files(model, pieces)
-        return PerplexityScorer(table, PinnedFile.of(str(model)), PinnedFile.of(str(pieces)) if pieces else None)
+        return PerplexityScorer(table, DigestedFile.of(str(model)), DigestedFile.of(str(pieces)) if pieces else None)
     except InputError as error:
         raise RecipeError(f"{where}: {table.KIND} {table.name!r}: {error}") from error
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 from corpus.errors import InputError
 from corpus.recipe.scorer_tables import WordList
 from corpus.seeds import content_digest
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.named_arrays import open_arrays, write_arrays
 from corpus.storage.named_files import read_named
 from corpus.unicode import letters
@@ -47,9 +47,9 @@ class Entries(NamedTuple):
     runs: UInt64s  # hashes of whole entries
     kinds: UInt8s  # _LISTED or _ALLOWED
 
-    def write(self, url: str) -> PinnedFile:
+    def write(self, url: str) -> DigestedFile:
         """Stores it where workers find it."""
-        return PinnedFile(url, write_arrays(url, self._asdict()).digest)
+        return DigestedFile(url, write_arrays(url, self._asdict()).digest)
 
     @property
     def digest(self) -> str:

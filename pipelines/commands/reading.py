@@ -20,7 +20,7 @@ from corpus.sources import path_lists
 from corpus.sources.arc import ArcGrammar
 from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
 from corpus.sources.read import READERS
-from corpus.sources.records import DEFAULT_FIELDS, Fields, Limits, Loss, Other, Split
+from corpus.sources.records import DEFAULT_FIELDS, Fields, Limits, Loss, NoPage, Split
 from corpus.sources.splits import located
 from corpus.sources.stored_bytes import StoredBytes
 from corpus.storage import files
@@ -217,7 +217,7 @@ class Reading:
             for found in documents_of(split, self.limits, self.work):
                 if isinstance(found, Loss):
                     self._report(split, found)
-                elif not isinstance(found, Other):
+                elif not isinstance(found, NoPage):
                     self.documents += 1
                     yield found
         except OSError as error:

@@ -22,7 +22,7 @@ from corpus.recipe import Recipe, Source
 from corpus.sources.parquet import row_groups
 from corpus.sources.splits import WHOLE_FILES, InputFile, list_inputs, make_splits, write_splits
 from corpus.storage import files, ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage, Work
 from filters.copies import duplicates
 from filters.exams import search
@@ -299,7 +299,7 @@ class _Bench:
 
     def tokenize(self, model: str) -> list[Measured]:
         load_encoder(model)
-        pinned = PinnedFile.of(model)
+        pinned = DigestedFile.of(model)
         settings = tokenization.TokenizeSettings(self._stages, pinned)
         return self._work(self._stage("tokenize"), tokenization.tokenize_item, settings)
 

@@ -30,9 +30,9 @@ from filters.privacy.kinds import Kind, kind_of, kinds_that_are, replacements
 from pipelines.running.metrics import count
 from pipelines.selection.copies import removed, represented
 from pipelines.selection.decision_settings import NEAR, SelectSettings, SourceRanges
-from pipelines.selection.desk import Desk
 from pipelines.selection.judging import CODE_OF, REASONS, Judged, contamination_of, judged_part, of_source
 from pipelines.selection.shared import LineCuts, line_cuts
+from pipelines.selection.step_context import StepContext
 from pipelines.stages.kept_documents import EDITS_OF_TEXTS
 
 _REASON_OF = {
@@ -48,26 +48,26 @@ BATCH_DECISIONS = 1 << 16
 _NOBODY = np.empty(0, np.int64)
 
 
-def decide_part(desk: Desk) -> None:
-    part = desk.unit
-    judged = judged_part(desk, part)
-    copies = {reason: removed(desk, kind, judged) for kind, reason in _REASON_OF.items()}
+def decide_part(context: StepContext) -> None:
+    part = context.unit
+    judged = judged_part(context, part)
+    copies = {reason: removed(context, kind, judged) for kind, reason in _REASON_OF.items()}
     stands_for = np.zeros(len(judged.reason), np.int64)
     for kind in _REASON_OF:
-        rows = judged.rows_of(represented(desk, kind, judged).representative)
+        rows = judged.rows_of(represented(context, kind, judged).representative)
         stands_for += np.bincount(rows, minlength=len(stands_for))
-    cuts = line_cuts(desk, judged, stands_for)
-    decided = decide(judged, copies, stands_for, desk.settings.recipe.dedup.rehydration, cuts.gone)
+    cuts = line_cuts(context, judged, stands_for)
+    decided = decide(judged, copies, stands_for, context.settings.recipe.dedup.rehydration, cuts.gone)
     decided = decided.append_column(schema.DECISIONS.field("line_cuts"), cuts.column(decided.num_rows))
-    qualities = _qualities(desk.settings, desk.items(part), decided.num_rows)
-    tiers = tiers_of(qualities, desk.settings.recipe.quality.tiers, booleans(decided["kept"]))
+    qualities = _qualities(context.settings, context.items(part), decided.num_rows)
+    tiers = tiers_of(qualities, context.settings.recipe.quality.tiers, booleans(decided["kept"]))
     for name, column in (("quality", qualities), ("tier", tiers)):
         decided = decided.append_column(schema.DECISIONS.field(name), column)
     begin = 0
-    near = bool(desk.settings.recipe.deduplicated("near"))
-    for item in desk.items(part):
-        beside = {"edges": ipc.written(desk.edges(part))} if near and item == desk.items(part).start else {}
-        begin = _write_item(desk, item, decided, begin, beside, cuts)
+    near = bool(context.settings.recipe.deduplicated("near"))
+    for item in context.items(part):
+        beside = {"edges": ipc.written(context.edges(part))} if near and item == context.items(part).start else {}
+        begin = _write_item(context, item, decided, begin, beside, cuts)
 
 
 def decide(
@@ -205,13 +205,13 @@ def copy_counts(decisions: pa.Table, sources: pa.ChunkedArray, ranges: SourceRan
 
 
 def _write_item(
-    desk: Desk, item: int, decided: pa.Table, begin: int, beside: Mapping[str, Written], lines: LineCuts
+    context: StepContext, item: int, decided: pa.Table, begin: int, beside: Mapping[str, Written], lines: LineCuts
 ) -> int:
     """Writes one work item's decisions, which begin at a row of its part's; returns where they end.
 
     `beside` are files of the part that the item's record names too.
     """
-    settings = desk.settings
+    settings = context.settings
     url = settings.signals.output("signals", item)
     signals = ipc.open_table(url, columns=["doc_id", "source", "language", "bytes"]).combine_chunks()
     decisions = decided.slice(begin, signals.num_rows)
@@ -221,7 +221,7 @@ def _write_item(
     else:
         decisions = _with_edits(decisions, settings, url, verdicts)
     written = ipc.write_table(
-        desk.stage.output("decisions", item), decisions, schema.DECISIONS, most_rows=BATCH_DECISIONS
+        context.stage.output("decisions", item), decisions, schema.DECISIONS, most_rows=BATCH_DECISIONS
     )
     counts = decision_counts(signals, decisions, verdicts)
     counts |= copy_counts(decisions, signals["source"], settings.sources)
@@ -230,8 +230,8 @@ def _write_item(
         carried_counts = settings.settled.decisions.record(item).counts if settings.settled and before else mine
         counts |= {name: carried_counts[name] for name in mine}
     record = ItemRecord(item, {"decisions": written, **beside}, counts)
-    desk.stage.finish(record)
-    count(desk.stage.name, record)
+    context.stage.finish(record)
+    count(context.stage.name, record)
     return begin + signals.num_rows
 
 

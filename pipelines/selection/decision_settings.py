@@ -76,7 +76,7 @@ class SourceRanges:
 
 
 @dataclasses.dataclass(frozen=True)
-class Settled:
+class EarlierDecisions:
     """The work items that an earlier selection decided about: their decisions stay."""
 
     decisions: Stage
@@ -84,8 +84,8 @@ class Settled:
     below: int  # every id of their documents, and no other, is below it
 
     @staticmethod
-    def of(decisions: Stage, items: int, item_of_split: NDArray[Any]) -> "Settled":
-        return Settled(decisions, items, int(_least_ids(item_of_split, [items])[0]))
+    def of(decisions: Stage, items: int, item_of_split: NDArray[Any]) -> "EarlierDecisions":
+        return EarlierDecisions(decisions, items, int(_least_ids(item_of_split, [items])[0]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +134,7 @@ class SelectSettings:
     sources: SourceRanges
     contamination: Stage | None = None  # where the recipe has exams
     scores: Stage | None = None  # where the recipe has scorers
-    settled: Settled | None = None  # where inputs were added
+    settled: EarlierDecisions | None = None  # where inputs were added
     lines: LineInputs | None = None  # where the recipe compares lines
     divided: tuple[int, int] | None = None  # ranges and rounds, as the driver divided; None: as this module does
 
@@ -213,7 +213,7 @@ class SelectSettings:
             SourceRanges(tuple(names), np.array(first_ids, np.uint64), np.array(source, np.int64)),
             contamination=table["stages"]["contamination"] and _stage_of(table["stages"]["contamination"]),
             scores=table["stages"]["scores"] and _stage_of(table["stages"]["scores"]),
-            settled=settled and Settled(_stage_of(settled["stage"]), settled["items"], settled["below"]),
+            settled=settled and EarlierDecisions(_stage_of(settled["stage"]), settled["items"], settled["below"]),
             lines=lines
             and LineInputs(
                 _stage_of(lines["stage"]),

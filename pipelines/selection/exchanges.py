@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 
 import pipelines.beam.coder  # noqa: F401  # registers the coder of record batches
 from corpus.errors import DamageError
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.exchange import Rows, concatenated, sorted_by_receiver
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import Stage
 from pipelines.running.runners import groups_in_memory
 from pipelines.selection.decision_settings import ENGINE, FILES, ExchangeName, SelectSettings
-from pipelines.selection.desk import Desk, Kind, Mail, Step
+from pipelines.selection.step_context import Kind, Mail, Step, StepContext
 from pipelines.selection.step_files import FileMail, StepFiles
 from pipelines.selection.step_order import step_files
 
@@ -61,14 +61,14 @@ class Placed:
     """What travels in the graph of a selection: names. Settings that grow with the run lie in a file."""
 
     stage: Stage
-    settings: PinnedFile
+    settings: DigestedFile
     exchange: ExchangeName
 
     @staticmethod
     def of(settings: SelectSettings, of_steps: StepFiles, exchange: ExchangeName) -> "Placed":
         """Makes ready for a pipeline, by the driver."""
         url = of_steps.begin(settings.to_json())
-        return Placed(of_steps.stage, PinnedFile.of(url), exchange)
+        return Placed(of_steps.stage, DigestedFile.of(url), exchange)
 
     def open(self) -> tuple[SelectSettings, StepFiles]:
         """What the names stand for. Raises DamageError where the settings are not those of the driver."""
@@ -104,7 +104,7 @@ def run_unit(settings: SelectSettings, of_steps: StepFiles, step: int, unit: int
 def run_at_desk(settings: SelectSettings, of_steps: StepFiles, step: int, unit: int, mail: Mail) -> None:
     """What a unit does, however its mail travels."""
     declared = of_steps.steps[step]
-    declared.run(Desk(settings, of_steps.stage, declared, unit, mail))
+    declared.run(StepContext(settings, of_steps.stage, declared, unit, mail))
 
 
 # ------------------------------------------------------------------------------------------------ exchanges

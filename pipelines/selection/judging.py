@@ -23,7 +23,7 @@ from filters.copies.preference import LATER, SPARED, newest, place_of, preferenc
 from filters.exams.contaminated import Verdicts, judge_contamination
 from filters.quality.rules import judge
 from pipelines.selection.decision_settings import NEAR, TEXT, URL, SelectSettings
-from pipelines.selection.desk import Desk
+from pipelines.selection.step_context import StepContext
 
 #: Columns of signals/ that no rule reads, and most of a row's bytes.
 _NOT_JUDGED = ("codes", "bands", "personal_data")
@@ -75,15 +75,15 @@ class Judged:
         return mine[np.minimum(np.searchsorted(mine, doc_id), len(mine) - 1)] == doc_id
 
 
-def judge_part(desk: Desk) -> None:
-    tables = [_judged(desk.settings, item) for item in desk.items(desk.unit)]
+def judge_part(context: StepContext) -> None:
+    tables = [_judged(context.settings, item) for item in context.items(context.unit)]
     columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    desk.note("documents", columns)
+    context.note("documents", columns)
 
 
-def judged_part(desk: Desk, part: int) -> Judged:
+def judged_part(context: StepContext, part: int) -> Judged:
     """What `judge_part` found."""
-    rows = desk.noted("documents", part)
+    rows = context.noted("documents", part)
     documents = Documents(rows["doc_id"], rows["preference"], rows["key_hi"], rows["key_lo"])
     return Judged(documents, rows["newest"], rows["reason"], rows["spared"])
 

@@ -19,7 +19,7 @@ from filters.copies.duplicates import RankedEdges, Removals
 from filters.copies.resolution import News, OpenEdges, concatenate_removals, never_losing, settle, without_gone
 from pipelines.selection.copies import RunUnit, removal_rows, send_removals
 from pipelines.selection.decision_settings import NEAR
-from pipelines.selection.desk import Desk
+from pipelines.selection.step_context import StepContext
 
 #: Kinds of rows, of a round where they end in a dash.
 WATCHED, LEFT = "watched", "left"
@@ -41,76 +41,76 @@ def gone_in(number: int) -> str:
     return f"{_GONE}{number}"
 
 
-def watch(desk: Desk) -> None:
+def watch(context: StepContext) -> None:
     """Says to the parts of winners that this part wants to know what becomes of them."""
-    winners = np.unique(_ranked(desk).winner)
-    rows: Rows = {"doc_id": winners, "part": np.full(len(winners), desk.unit, np.uint32)}
-    desk.send_to_parts(WATCHED, rows, winners)
+    winners = np.unique(_ranked(context).winner)
+    rows: Rows = {"doc_id": winners, "part": np.full(len(winners), context.unit, np.uint32)}
+    context.send_to_parts(WATCHED, rows, winners)
 
 
 def play_round(number: int) -> RunUnit:
     """Round `number`, from 1: what a part decides by what it heard."""
 
-    def play(desk: Desk) -> None:
-        watched = desk.receive(WATCHED)
-        heard = never_losing(watched["doc_id"], _ranked(desk)) if number == 1 else _heard(desk, number)
-        edges, gone, told = settle(_open_edges(desk, number), heard)
+    def play(context: StepContext) -> None:
+        watched = context.receive(WATCHED)
+        heard = never_losing(watched["doc_id"], _ranked(context)) if number == 1 else _heard(context, number)
+        edges, gone, told = settle(_open_edges(context, number), heard)
         if number == 1:  # that these stay is news to others
             told = News.of((heard.doc_id, heard.stays), (told.doc_id, told.stays))
         columns = ("loser", "winner", "similarity", "stays", "told")
-        desk.note(open_after(number), {name: _plain(getattr(edges, name)) for name in columns})
-        desk.note(gone_in(number), removal_rows(gone))
-        _tell(desk, number, told, watched["doc_id"], watched["part"])
+        context.note(open_after(number), {name: _plain(getattr(edges, name)) for name in columns})
+        context.note(gone_in(number), removal_rows(gone))
+        _tell(context, number, told, watched["doc_id"], watched["part"])
 
     return play
 
 
-def leave(desk: Desk) -> None:
+def leave(context: StepContext) -> None:
     """Sends what the rounds decided, and the rest to one unit."""
-    rounds = desk.settings.rounds
-    edges = without_gone(_open_edges(desk, rounds + 1), _heard(desk, rounds + 1)).ranked
-    gone = [Removals(*desk.noted(gone_in(number), desk.unit).values()) for number in range(1, rounds + 1)]
-    send_removals(desk, NEAR, concatenate_removals(gone))
+    rounds = context.settings.rounds
+    edges = without_gone(_open_edges(context, rounds + 1), _heard(context, rounds + 1)).ranked
+    gone = [Removals(*context.noted(gone_in(number), context.unit).values()) for number in range(1, rounds + 1)]
+    send_removals(context, NEAR, concatenate_removals(gone))
     rows: Rows = {"loser": edges.loser, "winner": edges.winner, "similarity": edges.similarity}
-    desk.send(LEFT, rows, np.zeros(len(edges.loser), np.uint8))
+    context.send(LEFT, rows, np.zeros(len(edges.loser), np.uint8))
 
 
-def resolve(desk: Desk) -> None:
+def resolve(context: StepContext) -> None:
     """Decides the rest: 20 bytes an edge, and 40 while it decides."""
-    rows = desk.receive(LEFT)  # of one part after the other, so by ascending loser
+    rows = context.receive(LEFT)  # of one part after the other, so by ascending loser
     ranked = RankedEdges(rows["loser"], rows["winner"], rows["similarity"])
-    send_removals(desk, NEAR, duplicates.resolve(ranked))
+    send_removals(context, NEAR, duplicates.resolve(ranked))
 
 
-def _ranked(desk: Desk) -> RankedEdges:
-    edges = ipc.open_table(desk.edges(desk.unit), schema.EDGES).combine_chunks()
+def _ranked(context: StepContext) -> RankedEdges:
+    edges = ipc.open_table(context.edges(context.unit), schema.EDGES).combine_chunks()
     return RankedEdges(*(numbers(edges[name]) for name in schema.EDGES.names))
 
 
-def _open_edges(desk: Desk, number: int) -> OpenEdges:
+def _open_edges(context: StepContext, number: int) -> OpenEdges:
     """What is open when round `number` begins."""
     if number == 1:
-        return OpenEdges.of(_ranked(desk))
-    rows = desk.noted(open_after(number - 1), desk.unit)
+        return OpenEdges.of(_ranked(context))
+    rows = context.noted(open_after(number - 1), context.unit)
     stays, told = (rows[name].astype(np.bool_) for name in ("stays", "told"))
     return OpenEdges(rows["loser"], rows["winner"], rows["similarity"], stays, told)
 
 
-def _heard(desk: Desk, number: int) -> News:
+def _heard(context: StepContext, number: int) -> News:
     """What a part hears when round `number` begins."""
-    rows = desk.receive(news_of(number - 1)) or {
+    rows = context.receive(news_of(number - 1)) or {
         "doc_id": np.empty(0, np.uint64),
         "stays": np.empty(0, np.uint8),
     }
     return News.of((rows["doc_id"], rows["stays"].astype(np.bool_)))
 
 
-def _tell(desk: Desk, number: int, news: News, watched: np.ndarray, watchers: np.ndarray) -> None:
+def _tell(context: StepContext, number: int, news: News, watched: np.ndarray, watchers: np.ndarray) -> None:
     """Sends news of this part's documents to the parts that watch them; not to itself, which knows."""
     known, stays = news.about(watched)
-    rows = np.flatnonzero(known & (watchers != desk.unit))
+    rows = np.flatnonzero(known & (watchers != context.unit))
     told: Rows = {"doc_id": watched[rows], "stays": _plain(stays[rows])}
-    desk.send(news_of(number), told, watchers[rows])
+    context.send(news_of(number), told, watchers[rows])
 
 
 def _plain(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from corpus.storage.run_directory import Stage
 from filters.copies import duplicates
 from pipelines.selection.additions import Selection, decided_counts, plan_selections
 from pipelines.selection.decision_checks import check_decisions
-from pipelines.selection.decision_settings import LineInputs, SelectSettings, Settled
+from pipelines.selection.decision_settings import EarlierDecisions, LineInputs, SelectSettings
 from pipelines.selection.source_losses import loss_warnings, source_copies
 from pipelines.stages.costs import Sizes, StageCost, Stored
 from pipelines.stages.outputs import CONTAMINATION, DECISIONS, EDGES, LINES, SCORES, SIGNALS, Output
@@ -81,7 +81,7 @@ def _run_selections(driver: Driver, up: Upstream, selections: list[Selection], f
             source_of_split=source_of_split,
             contamination=up.writer_if_any(CONTAMINATION),
             scores=up.writer_if_any(SCORES),
-            settled=Settled.of(before.stage, before.items, item_of_split) if before is not None else None,
+            settled=EarlierDecisions.of(before.stage, before.items, item_of_split) if before is not None else None,
         )
         if measured is not None:
             settings = dataclasses.replace(settings, lines=LineInputs.divide(measured, compared, settings.parts))

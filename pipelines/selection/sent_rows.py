@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from pipelines.selection.decision_settings import NEAR, TEXT, URL, SelectSettings
-from pipelines.selection.desk import Kind
+from pipelines.selection.step_context import Kind
 
 U64, I64, U32, U8 = pa.uint64(), pa.int64(), pa.uint32(), pa.uint8()
 

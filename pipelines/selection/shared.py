@@ -35,8 +35,8 @@ from filters.copies.preference import SPARED, with_claim
 from filters.copies.shared_lines import Lines
 from pipelines.selection.copies import documents_of, identity_of, signals_of
 from pipelines.selection.decision_settings import LineInputs
-from pipelines.selection.desk import Desk
 from pipelines.selection.judging import Judged, judged_part, of_source
+from pipelines.selection.step_context import StepContext
 
 #: Within what documents are counted.
 SITE, CORPUS = "site", "corpus"
@@ -108,56 +108,56 @@ def limits(recipe: SharedLines | None) -> dict[str, int]:
     return {scope: limit for scope, limit in wanted.items() if limit is not None}
 
 
-def send_lines(desk: Desk) -> None:
+def send_lines(context: StepContext) -> None:
     """Of every line of a stretch, how many of its documents have it."""
-    stretch, ranges = _stretch(desk), _inputs(desk).ranges
-    for scope in limits(desk.settings.recipe.dedup.lines):
+    stretch, ranges = _stretch(context), _inputs(context).ranges
+    for scope in limits(context.settings.recipe.dedup.lines):
         rows, keys = stretch.scoped(scope)
         keys, documents = shared_lines.count_documents(keys, stretch.lines.document[rows])
         counted: Rows = {"key": keys, "documents": documents}
-        desk.send(f"lines-{scope}", counted, duplicates.partition_of(keys, ranges))
+        context.send(f"lines-{scope}", counted, duplicates.partition_of(keys, ranges))
 
 
-def find_shared(desk: Desk) -> None:
+def find_shared(context: StepContext) -> None:
     """The keys of a range that enough documents have, for each stretch that has one."""
-    for scope, limit in limits(desk.settings.recipe.dedup.lines).items():
-        rows, sender = desk.receive_with_sender(f"lines-{scope}")
+    for scope, limit in limits(context.settings.recipe.dedup.lines).items():
+        rows, sender = context.receive_with_sender(f"lines-{scope}")
         many = shared_lines.shared(rows["key"], rows["documents"], limit)
-        desk.send(f"shared-{scope}", {"key": rows["key"][many]}, sender[many])
+        context.send(f"shared-{scope}", {"key": rows["key"][many]}, sender[many])
 
 
-def send_keepers(desk: Desk) -> None:
+def send_keepers(context: StepContext) -> None:
     """Of every shared line of a stretch, the preferred of its documents here."""
-    stretch, ranges = _stretch(desk), _inputs(desk).ranges
-    for scope in limits(desk.settings.recipe.dedup.lines):
+    stretch, ranges = _stretch(context), _inputs(context).ranges
+    for scope in limits(context.settings.recipe.dedup.lines):
         rows, keys = stretch.scoped(scope)
-        many = np.flatnonzero(shared_lines.is_among(keys, desk.receive(f"shared-{scope}")["key"]))
+        many = np.flatnonzero(shared_lines.is_among(keys, context.receive(f"shared-{scope}")["key"]))
         keys, documents = keys[many], stretch.documents.take(stretch.lines.document[rows[many]])
         best = shared_lines.preferred(keys, documents)
         keys = keys[best]
         sent: Rows = {"key": keys, **identity_of(documents.take(best))}
-        desk.send(f"keepers-{scope}", sent, duplicates.partition_of(keys, ranges))
+        context.send(f"keepers-{scope}", sent, duplicates.partition_of(keys, ranges))
 
 
-def find_keepers(desk: Desk) -> None:
+def find_keepers(context: StepContext) -> None:
     """Of every shared line of a range the most preferred document, for its stretch."""
-    for scope in limits(desk.settings.recipe.dedup.lines):
-        rows, sender = desk.receive_with_sender(f"keepers-{scope}")
+    for scope in limits(context.settings.recipe.dedup.lines):
+        rows, sender = context.receive_with_sender(f"keepers-{scope}")
         best = shared_lines.preferred(rows["key"], documents_of(rows))
         kept = {"key": rows["key"][best], "doc_id": rows["doc_id"][best]}
-        desk.send(f"kept-{scope}", kept, sender[best])
+        context.send(f"kept-{scope}", kept, sender[best])
 
 
-def cut_lines(desk: Desk) -> None:
+def cut_lines(context: StepContext) -> None:
     """What is cut of each document of a stretch about which no earlier selection decided."""
-    recipe = desk.settings.recipe.dedup.lines
-    stretch = _stretch(desk)
-    settled = desk.settings.is_settled(stretch.documents.doc_id)
+    recipe = context.settings.recipe.dedup.lines
+    stretch = _stretch(context)
+    settled = context.settings.is_settled(stretch.documents.doc_id)
     goes = np.zeros(len(stretch.lines.document), np.bool_)
     for scope in limits(recipe):
         rows, keys = stretch.scoped(scope)
-        found = shared_lines.is_among(keys, desk.receive(f"shared-{scope}")["key"])
-        if kept := desk.receive(f"kept-{scope}"):
+        found = shared_lines.is_among(keys, context.receive(f"shared-{scope}")["key"])
+        if kept := context.receive(f"kept-{scope}"):
             mine = shared_lines.mixed_with(keys, stretch.documents.doc_id[stretch.lines.document[rows]])
             found &= ~shared_lines.is_among(mine, shared_lines.mixed_with(kept["key"], kept["doc_id"]))
         goes[rows] |= found & ~settled[stretch.lines.document[rows]]
@@ -172,15 +172,15 @@ def cut_lines(desk: Desk) -> None:
         "characters": cuts.characters,
         "little": little[cuts.document],
     }
-    desk.send_to_parts(LINE_CUTS, columns, columns["doc_id"])
+    context.send_to_parts(LINE_CUTS, columns, columns["doc_id"])
 
 
-def line_cuts(desk: Desk, judged: Judged, stands_for: NDArray[np.int64]) -> LineCuts:
+def line_cuts(context: StepContext, judged: Judged, stands_for: NDArray[np.int64]) -> LineCuts:
     """What is cut of a part's documents, and which go because hardly anything would be left of them.
 
     One that stands for copies does not go, or nothing would be left of them either: it stays as it is.
     """
-    rows = desk.receive(LINE_CUTS) or _NO_CUTS  # of one stretch after the other, so by ascending id
+    rows = context.receive(LINE_CUTS) or _NO_CUTS  # of one stretch after the other, so by ascending id
     row, little = judged.rows_of(rows["doc_id"]), rows["little"] != 0
     gone = np.unique(row[little])
     stays = np.flatnonzero(~little)
@@ -188,22 +188,22 @@ def line_cuts(desk: Desk, judged: Judged, stands_for: NDArray[np.int64]) -> Line
     return LineCuts(row[stays], begin, end, lines, characters, gone[stands_for[gone] == 0])
 
 
-def _inputs(desk: Desk) -> LineInputs:
-    if desk.settings.lines is None:
+def _inputs(context: StepContext) -> LineInputs:
+    if context.settings.lines is None:
         raise ValueError("the recipe compares no lines")
-    return desk.settings.lines
+    return context.settings.lines
 
 
-def _stretch(desk: Desk) -> _Stretch:
+def _stretch(context: StepContext) -> _Stretch:
     """Reads a stretch: some work items of one part."""
-    inputs, settings = _inputs(desk), desk.settings
-    items = inputs.stretches[desk.unit]
+    inputs, settings = _inputs(context), context.settings
+    items = inputs.stretches[context.unit]
     takes_part = dict.fromkeys(settings.recipe.deduplicated("lines"), 1)
     part = settings.part_of_item(items.start)
-    judged = judged_part(desk, part)
-    stays = desk.noted(STAYS, part)["stays"] != 0
+    judged = judged_part(context, part)
+    stays = context.noted(STAYS, part)["stays"] != 0
     columns = ("doc_id", "source", "language", "bytes", "characters")
-    signals = pa.concat_tables([signals_of(desk, item, *columns) for item in items])
+    signals = pa.concat_tables([signals_of(context, item, *columns) for item in items])
     table = pa.concat_tables(ipc.open_table(inputs.stage.output("lines", item), schema.LINES) for item in items)
     if not table["doc_id"].equals(signals["doc_id"]):
         raise DamageError(f"{inputs.stage.run.path('lines')}: not row for row beside signals/; build again")

@@ -29,7 +29,7 @@ from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.storage.run_names import EXCHANGE
 from pipelines.running.work_items import recorded
-from pipelines.selection.desk import Kind, Step
+from pipelines.selection.step_context import Kind, Step
 
 #: What the units of a finished step sent and noted: a row for each unit and kind.
 SENT = pa.schema(

@@ -12,9 +12,9 @@ from corpus.storage.run_directory import Stage
 from pipelines.selection import copies, rounds, sent_rows, shared
 from pipelines.selection.deciding import decide_part
 from pipelines.selection.decision_settings import FILES, NEAR, TEXT, URL, ExchangeName, SelectSettings
-from pipelines.selection.desk import Kind, Step
 from pipelines.selection.judging import judge_part
 from pipelines.selection.sent_rows import keys_of, line_kinds, removals, scoped
+from pipelines.selection.step_context import Kind, Step
 from pipelines.selection.step_files import StepFiles
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from corpus import schema
 from corpus.recipe import Decontaminate, Recipe
 from corpus.storage import ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from filters.exams.grams import GramSettings
 from filters.exams.index import ExamIndex, build_index, items_digest, open_index
@@ -37,8 +37,8 @@ class DecontaminateSettings:
     """Where documents and index lie."""
 
     extract: Stage
-    index: PinnedFile
-    items: PinnedFile
+    index: DigestedFile
+    items: DigestedFile
 
     def open_index(self) -> ExamIndex:
         return open_index(str(self.index.local()), str(self.items.local()))

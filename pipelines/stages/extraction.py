@@ -24,10 +24,10 @@ from corpus.pages.page_text import EVERYTHING, PageWork, PayloadCache, clean, ex
 from corpus.reasons import BYTE_LOSSES, Reason
 from corpus.recipe import Extract, Recipe
 from corpus.sources.read import read_split
-from corpus.sources.records import Limits, Loss, Other, Page, Split, Text
+from corpus.sources.records import Limits, Loss, NoPage, Page, Split, Text
 from corpus.sources.splits import read_splits
 from corpus.storage import ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.text import chinese_script
 from corpus.text.line_rules import NOTHING_EDITED, LineRule, LineRules, edit_lines
@@ -67,7 +67,7 @@ class ExtractSettings:
     helper: bool = True  # main text in a process of its own
 
     @staticmethod
-    def of(recipe: Recipe, *, splits: str, model: Path | PinnedFile, helper: bool = True) -> "ExtractSettings":
+    def of(recipe: Recipe, *, splits: str, model: Path | DigestedFile, helper: bool = True) -> "ExtractSettings":
         if recipe.normalise.chinese != "keep":
             chinese_script.converter(recipe.normalise.chinese)  # an error now, not in a worker
         return ExtractSettings(
@@ -82,7 +82,7 @@ class ExtractSettings:
             helper=helper,
         )
 
-    def works(self) -> "Works":
+    def works(self) -> "WorkBySource":
         """How the pages of each source are extracted; its cache is for one work item."""
         common = dataclasses.replace(page_work(self.extract, helper=self.helper), normalisation=self.normalisation)
         if self.screened_for is not None:
@@ -92,7 +92,7 @@ class ExtractSettings:
                 self.language.local_model, self.screened_for, self.extract.language_screen_confidence
             )
             common = dataclasses.replace(common, language_screen=screen)
-        return Works(common, self.line_rules)
+        return WorkBySource(common, self.line_rules)
 
 
 def limits_of(extract: Extract) -> Limits:
@@ -117,7 +117,7 @@ def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
     )
 
 
-class Works:
+class WorkBySource:
     """source → its PageWork. Each source has a cache of its own, and its line rules."""
 
     def __init__(self, common: PageWork, line_rules: Mapping[str, LineRules]) -> None:
@@ -149,15 +149,15 @@ def _screened_for(recipe: Recipe) -> frozenset[str] | None:
     return frozenset(languages) if recipe.extract.language_screen and "*" not in languages else None
 
 
-def _language_model(recipe: Recipe, recipe_path: Path) -> PinnedFile:
-    return PinnedFile.of(str(prerequisites.language_model(recipe, recipe_path)))
+def _language_model(recipe: Recipe, recipe_path: Path) -> DigestedFile:
+    return DigestedFile.of(str(prerequisites.language_model(recipe, recipe_path)))
 
 
-def _settings(up: Upstream, model: PinnedFile, stage: Stage) -> ExtractSettings:
+def _settings(up: Upstream, model: DigestedFile, stage: Stage) -> ExtractSettings:
     return ExtractSettings.of(up.recipe, splits=up.splits, model=model.copied_to(stage.file("language.model")))
 
 
-def _fingerprint(up: Upstream, model: PinnedFile) -> tuple[object, ...]:
+def _fingerprint(up: Upstream, model: DigestedFile) -> tuple[object, ...]:
     """Inputs and settings; wanted languages and their model where pages are screened by them, or texts changed."""
     recipe = up.recipe
     needs_languages = _screened_for(recipe) is not None or recipe.normalise.chinese != "keep"
@@ -173,7 +173,7 @@ def _fingerprint(up: Upstream, model: PinnedFile) -> tuple[object, ...]:
     )
 
 
-def _compile(model: PinnedFile) -> None:
+def _compile(model: DigestedFile) -> None:
     from corpus.pages import markup
     from filters.language.identification import LanguageModel
 
@@ -234,10 +234,10 @@ class Row:
 
 def documents_of(
     split: Split, limits: Limits, work: PageWork = EVERYTHING, *, digested: Callable[[str], None] | None = None
-) -> Iterator[Row | Loss | Other]:
+) -> Iterator[Row | Loss | NoPage]:
     """Every record of a split as a document, a loss, or something that holds no page; `digested` as for `read_split`."""
     for record in read_split(split, limits, digested=digested):
-        if isinstance(record, Loss | Other):
+        if isinstance(record, Loss | NoPage):
             yield record
             continue
         # A row's text before anything reads it; and any text as it would be stored, since composition can lengthen it.
@@ -369,7 +369,7 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
             licence = settings.licences.get(split.source)
             digested = functools.partial(digests.__setitem__, str(split.split))
             for found in documents_of(split, settings.limits, works.of(split.source), digested=digested):
-                if isinstance(found, Other):
+                if isinstance(found, NoPage):
                     counts["other_records"] += 1
                     continue
                 if isinstance(found, Loss):

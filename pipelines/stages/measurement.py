@@ -17,7 +17,7 @@ from corpus import schema
 from corpus.pages.opt_out import OptOuts
 from corpus.recipe import Recipe, Source, fingerprint
 from corpus.storage import ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from corpus.urls.url_screen import UrlScreen
 from filters.measuring import MeasureSettings, signal_batch
@@ -36,7 +36,7 @@ from pipelines.stages.versions import versions_of
 class MeasureInputs:
     """What a recipe names for this stage, opened and checked."""
 
-    model: PinnedFile
+    model: DigestedFile
     url_lists: Mapping[str, UrlScreen]  # of sources that have some
 
     @staticmethod
@@ -44,7 +44,7 @@ class MeasureInputs:
         from corpus.urls.url_lists import read_url_lists
 
         _groups(recipe)  # an error now, not when every page has been read
-        model = PinnedFile.of(str(prerequisites.language_model(recipe, recipe_path)))
+        model = DigestedFile.of(str(prerequisites.language_model(recipe, recipe_path)))
         return MeasureInputs(model, read_url_lists(recipe, recipe_path.parent, where=str(recipe_path)))
 
 
@@ -57,7 +57,7 @@ class MeasureItem:
 
 
 def measure_settings(
-    recipe: Recipe, model: Path | PinnedFile, url_lists: Mapping[str, PinnedFile | UrlScreen]
+    recipe: Recipe, model: Path | DigestedFile, url_lists: Mapping[str, DigestedFile | UrlScreen]
 ) -> MeasureSettings:
     """What a recipe wants measured. Raises InputError where what its profiles need is not installed."""
     groups = _groups(recipe)

@@ -23,7 +23,7 @@ from corpus.columns import numbers
 from corpus.domains import domains_of
 from corpus.recipe import fingerprint
 from corpus.storage import files, ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages import tokenizer
 from pipelines.stages.costs import Sizes, StageCost, Stored
@@ -43,7 +43,7 @@ REUSED = ".reused"
 @dataclasses.dataclass(frozen=True)
 class TokenizeSettings:
     stages: DocumentStages
-    model: PinnedFile
+    model: DigestedFile
     older: tuple[Stage, ...] = ()  # the stage under other fingerprints, whose tokens may be reused
 
 
@@ -149,8 +149,8 @@ def _folder_beside(url: str) -> Path | None:
     return folder
 
 
-def _model(up: Upstream) -> PinnedFile:
-    return PinnedFile.of(tokenizer.model_url(up.writer(TOKENIZER)))
+def _model(up: Upstream) -> DigestedFile:
+    return DigestedFile.of(tokenizer.model_url(up.writer(TOKENIZER)))
 
 
 def _say_reused(driver: Driver, up: Upstream, stage: Stage, totals: dict[str, int]) -> None:

@@ -17,7 +17,7 @@ from corpus.errors import BuildError
 from corpus.recipe import Recipe, Tokenizer, fingerprint
 from corpus.seeds import derive_seed
 from corpus.storage import files, ipc
-from corpus.storage.digested_file import PinnedFile
+from corpus.storage.digested_file import DigestedFile
 from corpus.storage.ipc import Written
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages import prerequisites
@@ -109,14 +109,14 @@ def counts_by_domain(counts: Mapping[str, int], name: str) -> dict[str, int]:
     return {key[len(prefix) :]: number for key, number in counts.items() if key.startswith(prefix)}
 
 
-def _opened(recipe: Recipe, recipe_path: Path) -> PinnedFile | None:
+def _opened(recipe: Recipe, recipe_path: Path) -> DigestedFile | None:
     """The model that the recipe names."""
     given = prerequisites.given_tokenizer(recipe, recipe_path)
-    return PinnedFile.of(given) if given is not None else None
+    return DigestedFile.of(given) if given is not None else None
 
 
 def _drive(
-    driver: Driver, up: Upstream, spec: "StageSpec[PinnedFile | None, SampleSettings]", given: PinnedFile | None
+    driver: Driver, up: Upstream, spec: "StageSpec[DigestedFile | None, SampleSettings]", given: DigestedFile | None
 ) -> Stage:
     """Has the tokenizer's model. A trained one saw the documents of the first selection."""
     recipe = up.recipe

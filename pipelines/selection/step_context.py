@@ -40,7 +40,7 @@ class Step:
     """
 
     name: str
-    run: "Callable[[Desk], None]"
+    run: "Callable[[StepContext], None]"
     units: int
     receives: tuple[str, ...] = ()
     noted: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class Mail(Protocol):
 
 
 @dataclass(frozen=True)
-class Desk:
+class StepContext:
     """Where a unit of a step works."""
 
     settings: SelectSettings

@@ -73,7 +73,7 @@ def test_no_entry_is_dead_and_each_has_a_reason() -> None:
         ("filters.quality.signals", {"measure"}),
         ("filters.privacy.pii", {"measure"}),
         ("filters.parity.jieba_signals", {"measure"}),
-        ("filters.language.identification", {"extract", "measure", "score"}),
+        ("filters.language.identification", {"extract", "measure"}),
         ("filters.copies.minhash", {"measure", "lines", "select"}),
         ("filters.exams.search", {"decontaminate", "exams"}),
         ("corpus.text.ccnet_form", {"score"}),

@@ -71,8 +71,9 @@ def test_text_files_and_ranges_of_them(tmp_path: Path) -> None:
             halves = [(0, cut), (cut, len(data))]
             parts = [Split(0, "s", "text", str(file), *half, len(data), "a.txt") for half in halves]
             assert [item for part in parts for item in read_split(part, LIMITS)] == whole
-    file.write_bytes(gzip.compress(b"text" * 99)[:-9])
-    (loss,) = read_split(Split(0, "s", "text", str(file), 0, 9, 9, "a.txt"), LIMITS)
+    cut_off = gzip.compress(b"text" * 99)[:-9]
+    file.write_bytes(cut_off)
+    (loss,) = read_split(Split(0, "s", "text", str(file), 0, 9, len(cut_off), "a.txt"), LIMITS)
     assert isinstance(loss, Loss)
     file.write_bytes(b"x" * (1 << 17))
     (loss,) = read_split(Split(0, "s", "text", str(file), 0, 9, 1 << 17, "a.txt"), LIMITS)

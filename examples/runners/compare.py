@@ -72,7 +72,7 @@ def main() -> int:
 #: The command with parts and ranges of other sizes. The driver alone divides: workers read what it decided.
 _DIVIDED = """
 import sys
-from pipelines.selection import settings
+from pipelines.selection import decision_settings as settings
 settings.PART_DOCUMENTS = int(sys.argv.pop(1))
 settings.RANGE_ROWS = 16 * settings.PART_DOCUMENTS
 from pipelines.cli import main

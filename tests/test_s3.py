@@ -1,19 +1,13 @@
 """A build on an S3-compatible server: inputs and run directory on s3://, from another process's point of view."""
 
 import json
-import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("s3fs", reason="s3fs is not installed (extra s3)")
-pytest.importorskip("moto.server", reason="moto's server is not installed (extra dev)")
+import stores
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RECIPE = """
@@ -34,34 +28,8 @@ sample_bytes = 400_000
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(url, timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield {
-            **os.environ,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": url,
-            "FSSPEC_S3_ENDPOINT_URL": url,
-        }
-    finally:
-        server.kill()
-        server.wait()
+def environment(s3_url: str) -> dict[str, str]:
+    return stores.s3_environment(s3_url)
 
 
 def run(environment: dict[str, str], *arguments: object, code: int = 0) -> str:

@@ -4,11 +4,7 @@ import io
 import itertools
 import os
 import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +14,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
+import stores
 from corpus.errors import StoreError
 from corpus.storage import files, retries
 from corpus.storage.run_names import is_unfinished
@@ -69,32 +66,11 @@ def gs(monkeypatch: pytest.MonkeyPatch) -> type[PublishesAtClose]:
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[Any]:
-    pytest.importorskip("s3fs", reason="s3fs is not installed (extra s3)")
-    pytest.importorskip("moto.server", reason="moto's server is not installed (extra dev)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], **quiet)
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(url, timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        options = {"key": "test", "secret": "test", "endpoint_url": url, "skip_instance_cache": True}
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
-            patched.setitem(fsspec.config.conf, "s3", options)
-            store = fsspec.filesystem("s3")
-            store.mkdir("writes")
-            yield store
-    finally:
-        server.kill()
-        server.wait()
+def s3(s3_url: str) -> Iterator[Any]:
+    with stores.s3_of_this_process(s3_url):
+        store = fsspec.filesystem("s3")
+        store.mkdir("writes")
+        yield store
 
 
 # Names

@@ -8,6 +8,21 @@ from collections.abc import Mapping
 
 from corpus.reasons import Reason
 
+
+def _n_gram_meanings(library: str) -> dict[str, str]:
+    """Those of the repeated n-grams in the words that a library cuts."""
+    top = {
+        f"{library}_top_{n}_gram_character_ratio": f"share of the characters in the commonest run of {n} of {library}'s words"
+        for n in (2, 3, 4)
+    }
+    duplicates = {
+        f"{library}_duplicate_{n}_gram_character_ratio": f"share of the characters in runs of {n} of {library}'s words that "
+        "occurred before"
+        for n in range(5, 11)
+    }
+    return top | duplicates
+
+
 SIGNAL_MEANINGS: Mapping[str, str] = {
     "language_score": "probability that the language model gives the document's language, 0 to 1",
     "second_language_share": "share of the letters that are in windows of the document's second language, 0 to 1",
@@ -77,15 +92,7 @@ SIGNAL_MEANINGS: Mapping[str, str] = {
     "datatrove_bullet_line_ratio": "share of Python's lines that begin with a bullet",
     "datatrove_ellipsis_line_ratio": "share of Python's lines that end in an ellipsis",
     "datatrove_alphabetic_word_ratio": "share of datatrove's words, punctuation marks among them, that have a letter",
-    **{
-        f"datatrove_top_{n}_gram_character_ratio": f"share of the characters in the commonest run of {n} of datatrove's words"
-        for n in (2, 3, 4)
-    },
-    **{
-        f"datatrove_duplicate_{n}_gram_character_ratio": f"share of the characters in runs of {n} of datatrove's words "
-        "that occurred before"
-        for n in range(5, 11)
-    },
+    **_n_gram_meanings("datatrove"),
     "datatrove_line_end_punctuation_ratio": "share of lines whose very last character ends a sentence",
     "datatrove_newline_word_ratio": "newlines a word, in datatrove's words",
     "jieba_words": "jieba's words that are not only symbols, of Chinese documents",
@@ -94,15 +101,7 @@ SIGNAL_MEANINGS: Mapping[str, str] = {
     "jieba_hash_mark_ratio": "# a word, in jieba's words",
     "jieba_ellipsis_ratio": "ellipses a word, in jieba's words",
     "jieba_alphabetic_word_ratio": "share of jieba's words, punctuation marks among them, that have a letter",
-    **{
-        f"jieba_top_{n}_gram_character_ratio": f"share of the characters in the commonest run of {n} of jieba's words"
-        for n in (2, 3, 4)
-    },
-    **{
-        f"jieba_duplicate_{n}_gram_character_ratio": f"share of the characters in runs of {n} of jieba's words that occurred "
-        "before"
-        for n in range(5, 11)
-    },
+    **_n_gram_meanings("jieba"),
     "jieba_newline_word_ratio": "newlines a word, in jieba's words",
 }
 

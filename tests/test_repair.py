@@ -7,9 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from corpus.storage.run_directory import RunDirectory
 from corpus.storage.run_marker import claim
 from pipelines.report.repair import delete_damaged
+from pipelines.report.run_statistics import read_statistics
+from pipelines.report.verification import verify as findings_of
 from pipelines.stages.findings import Check, Finding
 
 KINDS = ("documents", "signals", "failed", "edges", "decisions", "sample", "tokenizer", "tokens", "shards")
@@ -43,6 +47,26 @@ def test_a_file_of_every_kind_is_made_again(
     build_run(repository / "examples" / "demo" / "recipe.toml", run)
     assert digests(run) == before
     assert verify(run).returncode == 0
+
+
+IN_THE_MIDDLE = ("extract", "measure", "select", "train-tokenizer", "tokenize")
+TORN_OR_GONE = [(stage, damage) for stage in IN_THE_MIDDLE for damage in ("torn", "gone")]
+
+
+@pytest.mark.parametrize(("stage", "damage"), [*TORN_OR_GONE, ("pack", "torn"), ("phases", "torn")])
+def test_a_manifest_that_is_torn_or_gone_is_named(demo_run: Path, tmp_path: Path, stage: str, damage: str) -> None:
+    """Of a stage in the middle too, whose outputs the stages after it are held against."""
+    run = tmp_path / "run"
+    shutil.copytree(demo_run, run)
+    manifest = run / "stages" / f"{stage}.json"
+    if damage == "gone":
+        manifest.unlink()
+    else:
+        manifest.write_bytes(manifest.read_bytes()[:20])
+    found = list(findings_of(RunDirectory(str(run))))
+    assert [finding.check for finding in found if finding.file == f"stages/{stage}.json"]
+    assert {finding.check for finding in found} <= {Check.MISSING, Check.SCHEMA, Check.CONSERVATION}
+    assert read_statistics(RunDirectory(str(run))).name == "demo"
 
 
 def test_what_names_no_file_is_left(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def read_statistics(run: RunDirectory) -> Statistics:
         losses=_losses(extracted) if extracted else None,
         additions=_additions(manifests),
         domains=_domains(counts, shards),
-        tokenizer=_tokenizer(run) if find_stage(run, SHARDS) is not None else None,
+        tokenizer=_tokenizer(run) if None not in (find_stage(run, SHARDS), find_stage(run, TOKENIZER)) else None,
         phases=phases_of(read_plan(run)) if find_stage(run, PHASES) is not None else (),
         exams=exam_reports(run, _threshold(run), selected) if find_stage(run, EXAMS) is not None else (),
         scores=score_reports(scored),

@@ -11,7 +11,7 @@ Cost    every byte is read twice: once for its digest, once for what it means
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from corpus.errors import CorpusError, DamageError
@@ -21,7 +21,7 @@ from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from pipelines.report.run_settings import settings_in_force
 from pipelines.report.run_statistics import by_suffix, read_statistics
 from pipelines.selection.decision_checks import check_representatives
-from pipelines.stage_list import NAMES, STAGES, find_stage
+from pipelines.stage_list import NAMES, STAGES, find_stage, writer_of
 from pipelines.stages.findings import Check, Finding, Seen, check_counts, check_file, check_rows, relative
 from pipelines.stages.outputs import DECISIONS, PHASES, SHARDS, TOKENIZER, TOKENS, Output
 from pipelines.stages.shard_checks import Row, check_phases, check_shard_sums, read_manifest
@@ -29,6 +29,9 @@ from pipelines.stages.stage import StageSpec
 
 #: Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]
+
+#: Every stage's: in another version a stage may have written what another does now.
+_OUTPUTS = {output.kind: output for spec in STAGES for output in spec.writes}
 
 
 def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> Iterator[Finding]:
@@ -44,13 +47,14 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
             writers[output.kind] = stage_of_older
     steps = sum(len(stage.finished()) for _, stage in there) + 1
     done = 0
-    for name in NAMES:
-        if run.has_torn_manifest(name):
-            yield Finding(Check.SCHEMA, f"stages/{name}.json", "cannot be read, so the stage counts as not finished")
     seen = Seen(run, recipe, writers, *_manifest(run))
+    yield from _check_finished(seen, [spec for spec, _ in there])
     for spec, stage in there:
         totals: Counter[str] = Counter()
         records = 0
+        comparable = not _reads_unfinished(spec, seen)
+        if not comparable:
+            _mark_damaged(seen, spec)
         for number in stage.finished():
             try:
                 record = stage.record(number)
@@ -62,11 +66,11 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
                 continue
             records += 1
             totals.update(record.counts)
-            found = list(_check_files(spec, stage, record, seen))
+            found = list(_check_files(stage, record, seen))
             yield from found
             if found:
                 _mark_damaged(seen, spec)
-            else:
+            elif comparable:
                 yield from _check_contents(spec, stage, record, seen)
             done += 1
             progress(done, steps)
@@ -91,12 +95,30 @@ def _mark_damaged(seen: Seen, spec: StageSpec[Any, Any]) -> None:
     seen.damaged |= {output.kind for output in spec.writes}
 
 
-def _check_files(spec: StageSpec[Any, Any], stage: Stage, record: ItemRecord, seen: Seen) -> Iterator[Finding]:
+def _check_finished(seen: Seen, there: Sequence[StageSpec[Any, Any]]) -> Iterator[Finding]:
+    """That each manifest can be read, and no stage before the last finished one lacks its own: as after a power cut."""
+    torn = [name for name in NAMES if seen.run.has_torn_manifest(name)]
+    for name in torn:
+        yield Finding(Check.SCHEMA, f"stages/{name}.json", "cannot be read, so the stage counts as not finished")
+    for spec in STAGES[: STAGES.index(there[-1])] if there else ():
+        if _is_unfinished(spec, seen) and spec.name not in torn:
+            yield Finding(Check.MISSING, f"stages/{spec.name}.json", f"not there, though {there[-1].name} is finished")
+
+
+def _is_unfinished(spec: StageSpec[Any, Any], seen: Seen) -> bool:
+    """Of a stage that the recipe wants; in another version another stage may have written what it does."""
+    return spec.wanted(seen.recipe) and not any(output.kind in seen.writers for output in spec.writes)
+
+
+def _reads_unfinished(spec: StageSpec[Any, Any], seen: Seen) -> bool:
+    """Whether there is nothing to hold a stage's files against: what it reads was written by none that is finished."""
+    return any(_is_unfinished(writer_of(output), seen) for output in spec.reads)
+
+
+def _check_files(stage: Stage, record: ItemRecord, seen: Seen) -> Iterator[Finding]:
     """The files that a record names, against it."""
-    # Every stage's: in another version this one may have written what another does now.
-    by_kind = {output.kind: output for every in STAGES for output in every.writes}
     for kind, written in sorted(record.outputs.items()):
-        output = by_kind.get(kind.partition("/")[0])
+        output = _OUTPUTS.get(kind.partition("/")[0])
         url = _url(output, stage, record, kind)
         name = relative(stage.run, url)
         found = list(check_file(url, name, written))
@@ -161,8 +183,9 @@ def _check_sums(seen: Seen) -> Iterator[Finding]:
         if seen.is_sound(DECISIONS, output) and total % (1 << 64) != seen.kept % (1 << 64):
             name = f"stages/{seen.writers[output.kind].name}.json"
             yield Finding(Check.CONSERVATION, name, "its documents are not the kept ones, each once")
-    if (packed := seen.writers.get(SHARDS.kind)) is not None:
-        tokens = by_suffix(run.stage_manifest(seen.writers[TOKENS.kind].name)["counts"], "tokens")
+    packed, tokenized = seen.writers.get(SHARDS.kind), seen.writers.get(TOKENS.kind)
+    if packed is not None and tokenized is not None:
+        tokens = by_suffix(run.stage_manifest(tokenized.name)["counts"], "tokens")
         yield from check_shard_sums(packed, tokens)
     if PHASES.kind in seen.writers:
         yield from check_phases(run, seen.recipe)

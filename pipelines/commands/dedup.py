@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import click
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 from rich.text import Text
 
 from corpus.reasons import Reason
@@ -17,6 +16,7 @@ from pipelines.commands.dedup_explanation import Compared, Explanation, explain_
 from pipelines.commands.dedup_report import DedupReport, dedup_report
 from pipelines.commands.document_rows import find_documents
 from pipelines.report.run_documents import RunDocuments
+from pipelines.report.table_layout import ReportTable
 from pipelines.report.tables import open_console, table_of
 from pipelines.report.terminal_text import json_line, plain
 
@@ -106,7 +106,7 @@ def _summary(found: DedupReport) -> str:
     return f"{found.documents:,} documents, {found.kept:,} kept; copies: {copies}; threshold {found.threshold:g}"
 
 
-def _report_tables(found: DedupReport) -> Iterator[Table]:
+def _report_tables(found: DedupReport) -> Iterator[ReportTable]:
     columns = ("exact Jaccard ≥", "precision", "95 %", "recall", "95 %", "kept ones with such a kept one", "95 %")
     rows = [
         (f"{level.similarity:g}", *_cells(level.precision), *_cells(level.recall), *_cells(level.kept_alike))
@@ -157,7 +157,7 @@ def _print_explanation(found: Explanation) -> None:
             console.print(Text(plain(line)), soft_wrap=True)
 
 
-def _explanation_tables(found: Explanation) -> Iterator[Table]:
+def _explanation_tables(found: Explanation) -> Iterator[ReportTable]:
     if found.preference:
         criteria = [(c.name, c.document, c.representative, "decides" if c.decides else "") for c in found.preference]
         yield table_of(("criterion", "document", "representative", ""), criteria, title="order of preference")

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from rich.table import Table
-
 from pipelines.planning.estimate import Estimate
 from pipelines.planning.sources import SourcePlan
+from pipelines.report.table_layout import ReportTable
 from pipelines.report.tables import table_of
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -26,7 +25,7 @@ def shown_number(number: float) -> str:
     return f"{number / 10.0**power:.4g}e{power}"
 
 
-def tables_of(plan: Estimate) -> Iterator[Table | str]:
+def tables_of(plan: Estimate) -> Iterator[ReportTable | str]:
     """Everything, in the order of the stages; strings are lines of their own."""
     yield f"plan of {plan.name}: work items of {shown_bytes(plan.item_bytes)}; core-hours of {plan.machine}"
     yield "\ninputs: counted where listed, else as the recipe states them"
@@ -48,16 +47,12 @@ def tables_of(plan: Estimate) -> Iterator[Table | str]:
     yield from _cost(plan)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: Sequence[int] = (0,)) -> Table:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: Sequence[int] = (0,)) -> ReportTable:
     """All columns but those of `left` hold numbers, however they are written."""
-    table = table_of(columns, rows)
-    for index, column in enumerate(table.columns):
-        if index not in left:
-            column.justify, column.no_wrap = "right", True
-    return table
+    return table_of(columns, rows, numeric=[index for index in range(len(columns)) if index not in left])
 
 
-def _inputs(plan: Estimate) -> Table:
+def _inputs(plan: Estimate) -> ReportTable:
     rows = [
         (each.name, "listed" if each.listed else "stated", each.files, shown_bytes(each.bytes), each.splits, each.items)
         for each in plan.sources
@@ -69,7 +64,7 @@ def _inputs(plan: Estimate) -> Table:
     return _table(("source", "inputs are", "files", "bytes", "splits", "work items"), rows, left=(0, 1))
 
 
-def _content(plan: Estimate) -> Table:
+def _content(plan: Estimate) -> ReportTable:
     names = ("records", "documents", "text_bytes", "kept", "kept_text_bytes", "all_tokens")
 
     def row(label: str, measured: str, sources: Sequence[SourcePlan]) -> tuple[str, ...]:
@@ -81,13 +76,13 @@ def _content(plan: Estimate) -> Table:
     return _table(columns, [*rows, row("all", "", plan.sources)], left=(0, 1))
 
 
-def _domains(plan: Estimate) -> Table:
+def _domains(plan: Estimate) -> ReportTable:
     rows = [(name, shown_number(tokens), plan.shards[name]) for name, tokens in sorted(plan.domains.items())]
     rows.append(("all", shown_number(sum(plan.domains.values())), sum(plan.shards.values())))
     return _table(("domain", "tokens", "shards"), rows)
 
 
-def _stages(plan: Estimate) -> Table:
+def _stages(plan: Estimate) -> ReportTable:
     rows: list[tuple[object, ...]] = [
         (
             stage.name,
@@ -117,7 +112,7 @@ def _stages(plan: Estimate) -> Table:
     return _table((*columns, "most of it"), rows, left=(0, len(columns)))
 
 
-def _storage(plan: Estimate) -> Table:
+def _storage(plan: Estimate) -> ReportTable:
     rows = [
         (each.kind, each.files, shown_bytes(each.bytes), "until select is done" if each.temporary else "stays")
         for each in plan.storage
@@ -127,7 +122,7 @@ def _storage(plan: Estimate) -> Table:
     return _table(("folder", "files", "bytes", "how long"), rows, left=(0, 3))
 
 
-def _exchange(plan: Estimate) -> Table:
+def _exchange(plan: Estimate) -> ReportTable:
     each = plan.exchange
     rows = [
         ("parts of the documents", f"{each.parts:,}"),
@@ -141,7 +136,7 @@ def _exchange(plan: Estimate) -> Table:
     return _table(("what", "how much"), rows)
 
 
-def _phases(plan: Estimate) -> Iterator[Table | str]:
+def _phases(plan: Estimate) -> Iterator[ReportTable | str]:
     if plan.phases_problem is not None:
         yield f"\nthe phases cannot be planned: {plan.phases_problem}"
     if plan.phases is None:
@@ -161,7 +156,7 @@ def _phases(plan: Estimate) -> Iterator[Table | str]:
     yield _table(("domain", *phases, "all", "epochs"), rows)
 
 
-def _cost(plan: Estimate) -> Iterator[Table | str]:
+def _cost(plan: Estimate) -> Iterator[ReportTable | str]:
     cost = plan.cost
     if cost is None:
         yield "\nno cost: the recipe has no [prices]"

@@ -1,17 +1,15 @@
 """Statistics and the like as tables to read: numbers right-aligned, nothing cut.
 
-On a terminal a cell that does not fit is folded onto the next line; in a pipe a row is one line, however long. Strings
-are never read as markup, and what comes from the web goes through pipelines.report.terminal_text first.
+On a terminal a table that does not fit is wrapped or stacked (pipelines.report.table_layout); in a pipe a row is one line,
+however long. Strings are never read as markup, and what comes from the web goes through pipelines.report.terminal_text first.
 """
 
 import dataclasses
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from corpus.redaction import redacted
 from pipelines.report.contamination import ExamReport
@@ -19,7 +17,8 @@ from pipelines.report.difference import Difference
 from pipelines.report.personal_data import PersonalReport
 from pipelines.report.run_statistics import Domain, Funnel, Phase, Statistics
 from pipelines.report.scores import SHARES, PerplexityReport, ScoreReport
-from pipelines.report.terminal_text import one_line, plain
+from pipelines.report.table_layout import ReportTable
+from pipelines.report.terminal_text import one_line
 from pipelines.selection.source_losses import SourceCopies
 from pipelines.stages.findings import Finding
 
@@ -27,29 +26,39 @@ from pipelines.stages.findings import Finding
 PIPE_WIDTH = 4096
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """A reader that has seen enough is no error: the command ends as the others do, where rich would exit with 1."""
+        raise BrokenPipeError
+
+
 def open_console() -> Console:
     """Standard output, without markup, highlighting or emoji codes."""
     width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    return _Output(width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
 
 
-def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> Table:
-    """A table; a column whose cells are all numbers (or None) is right-aligned. Floats come as `:g`, counts as `1,234`."""
+def table_of(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    title: str | None = None,
+    numeric: Collection[int] | None = None,
+) -> ReportTable:
+    """A table; the columns of `numeric`, by default those whose cells are all numbers (or None), are right-aligned.
+
+    Floats come as `:g`, counts as `1,234`.
+    """
     body = [list(row) for row in rows]
-    table = Table(
-        title=None if title is None else one_line(title),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
+    if numeric is None:
+        indices = range(len(columns))
+        numeric = [i for i in indices if body and all(isinstance(row[i], int | float | None) for row in body)]
+    return ReportTable(
+        tuple(map(one_line, columns)),
+        tuple(tuple(map(cell, row)) for row in body),
+        tuple(index in numeric for index in range(len(columns))),
+        None if title is None else one_line(title),
     )
-    for index, name in enumerate(columns):
-        numeric = bool(body) and all(isinstance(row[index], int | float | None) for row in body)
-        table.add_column(one_line(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
-    for row in body:
-        table.add_row(*map(cell, row))
-    return table
 
 
 def cell(value: Any) -> str:
@@ -62,10 +71,12 @@ def cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
-    return one_line(redacted(str(value)))
+    text = redacted(str(value))
+    indent = len(text) - len(text.lstrip(" "))
+    return " " * indent + one_line(text)
 
 
-def statistics_tables(statistics: Statistics) -> list[Table]:
+def statistics_tables(statistics: Statistics) -> list[ReportTable]:
     """The funnel, lost bytes, additions, evaluation items, scores, word lists, perplexity, line rules, shared lines, copies,
     personal data, domains, phases; what is not there yet is left out.
     """
@@ -105,7 +116,7 @@ def statistics_tables(statistics: Statistics) -> list[Table]:
     return tables
 
 
-def funnel_table(funnels: Iterable[Funnel]) -> Table:
+def funnel_table(funnels: Iterable[Funnel]) -> ReportTable:
     """A line a stage, and under it one a reason."""
     rows: list[tuple[Any, ...]] = []
     for funnel in funnels:
@@ -115,36 +126,31 @@ def funnel_table(funnels: Iterable[Funnel]) -> Table:
             rows.append((f"  {reason}", None, None, number, None))
         for reason, number in sorted(funnel.failed.items(), key=lambda pair: (-pair[1], pair[0])):
             rows.append((f"  {reason}", None, None, None, number))
-    table = table_of(("stage", "in", "kept", "dropped", "failed"), [], title="documents")
-    for column in table.columns[1:]:
-        column.justify, column.no_wrap = "right", True
-    for name, *counted in rows:
-        table.add_row(plain(name), *map(cell, counted))
-    return table
+    return table_of(("stage", "in", "kept", "dropped", "failed"), rows, title="documents", numeric=range(1, 5))
 
 
-def exams_table(exams: Iterable[ExamReport]) -> Table:
+def exams_table(exams: Iterable[ExamReport]) -> ReportTable:
     """A line a benchmark: how much of it the documents contain."""
     rows = [(each.exam, each.items, each.matchable, each.found, each.share_found, each.documents) for each in exams]
     columns = ("exam", "items", "can be matched", "found", "share found", "documents with one")
     return table_of(columns, rows, title="evaluation items")
 
 
-def scores_table(scores: Iterable[ScoreReport]) -> Table:
+def scores_table(scores: Iterable[ScoreReport]) -> ReportTable:
     """A line a classifier: how its scores lie."""
     columns = ("signal", "documents", "mean", *(f"from .{tenth}" for tenth in range(10)))
     rows = [(each.signal, each.documents, each.mean, *each.tenths) for each in scores]
     return table_of(columns, rows, title="classifiers")
 
 
-def perplexity_table(reports: Iterable[PerplexityReport]) -> Table:
+def perplexity_table(reports: Iterable[PerplexityReport]) -> ReportTable:
     """A line a language model: the `max` of a rule that would keep each share of the documents, or a little more."""
     columns = ("signal", "documents", *(f"{share} % to" for share in SHARES))
     rows = [(each.signal, each.documents, *each.at_most.values()) for each in reports]
     return table_of(columns, rows, title="perplexity")
 
 
-def copies_table(copies: Sequence[SourceCopies]) -> Table:
+def copies_table(copies: Sequence[SourceCopies]) -> ReportTable:
     """A line a source: what copies take of it, and to which sources it goes."""
     receivers = sorted({name for each in copies for name in each.to})
     columns = ("source", "passed the rules", "copies", "share", *(f"of {name}" for name in receivers))
@@ -155,14 +161,14 @@ def copies_table(copies: Sequence[SourceCopies]) -> Table:
     return table_of(columns, rows, title="copies")
 
 
-def personal_table(kinds: Iterable[PersonalReport]) -> Table:
+def personal_table(kinds: Iterable[PersonalReport]) -> ReportTable:
     """A line a kind of personal data that was found."""
     rows = [(each.kind, each.found, each.documents, each.action, each.replaced) for each in kinds if each.found]
     columns = ("kind", "found", "documents with it", "privacy", "replaced in kept documents")
     return table_of(columns, rows, title="personal data")
 
 
-def domain_table(domains: Sequence[Domain]) -> Table:
+def domain_table(domains: Sequence[Domain]) -> ReportTable:
     """Documents, bytes and tokens of every domain, and their sum."""
     columns = ("domain", "documents", "bytes", "tokens", "bytes per token", "shards")
     rows: list[tuple[Any, ...]] = [
@@ -173,7 +179,7 @@ def domain_table(domains: Sequence[Domain]) -> Table:
     return table_of(columns, [*rows, ("all", *sums[:3], mean, sums[3])], title="domains")
 
 
-def phase_table(phases: Iterable[Phase]) -> Table:
+def phase_table(phases: Iterable[Phase]) -> ReportTable:
     """A line a phase and domain; epochs count from the first phase on."""
     rows = [
         (phase.name, share.domain, share.sequences, share.tokens, share.weight, share.epochs)
@@ -183,12 +189,12 @@ def phase_table(phases: Iterable[Phase]) -> Table:
     return table_of(("phase", "domain", "sequences", "tokens", "weight", "epochs so far"), rows, title="phases")
 
 
-def findings_table(findings: Sequence[Finding]) -> Table:
+def findings_table(findings: Sequence[Finding]) -> ReportTable:
     """A line a finding."""
     return table_of(("check", "file", "what"), [(each.check, each.file, each.detail) for each in findings])
 
 
-def difference_tables(difference: Difference, *, examples: int) -> list[Table]:
+def difference_tables(difference: Difference, *, examples: int) -> list[ReportTable]:
     """What differs in numbers, and up to `examples` documents for each kind of difference."""
     tables = [table_of(("what", "A", "B", "differ"), difference.summary())]
     if difference.settings:

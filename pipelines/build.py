@@ -10,7 +10,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,22 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from corpus import schema
-from corpus.errors import BuildError, RecipeError, RunDirectoryError
+from corpus.errors import BuildError, RunDirectoryError
 from corpus.recipe import Recipe
-from corpus.sources.splits import InputFile, list_inputs, write_splits
+from corpus.sources.splits import InputFile, write_splits
 from corpus.storage import deletion, files
 from corpus.storage.item_records import Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from corpus.storage.run_lock import only_build
 from corpus.storage.run_marker import claim
 from corpus.written_by import stamp, this_version, writer_of
-from filters.quality.rules import load_profiles
+from pipelines.prepared import prepare
 from pipelines.running import interrupts
 from pipelines.running.progress import StageWatch
 from pipelines.running.runners import pipeline_options, quiet_workers, run_pipeline
 from pipelines.running.work_items import RunItems, write_pending
 from pipelines.stage_list import NAMES, STAGES, kinds_of
-from pipelines.stages.listing import Planned, plan_additions
+from pipelines.stages.listing import Planned, plan_additions, what_changed
 from pipelines.stages.stage import ExchangeName, StageSpec, Upstream
 
 
@@ -61,20 +60,16 @@ class Build:
 
     def build(self) -> None:
         """Runs every stage up to `options.until`. Raises a CorpusError; what is finished stays."""
-        inputs = list_inputs(self.recipe, self.recipe_path.parent, where=str(self.recipe_path))
         pipeline_options(self.options.beam_args, workers=self.options.workers, pending=1)
-        with naming(self.recipe_path):
-            load_profiles(self.recipe)
-        # Whatever the recipe names is opened before anything runs: a mistake at its end costs no day.
-        opened = {spec.name: spec.opens(self.recipe, self.recipe_path) for spec in STAGES if spec.wanted(self.recipe)}
+        prepared = prepare(self.recipe, self.recipe_path)
         claim(self.run.url, self.recipe.run.name)
         with only_build(self.run, break_lock=self.options.break_lock, on_loss=interrupts.fail):
-            up = Upstream(self.recipe, self.recipe_path, self.run, self._plan(inputs))
+            up = Upstream(self.recipe, self.recipe_path, self.run, self._plan(prepared.inputs))
             if self.options.until == "plan":
                 return
             for spec in STAGES:
                 if spec.wanted(self.recipe):
-                    spec.run(self, up, opened[spec.name])
+                    spec.run(self, up, prepared.opened[spec.name])
                 else:
                     self._forget(spec)
                 if spec.name == self.options.until:
@@ -85,7 +80,7 @@ class Build:
     def _plan(self, inputs: list[InputFile]) -> list[Planned]:
         """Writes recipe and splits of a new run, or of one to which something is added; checks those of an old one."""
         planned, splits = plan_additions(self.recipe, inputs)
-        self._check_same_run([each.fingerprint for each in planned], inputs)
+        self._check_same_run(planned, inputs)
         self.run.write_json(self.recipe.model_dump(mode="json"), "recipe.json")
         files.write_bytes(self.run.path("recipe.toml"), self.recipe_path.read_bytes())
         write_splits(self.run.path("splits.arrow"), splits)
@@ -100,22 +95,32 @@ class Build:
         for number in range(schema.SCHEMA_VERSION - 1, 0, -1):
             yield plan_additions(self.recipe, inputs, schema_version=number)[0]
 
-    def _check_same_run(self, plan: list[str], inputs: list[InputFile]) -> None:
-        """`plan` has the fingerprint of what the run began with, and of each addition."""
+    def _check_same_run(self, planned: list[Planned], inputs: list[InputFile]) -> None:
+        """`planned` has what the run began with, and each addition."""
         if not self.run.has_stage("plan"):
             return
         manifest = self.run.stage_manifest("plan")
-        before = [each["fingerprint"] for each in manifest.get("additions", [manifest])]
-        older = ([each.fingerprint for each in marks] for marks in self._plans_of_older_versions(inputs))
-        if plan[: len(before)] != before and any(marks[: len(before)] == before for marks in older):
-            return  # the same inputs: every stage sees by its own fingerprint that it runs again
-        if plan[: len(before)] != before:
-            raise RunDirectoryError(
-                f"{self.run.url}: was built from other sources than {self.recipe_path} lists (files, their content, or "
-                f"run.work_item_bytes changed); name new files in an [[addition]] at the end, or give another --run-dir"
-            )
-        if len(plan) > len(before):
+        additions = manifest.get("additions", [manifest])
+        before, marks = [each["fingerprint"] for each in additions], [each.fingerprint for each in planned]
+        older = ([each.fingerprint for each in plan] for plan in self._plans_of_older_versions(inputs))
+        if marks[: len(before)] == before:
+            if len(marks) > len(before):
+                self._unfinish(STAGES[0].name)
+        elif not any(
+            plan[: len(before)] == before for plan in older
+        ):  # else every stage sees by its own that it runs again
+            changed = what_changed(additions, planned)
+            if changed is not None and self._has_records(STAGES[0].name):
+                raise RunDirectoryError(
+                    f"{self.run.url}: was built from other inputs than {self.recipe_path} lists: {changed}; "
+                    "name new files in an [[addition]] at the end, or give another --run-dir"
+                )
+            self.say("plan", "the inputs are planned anew: " + (changed or "they are read as something else now"))
             self._unfinish(STAGES[0].name)
+
+    def _has_records(self, stage: str) -> bool:
+        """Whether any work item of a stage was finished, under whatever fingerprint."""
+        return bool(files.glob(self.run.path("stages", stage, "*", "*")))
 
     # ---------------------------------------------------------------------------- what stages are driven by
 
@@ -280,15 +285,6 @@ def run_build(recipe: Recipe, recipe_path: Path, run: RunDirectory, options: Opt
         console.print(
             f"[bold]{'done':<16}[/]{seconds:.1f} s, peak memory of one process {peak:,.0f} MiB", highlight=False
         )
-
-
-@contextmanager
-def naming(recipe_path: Path) -> Iterator[None]:
-    """Puts the recipe's path before errors about what it says."""
-    try:
-        yield
-    except RecipeError as error:
-        raise RecipeError(f"{recipe_path}: {error}") from error
 
 
 def peak_memory_bytes() -> int:

@@ -28,6 +28,7 @@ Exit codes
 
 #: Name → (module that defines a click command under this name, what `corpus --help` says of it).
 COMMANDS = {
+    "check": ("pipelines.commands.check", "Checks a recipe and all that it names, every mistake at once."),
     "plan": (
         "pipelines.commands.plan",
         "Says before a build what it will take: files, tokens, core-hours, storage, cost.",

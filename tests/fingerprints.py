@@ -12,7 +12,7 @@ from pipelines.stages.listing import Planned
 from pipelines.stages.measurement import MeasureInputs
 from pipelines.stages.stage import StageSpec, Upstream
 
-PLAN = (Planned(None, "plan", 1, 1, 1, 1),)
+PLAN = (Planned(None, "plan", "files", 1, 1, 1, 1),)
 
 
 def upstream(recipe: Recipe, planned: Sequence[Planned] = PLAN, marks: Mapping[str, str] = {}) -> Upstream:

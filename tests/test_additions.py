@@ -150,7 +150,7 @@ def test_decided_again_the_kept_documents_are_those_of_a_run_without_additions(c
     ("additions", "says"),
     [
         ((), "name new files in an [[addition]] at the end"),
-        ((THIRD,), "was built from other sources"),
+        ((THIRD,), "was built from other inputs"),
         ((THIRD, SECOND), "earlier additions name every file of it"),
         (('[[addition]]\nname = "a"\ninputs = { docs = ["*.warc.gz"] }\n',), "the run would begin with none"),
         (('[[addition]]\nname = "a"\ninputs = { books = ["*"] }\n',), "addition 'a': inputs names 'books'"),

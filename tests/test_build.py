@@ -263,7 +263,7 @@ def test_a_run_directory_of_another_run_or_other_sources_is_refused(
     assert "'small'" in done.stderr
     assert "'other'" in done.stderr
     done = corpus("build", recipe, "--run-dir", run, "--set", 'source.0.inputs=["docs-0.warc.gz"]', expect=2)
-    assert "other sources" in done.stderr
+    assert "what it began with was 2 files of" in done.stderr
     assert digests(run) == before
 
 
@@ -319,9 +319,11 @@ def test_a_recipe_without_phases_leaves_no_plan(finished: tuple[Path, Path], tmp
 
 def test_a_language_that_the_model_never_answers_with_is_refused(inputs: Path, tmp_path: Path) -> None:
     recipe = write_recipe(inputs / "language.toml", ["docs-0.warc.gz"])
-    done = corpus("build", recipe, "--run-dir", tmp_path / "run", "--set", 'run.languages=["zho"]', expect=2)
+    done = corpus(
+        "build", recipe, "--run-dir", tmp_path / "run", "--set", 'run.languages=["zho"]', "--set", "phase=[]", expect=2
+    )
     assert "'zho' is none of the" in done.stderr
-    assert "zh" in done.stderr.rpartition("near it are")[2]
+    assert "zh" in done.stderr.rpartition("write")[2]
     assert not (tmp_path / "run").exists()
 
 

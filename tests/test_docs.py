@@ -352,7 +352,7 @@ def fingerprints(recipe: Recipe) -> dict[str, str]:
     exams = recipe.decontaminate
     assert exams is not None
     items = str([exam.model_dump() for exam in exams.exams])  # as above
-    planned = [Planned(name, str(name), 1, 1, 1, items) for items, name in ((1, None), (2, "addition"))]
+    planned = [Planned(name, str(name), "files", 1, 1, 1, items) for items, name in ((1, None), (2, "addition"))]
     scorers = [SimpleNamespace(table=each, digest=str(each.model_dump())) for each in recipe.scorers]  # as above
     selections = plan_selections(RunDirectory("run"), recipe, planned, before=[])
     return {
@@ -418,7 +418,7 @@ def test_recipe_page_prints_errors_as_they_are(tmp_path: Path, monkeypatch: pyte
         try:
             load_profiles(load_recipe(path, overrides))
         except RecipeError as error:
-            printed.append(str(error) if str(error).startswith("recipe.toml: ") else f"recipe.toml: {error}")
+            printed.append(str(error) if str(error).startswith("recipe.toml:") else f"recipe.toml: {error}")
     (block,) = [block for block in blocks(ROOT / "docs" / "recipe.md") if block.info == "text errors"]
     assert block.text.splitlines() == printed
 

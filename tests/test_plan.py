@@ -433,7 +433,7 @@ def test_what_is_neither_there_nor_stated_is_one_line(tmp_path: Path) -> None:
 def test_wrong_expectations_are_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RecipeError) as caught:
         load_recipe(write(tmp_path, text))
-    assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}: {message}")
+    assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}:6: {message}")
 
 
 def test_a_file_that_holds_no_coefficients_is_one_line(tmp_path: Path) -> None:

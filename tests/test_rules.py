@@ -383,12 +383,12 @@ def test_a_recipes_own_profile_starts_from_its_base_or_from_nothing() -> None:
         (
             {"web": {"rules": [{"signal": "word", "min": 1.0, "reason": "too_few_words"}]}},
             "web",
-            r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); known are alphabetic_word_ratio, ",
+            r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); near it are words",
         ),
         (
             {"web": {"rules": [{"signal": "words", "min": 1.0, "reason": "to_few_words"}]}},
             "web",
-            r"profiles.web: reason 'to_few_words' is unknown \(did you mean 'too_few_words'\?\); known are bullet_lines",
+            r"profiles.web: reason 'to_few_words' is unknown \(did you mean 'too_few_words'\?\); near it are too_few_words",
         ),
         (
             {"web": {"rules": [{"signal": "words", "min": 1.0, "reason": "near_duplicate"}]}},
@@ -443,8 +443,11 @@ def test_variants_of_a_recipe_give_other_numbers_in_place_for_their_languages() 
     ("variant", "message"),
     [
         ({"min": {"digit_ratio": 0.1}}, r"profiles.web: min.digit_ratio: no rule on this side of the signal to give"),
-        ({"max": {"word": 1.0}}, r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); known are"),
-        ({"off": ["word"]}, r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); known are"),
+        (
+            {"max": {"word": 1.0}},
+            r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); near it are words",
+        ),
+        ({"off": ["word"]}, r"profiles.web: signal 'word' is unknown \(did you mean 'words'\?\); near it are words"),
         ({"off": ["words.mix"]}, r"profiles.web: side 'mix' is unknown \(did you mean 'min'\?\); known are max, min"),
     ],
 )

@@ -3,9 +3,8 @@
 from corpus.recipe.recipe import (
     GIB,
     MIB,
+    STORED,
     Addition,
-    Agent,
-    ClusterSize,
     CopyKind,
     Decontaminate,
     Dedup,
@@ -48,6 +47,8 @@ from corpus.recipe.scorer_tables import (
 )
 from corpus.recipe.setting_types import (
     STRICT,
+    Agent,
+    ClusterSize,
     HalfWidth,
     Language,
     Name,
@@ -57,6 +58,7 @@ from corpus.recipe.setting_types import (
 __all__ = [
     "GIB",
     "MIB",
+    "STORED",
     "STRICT",
     "Addition",
     "Agent",

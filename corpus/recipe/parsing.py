@@ -1,14 +1,13 @@
-"""Recipes read from TOML files, with `--set` on top, and what is wrong with one said in a line.
+"""Recipes read from TOML files, with `--set` on top, and all that is wrong with one, a line each.
 
-Unknown keys anywhere are an error that lists the known ones; every message is one line with the file, the key, what is
-wrong and what is allowed. Of a recipe that a run keeps, unknown keys are kept aside: another version may have written it.
+A line has the file, the line in it, the key, what is wrong and what is allowed. Unknown keys anywhere are an error. Of a recipe
+that a run keeps, unknown keys are kept aside: another version may have written it.
 """
 
 import copy
 import dataclasses
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -16,7 +15,11 @@ import pydantic
 from pydantic import BaseModel
 
 from corpus.errors import RecipeError, VersionError
-from corpus.recipe import Recipe
+from corpus.recipe import STORED, Recipe
+from corpus.recipe.places import Location, line_of
+from corpus.recipe.setting_types import PATTERNS, MistakesError
+from corpus.recipe.suggestions import language_code
+from corpus.recipe.suggestions import unknown as unknown_name
 from corpus.written_by import this_version
 
 
@@ -26,7 +29,8 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     Raises RecipeError with one line for a missing file, bad TOML, an unknown key, a wrong type or value.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except FileNotFoundError:
         raise RecipeError(
             f"{path}: no such recipe; give the path of a TOML file (examples/demo/recipe.toml is one)"
@@ -37,7 +41,7 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
         raise RecipeError(f"{path}: not valid TOML: {error}") from error
     for key, value in (overrides or {}).items():
         _override(table, key, value, path)
-    return parse_recipe(table, str(path))
+    return parse_recipe(table, str(path), text=text, overridden=tuple(overrides or ()))
 
 
 def overrides_of(pairs: Iterable[str]) -> dict[str, str]:
@@ -51,12 +55,26 @@ def overrides_of(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def parse_recipe(table: Mapping[str, Any], where: str) -> Recipe:
-    """The recipe of a parsed TOML table; `where` names it in messages."""
+def parse_recipe(table: Mapping[str, Any], where: str, *, text: str = "", overridden: Sequence[str] = ()) -> Recipe:
+    """The recipe of a parsed TOML table; `where` names it in messages, `text` is what it was parsed from.
+
+    Raises RecipeError with a line for each mistake; keys of `overridden` are not looked for in the text.
+    """
     try:
         return Recipe.model_validate(table)
     except pydantic.ValidationError as error:
-        raise RecipeError(f"{where}: {_explain(error)}") from None
+        raise RecipeError(
+            "\n".join(f"{_place(where, text, place, overridden)}: {what}" for place, what in _mistakes(error))
+        ) from None
+
+
+def _place(where: str, text: str, location: Location, overridden: Sequence[str]) -> str:
+    """`recipe.toml:12`, or the file alone where the key stands nowhere in it or came from the command line."""
+    dotted = ".".join(map(str, location))
+    if any(dotted == key or dotted.startswith(f"{key}.") for key in overridden):
+        return where
+    line = line_of(text, location)
+    return where if line is None else f"{where}:{line}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,12 +93,12 @@ def parse_stored_recipe(table: Mapping[str, Any], where: str) -> StoredRecipe:
     rest, unknown = copy.deepcopy(dict(table)), dict[str, Any]()
     while True:
         try:
-            return StoredRecipe(Recipe.model_validate(rest), unknown)
+            return StoredRecipe(Recipe.model_validate(rest, context=STORED), unknown)
         except pydantic.ValidationError as error:
             taken = [each for each in error.errors() if each["type"] != "missing" and _take(rest, each["loc"], unknown)]
             if not taken:
                 raise VersionError(
-                    f"{where}: a recipe of another version; this is {this_version()}: {_explain(error)}; "
+                    f"{where}: a recipe of another version; this is {this_version()}: {next(_mistakes(error))[1]}; "
                     "use the version that wrote it"
                 ) from None
 
@@ -125,22 +143,40 @@ def _override(table: dict[str, Any], key: str, value: str, path: Path) -> None:
         raise RecipeError(f"{path}: --set {_shown(key)}: there is no such place in the recipe") from None
 
 
-def _explain(error: pydantic.ValidationError) -> str:
-    """One line for the first of pydantic's errors: key, what is wrong, what is allowed."""
-    first = error.errors()[0]
-    where = ".".join(_shown(str(part)) for part in first["loc"]) or "recipe"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        known = sorted(_known_keys(first["loc"][:-1]))
-        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        return f"{where}: unknown key{hint}; known here: {', '.join(known)}"
-    if first["type"] == "missing":
-        return f"{where}: missing; it has no default"
-    if first["type"] == "value_error":
-        return message
-    value = repr(first["input"])
-    return f"{where} = {value if len(value) <= 60 else value[:57] + '...'}: {message[0].lower()}{message[1:]}"
+def _mistakes(error: pydantic.ValidationError) -> Iterator[tuple[Location, str]]:
+    """(place, key and what is wrong and allowed) of everything that pydantic, or a check across tables, found."""
+    for each in error.errors():
+        cause = each.get("ctx", {}).get("error")
+        if isinstance(cause, MistakesError):
+            yield from cause.found
+        else:
+            yield each["loc"], _explanation(each)
+
+
+def _explanation(each: Any) -> str:
+    location: Location = each["loc"]
+    key = ".".join(_shown(str(part)) for part in location) or "recipe"
+    message = each["msg"].removeprefix("Value error, ")
+    if each["type"] == "extra_forbidden":
+        return f"{key}: unknown key{unknown_name(str(location[-1]), _known_keys(location[:-1]))}"
+    if each["type"] == "missing":
+        return f"{key}: missing; it has no default"
+    if each["type"] == "value_error":
+        return str(message)
+    value = repr(each["input"])
+    shown = f"{key} = {value if len(value) <= 60 else value[:57] + '...'}"
+    if _is_language(location) and isinstance(each["input"], str):
+        code = language_code(each["input"])
+        meant = f"write {code!r}" if code else "as zh, en, ja or *"
+        return f"{shown}: languages are ISO 639 codes in small letters; {meant}"
+    if each["type"] == "string_pattern_mismatch":
+        return f"{shown}: allowed is {PATTERNS.get(each['ctx']['pattern'], each['ctx']['pattern'])}"
+    return f"{shown}: {message[0].lower()}{message[1:]}"
+
+
+def _is_language(location: Location) -> bool:
+    """Whether the place is an entry of a list of languages, or a key of a table by language."""
+    return "languages" in location[:-1] or location[:2] == ("tokenizer", "weights")
 
 
 def _shown(key: str) -> str:

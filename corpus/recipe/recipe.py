@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Set
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -17,14 +18,13 @@ from pydantic import BaseModel, Field
 from corpus import schema
 from corpus.domains import names_of
 from corpus.recipe.scorer_tables import Classifier, Perplexity, ScorerTable, WordList, signals_of
-from corpus.recipe.setting_types import STRICT, HalfWidth, Language, Name, Script
+from corpus.recipe.setting_types import STRICT, Agent, ClusterSize, HalfWidth, Language, MistakesError, Name, Script
+from corpus.recipe.suggestions import language_code
 from corpus.redaction import redacted
 
 Kind = Literal["web", "encyclopedia", "books", "papers", "code", "other"]
 OptOut = Literal["noindex", "noai", "tdm"]
-Agent = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="the name of a crawler, as CCBot")]
 PersonalAction = Literal["replace", "drop", "keep"]
-ClusterSize = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$", description="documents of a cluster")]
 Extractor = Literal["trafilatura", "resiliparse"]
 Format = Literal["warc", "arc", "jsonl", "parquet", "html", "text"]
 CopyKind = Literal["url", "exact", "near", "lines"]
@@ -37,6 +37,10 @@ ExamPart = Literal["question", "passage", "options", "answer"]
 
 MIB = 1 << 20
 GIB = 1 << 30
+
+
+#: The validation context of a recipe that a run keeps: it was built, whatever checks across tables say of it by now.
+STORED: Mapping[str, str] = MappingProxyType({"recipe": "stored"})
 
 
 class _Settings(BaseModel):
@@ -357,6 +361,12 @@ class Profile(_Settings):
     rules: list[Rule] = []
     variant: list[Variant] = []  # in order, each over what stands before it
 
+    def named_rules(self) -> Iterator[tuple[tuple[int | str, ...], Rule]]:
+        """(place in the profile, rule) of all its rules, those of its variants included."""
+        yield from ((("rules", number), rule) for number, rule in enumerate(self.rules))
+        for which, variant in enumerate(self.variant):
+            yield from ((("variant", which, "rules", number), rule) for number, rule in enumerate(variant.rules))
+
 
 class Recipe(_Settings):
     """Every setting of a build; see docs/recipe.md."""
@@ -395,65 +405,98 @@ class Recipe(_Settings):
         return values
 
     @pydantic.model_validator(mode="after")
-    def _check_across(self) -> "Recipe":
-        for what, names in (
-            ("source", [source.name for source in self.source]),
-            ("addition", [addition.name for addition in self.addition]),
-            ("classifier", [classifier.name for classifier in self.classifier]),
-            ("word_list", [words.name for words in self.word_list]),
-            ("perplexity", [model.name for model in self.perplexity]),
-            ("phase", [phase.name for phase in self.phase]),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"{what} name {twice[0]!r} stands twice; names are unique")
+    def _check_across(self, info: pydantic.ValidationInfo) -> "Recipe":
+        if info.context is not STORED and (found := list(self._mistakes())):
+            raise MistakesError(found)
+        return self
+
+    def _mistakes(self) -> Iterator[tuple[tuple[int | str, ...], str]]:
+        """(place, what is wrong) of what no table can see alone."""
+        for table in ("source", "addition", "classifier", "word_list", "perplexity", "phase"):
+            names = [each.name for each in getattr(self, table)]
+            for number, name in enumerate(names):
+                if name in names[:number]:
+                    yield (table, number, "name"), f"{table} name {name!r} stands twice; names are unique"
         classifiers = [classifier.name for classifier in self.classifier]
         if self.quality.classifier is not None and self.quality.classifier not in classifiers:
-            raise ValueError(
-                f"quality.classifier = {self.quality.classifier!r}: no [[classifier]] has this name; there are {classifiers}"
+            yield (
+                ("quality", "classifier"),
+                f"quality.classifier = {self.quality.classifier!r}: no [[classifier]] has this name; there are {classifiers}",
             )
         sources = {source.name for source in self.source}
-        for source in self.source:
+        for number, source in enumerate(self.source):
             if source.dedup.lines and self.dedup.lines is None:
-                raise ValueError(f"source {source.name!r}: dedup.lines = true wants a table [dedup.lines]")
+                yield (
+                    ("source", number, "dedup", "lines"),
+                    f"source {source.name!r}: dedup.lines = true wants a table [dedup.lines]",
+                )
         for number, name in enumerate(self.dedup.order):
             if name not in sources or name in self.dedup.order[:number]:
                 wrong = "stands twice" if name in sources else f"is no source; there are {sorted(sources)}"
-                raise ValueError(f"dedup.order: {name!r} {wrong}")
-        for addition in self.addition:
-            if unknown := sorted(addition.inputs.keys() - sources):
-                raise ValueError(
-                    f"addition {addition.name!r}: inputs names {unknown[0]!r}; allowed is a source of {sorted(sources)}"
+                yield ("dedup", "order"), f"dedup.order: {name!r} {wrong}"
+        for number, addition in enumerate(self.addition):
+            for name in sorted(addition.inputs.keys() - sources):
+                yield (
+                    ("addition", number, "inputs", name),
+                    f"addition {addition.name!r}: inputs names {name!r}; allowed is a source of {sorted(sources)}",
                 )
-        for phase in self.phase:
-            for table, keys in (("weights", phase.weights), ("max_epochs", phase.max_epochs)):
-                for domain in keys:
-                    if (refusal := self._wrong_domain(domain, sources)) is not None:
-                        raise ValueError(f"phase {phase.name!r}: {table} names {domain!r}; {refusal}")
-            for domain in phase.weights:
-                if (whole := names_of(domain)[-1]) != domain and whole in phase.weights:
-                    raise ValueError(
-                        f"phase {phase.name!r}: weights names {domain!r} and {whole}, which has it in; "
-                        "give one weight to all tiers, or one to each"
+        for language in self.tokenizer.weights:
+            if not self.run.wants(language):
+                yield ("tokenizer", "weights", language), f"tokenizer.weights names {language!r}, {self._not_wanted}"
+        for name, profile in self.profiles.items():
+            for place, rule in profile.named_rules():
+                if rule.min is not None and rule.max is not None and rule.min > rule.max:
+                    yield (
+                        ("profiles", name, *place),
+                        f"profile {name!r}: {rule.signal} has min = {rule.min:g} above max = {rule.max:g}, "
+                        "which drops every document",
                     )
-            if phase.weights:
-                total = sum(phase.exact_weights().values(), start=Fraction(0))
-                if abs(total - 1) > Fraction(1, 1_000_000):
-                    raise ValueError(f"phase {phase.name!r}: weights sum to {float(total):.6g}; they must sum to 1")
-            if phase.tokens < phase.sequence_length * phase.batch_size:
-                raise ValueError(
-                    f"phase {phase.name!r}: tokens = {phase.tokens} is less than one step of "
-                    f"batch_size × sequence_length = {phase.batch_size * phase.sequence_length}"
+        for number, phase in enumerate(self.phase):
+            yield from ((("phase", number, *place), what) for place, what in self._mistakes_of_phase(phase, sources))
+
+    def _mistakes_of_phase(self, phase: Phase, sources: Set[str]) -> Iterator[tuple[tuple[int | str, ...], str]]:
+        wrong = set()
+        for table, keys in (("weights", phase.weights), ("max_epochs", phase.max_epochs)):
+            for domain in keys:
+                if (refusal := self._wrong_domain(domain, sources)) is not None:
+                    wrong.add(domain)
+                    yield (table, domain), f"phase {phase.name!r}: {table} names {domain!r}; {refusal}"
+        for domain in sorted(phase.weights.keys() - wrong):
+            if (whole := names_of(domain)[-1]) != domain and whole in phase.weights:
+                yield (
+                    ("weights", domain),
+                    f"phase {phase.name!r}: weights names {domain!r} and {whole}, which has it in; "
+                    "give one weight to all tiers, or one to each",
                 )
-        return self
+        if phase.weights:
+            total = sum(phase.exact_weights().values(), start=Fraction(0))
+            if abs(total - 1) > Fraction(1, 1_000_000):
+                yield (
+                    ("weights",),
+                    f"phase {phase.name!r}: weights sum to {float(total):.6g}; they must sum to 1",
+                )
+        if phase.tokens < phase.sequence_length * phase.batch_size:
+            yield (
+                ("tokens",),
+                f"phase {phase.name!r}: tokens = {phase.tokens} is less than one step of "
+                f"batch_size × sequence_length = {phase.batch_size * phase.sequence_length}",
+            )
+
+    @property
+    def _not_wanted(self) -> str:
+        return f"a language that run.languages = {self.run.languages} does not want: no document of it is kept"
 
     def _wrong_domain(self, domain: str, sources: Set[str]) -> str | None:
         """What is wrong with a phase's name of domains, if anything is."""
         source, _, rest = domain.partition(".")
-        named = re.fullmatch(r"[a-z]{2,3}(?:_[A-Za-z]{4})?(?:\.q([1-9][0-9]?))?", rest)
+        named = re.fullmatch(r"([a-z]{2,3}(?:_[A-Za-z]{4})?)(?:\.q([1-9][0-9]?))?", rest)
         if source not in sources or named is None:
-            return f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}, or SOURCE.LANGUAGE.qTIER"
-        if named[1] is not None and int(named[1]) not in self.quality.numbers:
+            code = language_code(rest)
+            meant = f"; write {source}.{code}" if source in sources and code else ""
+            return f"allowed is SOURCE.LANGUAGE with a source of {sorted(sources)}, or SOURCE.LANGUAGE.qTIER{meant}"
+        if not self.run.wants(named[1]):
+            return self._not_wanted
+        if named[2] is not None and int(named[2]) not in self.quality.numbers:
             made = f"q1 to q{self.quality.numbers[-1]}" if self.quality.numbers else "none"
             return f"quality.tiers = {self.quality.tiers} makes {made}"
         return None

@@ -12,10 +12,11 @@ import io
 import json
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, repeat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -97,14 +98,21 @@ def list_inputs(recipe: Recipe, folder: Path, *, where: str) -> list[InputFile]:
     matches nothing, a file that cannot be read, or a run that would begin with nothing.
     """
     found: list[InputFile] = []
+    errors: list[str] = []
     for source in recipe.source:
-        located = _located(source, recipe.addition, folder, where=where)
+        try:
+            located = _located(source, recipe.addition, folder, where=where)
+        except InputError as error:  # of the other sources too, so that all are said at once
+            errors.append(str(error))
+            continue
         names, named, additions = list(located), *zip(*located.values(), strict=True)
         if all(map(files.is_local, names)):
             found += map(_input_file, repeat(source), names, named, additions)
         else:
             with ThreadPoolExecutor(REMOTE_REQUESTS) as pool:
                 found += pool.map(_input_file, repeat(source), names, named, additions)
+    if errors:
+        raise InputError("\n".join(errors))
     _check_additions(recipe, found, where)
     return sorted(found, key=lambda file: (file.addition, file.source, file.name, file.digest, file.path, file.file))
 
@@ -155,8 +163,7 @@ def located(
     except (OSError, ValueError, ImportError) as error:
         raise InputError(f"{where}: cannot list {pattern!r}: {_line(error)}") from error
     if not matches:
-        what = "matches no file" if any(mark in pattern for mark in "*?[") else "does not exist"
-        raise InputError(f"{where}: {pattern!r} {what} (looked for {url})")
+        raise InputError(f"{where}: {pattern!r} {_why_none(pattern, url)}")
     # A store's own spelling of what stands before the first wildcard may differ from the pattern's.
     root = re.split(r"[*?\[]", url, maxsplit=1)[0].rpartition("/")[0].rpartition("://")[2]
     found: dict[str, Named] = {}
@@ -169,6 +176,17 @@ def located(
             _, below, path = file.partition(root + "/")
             found.setdefault(file, Named(path if below else posixpath.basename(file)))
     return found
+
+
+def _why_none(pattern: str, url: str) -> str:
+    """Why a pattern gives no file, and what would."""
+    if any(mark in pattern for mark in "*?["):
+        return f"matches no file (looked for {url})"
+    if files.is_folder(url):
+        endings = Counter("".join(PurePosixPath(name).suffixes[-2:]) for name in files.names(url))
+        ending = min(endings, key=lambda each: (-endings[each], each), default="")
+        return f"is a folder; name its files, as {files.join(pattern.rstrip('/'), '*' + ending)!r}"
+    return f"does not exist (looked for {url})"
 
 
 def _input_file(source: Source, file: str, named: Named, addition: int) -> InputFile:

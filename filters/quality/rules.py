@@ -12,7 +12,6 @@ million rows in 40 languages: 0.5 s, one core.
 """
 
 import dataclasses
-import difflib
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from corpus import recipe as settings
 from corpus.columns import numbers
 from corpus.errors import RecipeError
 from corpus.reasons import DUPLICATES, SCREENS, UNWANTED, Outcome, Reason
+from corpus.recipe.suggestions import unknown
 from corpus.schema import COUNT_SIGNALS, PERSONAL_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type
 from filters.privacy.kinds import SIGNALS as SIGNAL_OF_KIND
 from filters.privacy.kinds import kinds_that_are
@@ -292,10 +292,7 @@ _SIDES: tuple[Literal["min"], Literal["max"]] = ("min", "max")
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    names = sorted(map(str, known))
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{what} {name!r} is unknown{hint}; known are {', '.join(names)}"
+    return f"{what} {name!r} is unknown{unknown(name, known)}"
 
 
 def _encoded(signals: pa.RecordBatch | pa.Table, name: str) -> tuple[list[str], NDArray[np.int32]]:

@@ -73,10 +73,10 @@ def plan(
     """
     logging.getLogger().addHandler(logging.NullHandler())  # Beam warns at its import of what nobody here needs
     from filters.quality.rules import load_profiles
-    from pipelines.build import naming
     from pipelines.planning.estimate import estimate
     from pipelines.planning.inputs import inputs_of, only
     from pipelines.planning.plan_tables import tables_of
+    from pipelines.prepared import naming
 
     settings = load_recipe(recipe, overrides_of(overrides))
     with naming(recipe):

@@ -27,8 +27,9 @@ from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage, Work
 from filters.copies import duplicates
 from filters.exams import search
 from filters.scorers.score_columns import warm_up
-from pipelines.build import naming, peak_memory_bytes
+from pipelines.build import peak_memory_bytes
 from pipelines.planning.coefficients import PAGES
+from pipelines.prepared import naming
 from pipelines.selection.decision_settings import SelectSettings
 from pipelines.selection.steps import run_everything
 from pipelines.stages import (

@@ -4,10 +4,12 @@ Each function raises a RecipeError, or the InputError of the file, that names th
 """
 
 import difflib
+from collections.abc import Collection
 from pathlib import Path
 
 from corpus.errors import RecipeError
 from corpus.recipe import Recipe
+from corpus.recipe.suggestions import language_code
 from corpus.storage import files
 from filters.exams.items import Item
 from filters.scorers.score_columns import Scorer, open_scorers
@@ -20,14 +22,19 @@ def language_model(recipe: Recipe, recipe_path: Path) -> Path:
     named = recipe.language.model
     path = recipe_path.parent / named if named else default_model_path()
     known = LanguageModel(path).languages()
-    for language in recipe.run.languages:
-        if language != "*" and language not in known:
-            close = ", ".join(sorted(known & {language[:2], *difflib.get_close_matches(language, known)}))
-            raise RecipeError(
-                f"{recipe_path}: run.languages: {language!r} is none of the {len(known)} codes that {path.name} "
-                f"answers with" + (f"; near it are {close}" if close else "")
-            )
+    wrong = [each for each in recipe.run.languages if each != "*" and each not in known]
+    if wrong:
+        raise RecipeError("\n".join(f"{recipe_path}: run.languages: {_unknown(each, known, path)}" for each in wrong))
     return path
+
+
+def _unknown(language: str, known: Collection[str], model: Path) -> str:
+    meant = language_code(language)
+    hint = f" (write {meant!r})" if meant in known else ""
+    near = sorted({*difflib.get_close_matches(language, known), language[:2]}.intersection(known))
+    return f"{language!r} is none of the {len(known)} codes that {model.name} answers with" + (
+        hint or (f"; near it are {', '.join(near)}" if near else "")
+    )
 
 
 def given_tokenizer(recipe: Recipe, recipe_path: Path) -> str | None:

@@ -28,7 +28,18 @@ from filters.language.identification import (
     model_digest,
     sample_windows,
 )
-from filters.language.scripts import CLASSES, HAN, KANA, certain_scripts
+from filters.language.scripts import (
+    CLASSES,
+    COLUMNS,
+    HAN,
+    HANGUL,
+    KANA,
+    KANJI_CLASSES,
+    MARKS,
+    SCRIPTS,
+    Characters,
+    certain_scripts,
+)
 
 LID = Path(__file__).resolve().parents[2] / "shared" / "data" / "lid" / "lid.jsonl.gz"
 
@@ -150,27 +161,39 @@ def test_a_page_in_two_languages_is_not_made_surer(model: LanguageModel) -> None
     assert answer.score < SURE
 
 
-def script_of(counts: list[int]) -> tuple[int, float]:
-    """`certain_scripts` of one text, in plain Python."""
-    letters, han, kana = sum(counts[1:]), counts[HAN], counts[KANA]
+WEIGHTS = {HAN: 3, KANA: 2, HANGUL: 2}
+
+
+def script_of(counts: list[int], chinese: int) -> tuple[int, float]:
+    """`certain_scripts` of one text, in plain Python; `chinese` counts characters that Korean has not."""
+    weighted = [count * WEIGHTS.get(number, 1) for number, count in enumerate(counts)]
+    letters = sum(weighted[1:])
     if not letters:
         return -1, 0.0
-    if han + kana >= 0.5 * letters:
-        if kana >= 0.2 * (han + kana):
-            return KANA - 2, (han + kana) / letters
-        return (HAN - 2, han / letters) if kana <= 0.02 * (han + kana) else (-1, 0.0)
-    commonest = max(range(2, CLASSES), key=counts.__getitem__)
-    return (commonest - 2, counts[commonest] / letters) if counts[commonest] >= 0.5 * letters else (-1, 0.0)
+    east_asian = sum(weighted[number] for number in WEIGHTS)
+    if east_asian and east_asian >= 0.4 * letters:
+        han, hangul = counts[HAN], counts[HANGUL]
+        korean = hangul > counts[KANA] and (hangul >= han or (hangul >= 0.1 * (han + hangul) and not chinese))
+        return (HANGUL if korean else HAN) - 2, east_asian / letters
+    commonest = max(range(2, 2 + len(SCRIPTS)), key=weighted.__getitem__)
+    return (commonest - 2, weighted[commonest] / letters) if weighted[commonest] >= 0.5 * letters else (-1, 0.0)
 
 
 @given(
     st.lists(
-        st.lists(st.sampled_from([0, 0, 0, 1, 2, 49, 50, 98, 100]), min_size=CLASSES, max_size=CLASSES), min_size=1
-    )
+        st.tuples(
+            st.lists(st.sampled_from([0, 0, 0, 1, 2, 49, 50, 98, 100]), min_size=CLASSES, max_size=CLASSES),
+            st.sampled_from([0, 0, 1]),
+        ),
+        min_size=1,
+    ),
+    st.sampled_from([MARKS.mandarin, MARKS.cantonese, MARKS.chinese, MARKS.kanji + KANJI_CLASSES.index(" G ")]),
 )
-def test_scripts_of_many_texts_at_once(counts: list[list[int]]) -> None:
-    scripts, shares = certain_scripts(np.array(counts, np.int64))
-    expected = [script_of(row) for row in counts]
+def test_scripts_of_many_texts_at_once(rows: list[tuple[list[int], int]], column: int) -> None:
+    marks = np.zeros((len(rows), COLUMNS), np.int64)
+    marks[:, column] = [chinese for _, chinese in rows]
+    scripts, shares = certain_scripts(Characters(np.array([counts for counts, _ in rows], np.int64), marks))
+    expected = [script_of(*row) for row in rows]
     assert scripts.tolist() == [script for script, _ in expected]
     assert shares.tolist() == pytest.approx([share for _, share in expected])
 
@@ -236,6 +259,12 @@ def test_windows_reach_from_the_first_to_the_last_character(text: str, windows: 
         ("__label__als_Latn", ("sq", "Latn")),  # ISO's for Tosk Albanian
         ("__label__nob_Latn", ("no", "Latn")),
         ("__label__ceb", ("ceb", "")),
+        # Labels of GlotLID.
+        ("__label__kaz_Arab", ("kk", "Arab")),
+        ("__label__iii_Yiii", ("ii", "Yiii")),
+        ("__label__gaz_Latn", ("om", "Latn")),
+        ("__label__und_Latn", ("und", "Latn")),
+        ("__label__zxx_Zzzz", ("und", "Zzzz")),
     ],
 )
 def test_labels(label: str, meaning: tuple[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Which language a text is in: a fastText model on sampled windows, corrected by the script where that is unambiguous.
+"""Which language a text is in: a fastText model on sampled windows, and what the characters say, combined by stated rules.
 
 Reads texts; returns one `Identification` a text: the columns `language`, `language_score` and `script` of `signals/`.
 
@@ -10,13 +10,17 @@ Reads texts; returns one `Identification` a text: the columns `language`, `langu
   SECOND_LOOK times as long; figures in docs/language.md.
 - *Labels.* `__label__zh`, `__label__cmn_Hani` and `__label__zho_Hans` are all "zh": ISO 639-1 codes where one exists,
   members of a macro language under the macro language's code where it means their standard form.
-- *Script.* A text in Hangul is Korean whatever a model says; Han and kana together are Japanese, Han alone Chinese.
-  Where the model's answer is not written in the script of most letters, the script's language replaces it and the score
-  is the script's share of letters. lid.176.ftz on 357 Chinese sentences: .958 alone, 1.000 with this (10 of its 15
-  errors were "ja" without one kana); no sentence of en, ja, ko, ru, de, fr, es gets worse (tests/test_language.py).
-- *Cantonese* is written with characters of its own (嘅, 咗, 喺 …) where Mandarin has others (的, 了, 在 …): Chinese text with
-  more of the former is "yue". lid.176.ftz finds 1 of 26 paragraphs of the Universal Declaration, this 26, and none in
-  Mandarin.
+- *Read again.* A window in capitals is read in lower case, one of full-width or mathematical letters by its NFKC form: models
+  know neither. English in capitals is "id" to lid.176.ftz, in lower case "en".
+- *Script.* A text in a script of few languages (Thai, Mongolian, Yi, Hangul …) is in one of them, whatever a model says. Where the
+  model's answer is none, the script's first language replaces it and the score is the script's share. Han and kana weigh
+  as much as the letters that translate them, so Chinese with English terms is Chinese; Hangul among Han is Korean.
+- *Alphabet.* Where all but all letters are Latin, Cyrillic, Arabic or Devanagari, no language is answered that is not written so:
+  the likeliest other one of the candidates is, with its own score, or none ("und").
+- *Chinese or Japanese; Uyghur, Kazakh or Kyrgyz*: characters and the model are weighed (filters.language.evidence).
+- *Romanised* Chinese, Japanese and Hindi (filters.language.romanised), where the model is not sure, is "und".
+- *Cantonese* is written with characters of its own (嘅, 咗, 喺 …) where Mandarin has others (的, 了, 在 …): Chinese text in which twice the
+  former are more is "yue". lid.176.ftz finds 1 of 26 paragraphs of the Universal Declaration, this 26, and none in Mandarin.
 - *Second language.* Each window is also identified alone. The language of the most letters in windows that are surely
   (SURE) in another than the text's is its second one, with its share of the letters. A text no longer than all windows together is one, and has none.
 - *Code-switching.* In some window with LEAST_LETTERS letters, two scripts (Han and kana are one) hold a fifth of them each.
@@ -34,6 +38,9 @@ import functools
 import hashlib
 import importlib.util
 import itertools
+import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,14 +49,21 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.errors import InputError
-from corpus.unicode.segmentation import Int64s
+from filters.language.evidence import JAPANESE_LEAST, is_written, japanese_odds, turkic, with_model
 from filters.language.fasttext_model import FastTextModel, OwnPredict, load_model
+from filters.language.romanised import LEAST_WORDS, MOST_CHARACTERS, romanised
 from filters.language.scripts import (
+    ARABIC,
     CANTONESE_SHARE,
+    CANTONESE_WEIGHT,
     CHINESE,
     HAN,
+    KANA,
+    LATIN,
     LEAST_LETTERS,
+    MARKS,
     SCRIPTS,
+    Characters,
     Script,
     certain_scripts,
     chinese_form,
@@ -65,7 +79,14 @@ _CANDIDATES = 5  # labels asked of each window
 
 #: A window is in another language than the text where its own score is so high, and it has LEAST_LETTERS.
 SURE = 0.7
-VERSION = 4
+VERSION = 5
+
+#: A model that is surer of a text in an alphabet than that is not doubted.
+_ROMANISED_BELOW = 0.9
+_SHORT_CHARACTERS = 100
+_DIGIT = re.compile(r"\d")
+_ALL_BUT_ALL = 0.9
+_CERTAIN = 30.0  # log odds beyond which a probability is 1
 
 #: A text that is not SURE by its windows is seen again through as many that are so many times as long.
 SECOND_LOOK = 4
@@ -111,9 +132,12 @@ ori:or ory:or orm:om oss:os pan:pa pol:pl por:pt pus:ps pbt:ps que:qu roh:rm ron
 sin:si slk:sk slv:sl sme:se smo:sm sna:sn snd:sd som:so sot:st spa:es sqi:sq als:sq srd:sc srp:sr ssw:ss sun:su
 swa:sw swh:sw swe:sv tah:ty tam:ta tat:tt tel:te tgk:tg tgl:tl fil:tl tha:th tir:ti ton:to tsn:tn tso:ts tuk:tk
 tur:tr twi:tw uig:ug ukr:uk urd:ur uzb:uz uzn:uz ven:ve vie:vi vol:vo wln:wa wol:wo xho:xh yid:yi ydd:yi yor:yo
-zha:za zul:zu
+zha:za zul:zu aym:ay ayr:ay bis:bi cha:ch chu:cu cre:cr ful:ff gaz:om her:hz hmo:ho iii:ii iku:iu ike:iu ipk:ik kau:kr knc:kr
+kon:kg kpv:kv kua:kj lub:lu mah:mh nau:na nav:nv nbl:nr nde:nd ndo:ng oji:oj pli:pi gug:gn
 """
 _ISO_639_1 = {pair[:-3]: pair[-2:] for pair in _ISO_639_1_PAIRS.split()}
+#: What models have for no language: no linguistic content, several, uncoded.
+_NO_LANGUAGE = frozenset({"zxx", "mul", "mis"})
 _WIKIPEDIA_CODES = {"als": "gsw", "bh": "bho", "eml": "egl"}  # lid.176 learnt from Wikipedia, whose "als" is Alemannic
 
 
@@ -155,7 +179,7 @@ def language_of_label(label: str) -> _Label:
     language, _, script = label.removeprefix("__label__").replace("-", "_").partition("_")
     if not script and language in _WIKIPEDIA_CODES:
         return _WIKIPEDIA_CODES[language], ""
-    return _ISO_639_1.get(language, language), script
+    return UNDETERMINED if language in _NO_LANGUAGE else _ISO_639_1.get(language, language), script
 
 
 def sample_windows(text: str, windows: int, window_characters: int) -> list[str]:
@@ -213,14 +237,17 @@ class LanguageModel:
             return []
         first = np.cumsum([0] + [len(sample) for sample in samples])  # (texts + 1,) of windows
         flat = [window for sample in samples for window in sample]
-        classes, forms, dialects = count_characters(flat)  # (windows, CLASSES), (windows, 2), (windows, 2)
+        counted = count_characters(flat)
         model, labels = _load(self.path)
-        found, probabilities = model.predict(flat, k=_CANDIDATES)
+        found, probabilities = model.predict(_legible(flat, counted), k=_CANDIDATES)
         numbers, shares = found.tolist(), probabilities.tolist()
-        of_window = _letters(classes, dialects)
-        of_text = _letters(*(np.add.reduceat(counts, first[:-1]) for counts in (classes, dialects)))
-        text_forms = np.add.reduceat(forms, first[:-1]).tolist()
-        switching = np.logical_or.reduceat(switches(classes), first[:-1]).tolist()
+        of_window = _letters(counted)
+        several = len(flat) > len(samples)
+        texts = counted.summed(first[:-1]) if several else counted
+        of_text = _letters(texts) if several else of_window
+        forms = texts.marks[:, [MARKS.simplified, MARKS.traditional]].tolist()
+        switching = switches(counted.classes)
+        switching_texts = (np.logical_or.reduceat(switching, first[:-1]) if several else switching).tolist()
         answers = []
         for index, (begin, end) in enumerate(itertools.pairwise(first.tolist())):
             scores: dict[int, float] = {}  # by label, probability × letters, summed over the text's windows
@@ -234,31 +261,38 @@ class LanguageModel:
                     for number, share in zip(numbers[window], shares[window], strict=True)
                     if number >= 0
                 }
+                if end - begin == 1:
+                    scores = own
+                    break
                 for number, score in own.items():
                     scores[number] = scores.get(number, 0.0) + score
-                if end - begin > 1 and letters.total >= LEAST_LETTERS:
+                if letters.total >= LEAST_LETTERS:
                     language, score = _decide(own, labels, letters)
                     if score >= SURE:
                         alone.append((language, letters.total))
             language, score = _decide(scores, labels, of_text[index])
-            form = chinese_form(*text_forms[index]) if language in CHINESE else ""
+            if end - begin == 1 and of_text[index].alphabet and score < _ROMANISED_BELOW:
+                language, score = _short(flat[begin], language, score)
+            form = chinese_form(*forms[index]) if language in CHINESE else ""
             second, share = _second(alone, language, of_text[index].total)
-            answers.append(Identification(language, score, form, second, share, switching[index]))
+            answers.append(Identification(language, score, form, second, share, switching_texts[index]))
         return answers
 
     def look_at(self, windows: Sequence[str], wanted: frozenset[str]) -> list[Window]:
         """Each window by itself; windows hold no line feed."""
-        classes, _, dialects = count_characters(list(windows))
-        counted = _letters(classes, dialects)
+        found_characters = count_characters(list(windows))
+        counted = _letters(found_characters)
         model, labels = _load(self.path)
+        legible = _legible(list(windows), found_characters)
         found = model.predict(
-            [windows[at] for at, letters in enumerate(counted) if letters.script is None], k=_CANDIDATES
+            [legible[at] for at, letters in enumerate(counted) if letters.script is None], k=_CANDIDATES
         )
         of_model = zip(*(each.tolist() for each in found), strict=True)
         answers = []
         for letters in counted:
             if letters.script is not None:
-                language, share = letters.script.languages[0], float(not wanted.isdisjoint(letters.script.languages))
+                script = SCRIPTS[KANA - 2] if letters.japanese > JAPANESE_LEAST else letters.script
+                language, share = script.languages[0], float(not wanted.isdisjoint(script.languages))
             else:
                 numbers, probabilities = next(of_model)
                 language = labels[numbers[0]][0] if numbers[0] >= 0 else UNDETERMINED
@@ -272,24 +306,69 @@ class _Letters(NamedTuple):
     """What a stretch of text is written with."""
 
     total: int
-    script: Script | None  # where it gives its languages away
-    share: float  # of all letters, that script's
-    han: int
+    script: Script | None  # where it gives its languages away; Han for Han and kana
+    share: float  # of the text, that script's
+    han: int  # and kana
+    japanese: float  # log odds against Chinese, of Han and kana
     cantonese: int  # of the characters of one of the two alone
     mandarin: int
+    alphabet: int  # the class of SHARED_SCRIPTS that all but all letters are of, else 0
+    turkic: tuple[str, float] | None
 
 
-def _letters(classes: Int64s, dialects: Int64s) -> list[_Letters]:
-    """Of classes (texts, CLASSES) and characters of Cantonese and Mandarin (texts, 2)."""
-    scripts, shares = certain_scripts(classes)
+def _letters(found: Characters) -> list[_Letters]:
+    classes, marks = found
+    scripts, shares = certain_scripts(found)
     totals = classes[:, 1:].sum(axis=1)
+    of_shared = classes[:, LATIN:]
+    alphabets = np.where(of_shared.max(axis=1) > _ALL_BUT_ALL * totals, LATIN + of_shared.argmax(axis=1), 0)
+    han = classes[:, HAN] + classes[:, KANA]
+    odds = japanese_odds(found) if han.any() else np.zeros(len(totals))
     columns = zip(
-        totals.tolist(), scripts.tolist(), shares.tolist(), classes[:, HAN].tolist(), dialects.tolist(), strict=True
+        totals.tolist(),
+        scripts.tolist(),
+        shares.tolist(),
+        han.tolist(),
+        odds.tolist(),
+        marks[:, MARKS.cantonese].tolist(),
+        marks[:, MARKS.mandarin].tolist(),
+        alphabets.tolist(),
+        strict=True,
     )
+    arabic = {
+        row: turkic(classes[row].tolist(), marks[row].tolist()) for row in np.flatnonzero(alphabets == ARABIC).tolist()
+    }
     return [
-        _Letters(total, SCRIPTS[script] if script >= 0 else None, share, han, cantonese, mandarin)
-        for total, script, share, han, (cantonese, mandarin) in columns
+        _Letters(
+            total,
+            SCRIPTS[script] if script >= 0 else None,
+            share,
+            both,
+            japanese,
+            cantonese,
+            mandarin,
+            alphabet,
+            arabic.get(row),
+        )
+        for row, (total, script, share, both, japanese, cantonese, mandarin, alphabet) in enumerate(columns)
     ]
+
+
+def _legible(windows: list[str], counted: Characters) -> list[str]:
+    """The windows as a model has seen such text: not in capitals, and no forms of letters that only look alike (NFKC)."""
+    marks = counted.marks
+    shouted = 2 * marks[:, MARKS.upper] > marks[:, MARKS.upper] + marks[:, MARKS.lower]
+    lookalike = 5 * marks[:, MARKS.compatibility] > counted.classes[:, 1:].sum(axis=1)
+    changed = np.flatnonzero(shouted | lookalike).tolist()
+    if not changed:
+        return windows
+    windows = windows.copy()
+    for at in changed:
+        text = unicodedata.normalize("NFKC", windows[at]) if lookalike[at] else windows[at]
+        if shouted[at]:
+            text = (text.replace("İ", "i").replace("I", "ı") if "İ" in text else text).lower()
+        windows[at] = text
+    return windows
 
 
 def _second(windows: list[tuple[str, int]], language: str, letters: int) -> tuple[str, float]:
@@ -308,17 +387,60 @@ def _decide(scores: dict[int, float], labels: Sequence[_Label], letters: _Letter
     """(language, score) from the labels' summed scores, probability × letters, and what the letters are."""
     if not letters.total or not scores:
         return UNDETERMINED, 0.0
+    if letters.script is SCRIPTS[HAN - 2]:
+        language, share = _of_han(scores, labels, letters)
+        return language, round(share, 3)
+    if letters.turkic is not None:
+        language, share = letters.turkic
+        return language, round(share, 3)
     language, score = _best(scores, labels)
     if (script := letters.script) is not None:
         fits = language in script.languages or any(
             labels[number] == (language, code) for number in scores for code in script.codes
         )
         if not fits:
-            # Not the model's next best that fits: on Chinese that was "wuu" with a probability of .01.
             language, score = script.languages[0], letters.share * letters.total
-    if language in CHINESE and letters.cantonese >= CANTONESE_SHARE * letters.han:
-        language = "yue" if letters.cantonese > letters.mandarin else "zh"
+    elif letters.alphabet and not any(
+        labels[number][0] == language and is_written(*labels[number], letters.alphabet) for number in scores
+    ):
+        fitting = {number: score for number, score in scores.items() if is_written(*labels[number], letters.alphabet)}
+        if not fitting:
+            return UNDETERMINED, 0.0
+        language, score = _best(fitting, labels)
     return language, round(min(score / letters.total, 1.0), 3)
+
+
+def _of_han(scores: dict[int, float], labels: Sequence[_Label], letters: _Letters) -> tuple[str, float]:
+    """(language, score) of a text of Han, or of Han and kana."""
+    chinese = SCRIPTS[HAN - 2].languages
+    by_model: dict[str, float] = {}
+    for number, score in scores.items():
+        by_model[labels[number][0]] = by_model.get(labels[number][0], 0.0) + score / letters.total
+    of_chinese = {language: by_model[language] for language in chinese if language in by_model}
+    odds = with_model(letters.japanese, letters.han, by_model.get("ja", 0.0), sum(of_chinese.values()))
+    sure = letters.share / (1 + math.exp(-min(abs(odds - JAPANESE_LEAST), _CERTAIN)))
+    if odds > JAPANESE_LEAST:
+        return "ja", max(sure, min(by_model.get("ja", 0.0), 1.0))
+    if letters.cantonese >= CANTONESE_SHARE * letters.han and letters.cantonese:
+        return ("yue" if CANTONESE_WEIGHT * letters.cantonese > letters.mandarin else "zh"), sure
+    # Where the model names another Chinese language it is taken at its word; else all its Chinese is Mandarin's.
+    language = max(of_chinese, key=lambda each: (of_chinese[each], each == "zh"), default="zh")
+    if of_chinese.get(language, 0.0) < SURE:
+        language = "zh"
+    return language, max(sure, min(of_chinese.get(language, 0.0), 1.0))
+
+
+def _short(text: str, language: str, score: float) -> tuple[str, float]:
+    """(language, score) of a text of one window in an alphabet that the model is not sure of."""
+    if len(text) <= MOST_CHARACTERS and text.count(" ") >= LEAST_WORDS - 1 and romanised(text):
+        return UNDETERMINED, 0.0
+    if len(text) < _SHORT_CHARACTERS and _DIGIT.search(text):
+        # Letters beside digits are names of colours and files, not words.
+        words = re.findall(r"\w+", text)
+        letters = sum(sum(map(str.isalpha, word)) for word in words)
+        plain = sum(len(word) for word in words if word.isalpha())
+        score = round(score * plain / max(letters, 1), 3)
+    return language, score
 
 
 def _best(scores: dict[int, float], labels: Sequence[_Label]) -> tuple[str, float]:
@@ -327,7 +449,11 @@ def _best(scores: dict[int, float], labels: Sequence[_Label]) -> tuple[str, floa
     for number, score in scores.items():
         language = labels[number][0]
         languages[language] = languages.get(language, 0.0) + score
-    return min(languages.items(), key=lambda item: (-item[1], item[0]))
+    best, most = "", -1.0
+    for language, score in languages.items():
+        if score > most or (score == most and language < best):
+            best, most = language, score
+    return best, most
 
 
 @functools.cache

@@ -89,6 +89,8 @@ bench: $(VENV)/dev.stamp
 	@echo "a worker over one file of 2 GB takes at most 1 GiB (a quarter of an hour)"
 	$(BENCH)/bench_memory.py --large 2000000000
 ifneq ($(wildcard $(DATA)/extraction/gold.jsonl),)
+	@echo "pages in thirty charsets, most declared wrongly, are read as they were written"
+	$(BENCH)/bench_charsets.py $(DATA)
 	@echo "main text is better than every setting of trafilatura"
 	$(BENCH)/bench_extraction_quality.py $(DATA)/extraction
 	@echo "what each line rule does to that score"

@@ -125,7 +125,7 @@ def test_an_unknown_label_falls_through(label: str) -> None:
 def test_a_label_of_utf_16_on_bytes_that_are_not() -> None:
     for declared in ("utf-16", "utf-16le", "unicode"):
         assert decode_page(b"<p>plain ascii..</p>", declared)[0] == "<p>plain ascii..</p>"
-        assert decode_page("<p>süß, süß, ééé".encode("cp1252"), declared)[0] == "<p>süß, süß, ééé"
+        assert decode_page("<p>süß, süß, größer".encode("cp1252"), declared)[0] == "<p>süß, süß, größer"
 
 
 def test_damaged_utf_8_stays_utf_8() -> None:

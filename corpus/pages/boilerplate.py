@@ -3,11 +3,13 @@
 remove_boilerplate(tree) removes, and counts:
 
 - *Blocks whose class or id says so*: a word of NAMES (breadcrumbs, copyright lines, sharing and newsletter boxes,
-  advertisements …), if they hold at most MOST of the page's characters and no `h1`: a page's frame may carry any name.
-- *Cross-references*: paragraphs and headings of 12 to 250 characters that are a link and nothing else, or that begin with a
-  phrase of PHRASES ("Read more", "Mehr zum Thema", "相关阅读" …) and are links for two fifths. Links to a place on the same
-  page count for nothing: a heading is often one to itself. Items of lists and tables stay: a list of links may be the
-  content.
+  advertisements …), if they hold at most MOST of the page's characters and no `h1`: a page's frame may carry any name. A
+  sentence that is about neither rights nor links stays in what is named for them.
+- *Cross-references*: paragraphs and headings of 12 to 250 characters that are a link and nothing else, or a phrase of PHRASES
+  ("Read more", "Mehr zum Thema", "相关阅读" …) with links right after it which are two fifths of it. Links to a place on the
+  same page count for nothing: a heading is often one to itself. Stay: headings with a text of their own below (a title with
+  its permalink, versions of a change log, questions); addresses, and what the paragraph before announces with a colon.
+  Items of lists and tables stay: a list of links may be the content.
 
 Text after a removed element stays. Made on half A of the pages of docs/extraction.md; what it is worth on half B stands
 there. Cost: 0.4 ms a page of 145,000 characters, less than it saves.
@@ -18,15 +20,23 @@ import re
 
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
-VERSION = 1
+VERSION = 2
 
 MOST = 0.15
 CROSS_REFERENCE_CHARACTERS = range(12, 251)
 ALL_LINKS = 0.9
+#: Characters between a phrase and its link: "Read more: ", "Related".
+MOST_BETWEEN = 6
+#: A heading leads a paragraph or list of so many characters, or a block of so many, of which so much at most is links.
+OWN_TEXT, OWN_BLOCK, MOSTLY_TEXT = 12, 200, 0.3
+MOST_WRAPPERS = 2
 MOSTLY_LINKS = 0.4
 
 _BLOCKS = ("div", "section", "p", "ul", "ol", "nav", "span", "aside", "blockquote")
 _LINES = ("p", "h2", "h3", "h4", "h5", "h6")
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_TEXT_BLOCKS = frozenset({"p", "ul", "ol", "dl", "pre", "table", "blockquote"})
+_ADDRESS = re.compile(r"(?:https?|ftp)://|www\.|mailto:", re.IGNORECASE)
 _ITEMS = frozenset({"li", "dd", "dt", "td", "th"})
 
 NAMES = (
@@ -36,6 +46,18 @@ NAMES = (
     "tags", "trustbadge", "trust-badge", "werbung", "wp-embedded-content",
 )  # fmt: skip
 _NAME = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(NAMES)})(?:$|[\s_-])", re.IGNORECASE)
+
+#: Names that a sentence without links may bear all the same.
+_SHARED = {"copyright", "breadcrumb", "breadcrumbs", "footer-links", "footer-menu", "linklist", "tag-links", "tags"}
+_NAMED_FOR_MORE = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(set(NAMES) - _SHARED)})(?:$|[\s_-])", re.IGNORECASE)
+_RIGHTS = re.compile(
+    r"©|\(c\)|&copy|copyright|rights reserved|reprint|licen[cs]ed|版权(?:所有|声明|归|歸|信息)|版權(?:所有|聲明|歸)|转载|轉載|著作权归|著作権|無断"
+    r"|все права|urheberrecht|alle rechte|droits|derechos|wszelkie prawa|저작권",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)）」』]{0,2}$")
+#: Characters of the shortest sentence.
+PROSE = 15
 
 PHRASES = (
     # English, German, French, Spanish, Portuguese, Italian
@@ -71,10 +93,30 @@ def _remove_named(body: HtmlElement) -> int:
     removed = 0
     for element in named:
         # One inside another goes with it. Sizes are of what is there before any went.
-        if len(element.text_content()) <= most and element.find(".//h1") is None and element.getparent() is not None:
+        text = element.text_content()
+        if (
+            len(text) <= most
+            and element.find(".//h1") is None
+            and element.getparent() is not None
+            and not _is_prose(element, text)
+        ):
             element.drop_tree()
             removed += 1
     return removed
+
+
+def _is_prose(element: HtmlElement, text: str) -> bool:
+    """Whether an element named for notices of rights or for links is a sentence of the text: without either."""
+    text = squeezed(text)
+    names = f"{element.get('class') or ''} {element.get('id') or ''}"
+    if (
+        len(text) < PROSE
+        or not _SENTENCE_END.search(text)
+        or _NAMED_FOR_MORE.search(names)
+        or element.find(".//a") is not None
+    ):
+        return False
+    return _RIGHTS.search(text) is None
 
 
 def _remove_cross_references(body: HtmlElement) -> int:
@@ -96,8 +138,65 @@ def _is_cross_reference(line: HtmlElement) -> bool:
         len(squeezed(link.text_content())) for link in line.iter("a") if not (link.get("href") or "#").startswith("#")
     ]
     if len(links) == 1 and links[0] >= ALL_LINKS * len(text):
+        return not (_is_introduced(line, text) if line.tag == "p" else _leads(line))
+    return sum(links) >= MOSTLY_LINKS * len(text) and _is_phrase_with_links(line, text)
+
+
+def _is_phrase_with_links(line: HtmlElement, text: str) -> bool:
+    """Whether a line is a phrase and what it refers to, no sentence with links in it."""
+    phrase = _PHRASE.match(text)
+    if phrase is None:
+        return False
+    link = squeezed(next(line.iter("a")).text_content())
+    begin = text.find(link)
+    between = text[phrase.end() : begin] if begin >= phrase.end() else ""
+    return len(between.strip()) <= MOST_BETWEEN or ":" in between or "：" in between
+
+
+def _is_introduced(paragraph: HtmlElement, text: str) -> bool:
+    """Whether a paragraph that is one link is content: an address, or what the paragraph before announces."""
+    if _ADDRESS.match(text):
         return True
-    return sum(links) >= MOSTLY_LINKS * len(text) and _PHRASE.match(text) is not None
+    before = paragraph.getprevious()
+    if before is None or before.tag != "p" or before.find(".//a") is not None:
+        return False
+    announced = squeezed(before.text_content())
+    return announced.endswith((":", "：")) and _PHRASE.match(announced) is None
+
+
+def _interrupts(heading: HtmlElement) -> bool:
+    """Whether a heading is the only one of its level with a link among paragraphs that go on around it."""
+    before = heading.getprevious()
+    while before is not None and before.tag not in _HEADINGS and before.tag != "p":
+        before = before.getprevious()
+    if before is None or before.tag != "p":
+        return False
+    alike = [each for each in heading.getparent().iterchildren(heading.tag) if each.find(".//a") is not None]
+    return len(alike) == 1
+
+
+def _leads(heading: HtmlElement) -> bool:
+    """Whether a heading has a text of its own below it, not only a date, a name or another link."""
+    if _interrupts(heading):
+        return False
+    if heading.tail and len(heading.tail.strip()) >= OWN_TEXT:
+        return True
+    following, level = heading.getnext(), heading
+    for _ in range(MOST_WRAPPERS):
+        while following is not None and (not isinstance(following.tag, str) or not following.text_content().strip()):
+            following = following.getnext()
+        if following is not None:
+            break
+        level = level.getparent()
+        if level is None or level.tag in ("body", *_ITEMS):
+            return False
+        following = level.getnext()
+    if following is None or following.tag in _HEADINGS:
+        return False
+    text = squeezed(following.text_content())
+    links = sum(len(squeezed(link.text_content())) for link in following.iter("a"))
+    least = OWN_TEXT if following.tag in _TEXT_BLOCKS else OWN_BLOCK
+    return len(text) >= least and links <= MOSTLY_TEXT * len(text)
 
 
 def squeezed(text: str) -> str:

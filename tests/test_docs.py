@@ -259,6 +259,7 @@ BASE: dict[str, Any] = {
         }
     ],
     "addition": [{"name": "a", "inputs": {"web": ["a"]}}],
+    "extract": {"markup": "markdown"},
     "line_rules": {"repeated": True},
     "dedup": {"lines": {}},
     "decontaminate": {"exams": [{"name": "e", "format": "gsm8k", "files": ["a"]}]},
@@ -290,7 +291,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "Expected": {"files": 3, "bytes": 1000, "record_bytes": 9.0, "documents": 0.5, "text_bytes": 9.0, "kept": 0.5,
         "kept_text_bytes": 9.0, "languages": {"zh": 1.0}},
     "Fields": {"text": "t", "id": "i", "url": "u", "date": "d", "language": "l", "licence": "c"},
-    "`[extract]`": {"extractor": "resiliparse", "max_record_bytes": MIB, "max_page_bytes": MIB, "max_text_bytes": MIB, "max_nodes": 1000,
+    "`[extract]`": {"extractor": "resiliparse", "markup": "plain", "links": True, "ruby": "reading", "max_record_bytes": MIB, "max_page_bytes": MIB, "max_text_bytes": MIB, "max_nodes": 1000,
         "max_depth": 100, "page_seconds": 1.0, "page_memory_bytes": 1024 * MIB, "repair_mojibake": False, "language_screen": False,
         "language_screen_confidence": 0.9},
     "`[line_rules]`": {"kinds": ["books"], **{rule: rule != LineRule.REPEATED for rule in map(str, LineRule)}},

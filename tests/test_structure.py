@@ -80,6 +80,8 @@ NAMING_STAGES = {
     "pipelines/selection/decision_settings.py": "`select`: its fingerprint",
     "pipelines/planning/stage_costs.py": "what each stage costs",
     "pipelines/planning/sample_build.py": "the stages on a sample, each timed",
+    "corpus/pages/code_blocks.py": "`select`: an element of HTML",
+    "corpus/pages/page_tables.py": "`select`: an element of HTML",
     "pipelines/cli.py": "commands of the same names",
     "pipelines/commands/measure.py": "the command, and tables of the recipe",
     "pipelines/commands/reading.py": "the command's source",

@@ -31,6 +31,11 @@ EXTRACTORS = {
     "trafilatura": "corpus.pages.trafilatura_text:main_text",
     "resiliparse": "corpus.pages.resiliparse_text:main_content",
 }
+#: The same with marks for the addresses of links.
+WITH_LINKS = {
+    "trafilatura": "corpus.pages.trafilatura_text:main_text_with_links",
+    "resiliparse": "corpus.pages.resiliparse_text:main_content_with_links",
+}
 MAIN_TEXT = EXTRACTORS["trafilatura"]
 PLAIN_TEXT = "corpus.pages.plain_text:plain_text"
 

@@ -18,6 +18,7 @@ import re
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
 from corpus.pages.boilerplate import squeezed
+from corpus.pages.marks import without_marks
 
 VERSION = 1
 
@@ -42,20 +43,22 @@ _NO_TEXT = ("script", "style", "noscript")
 
 
 def find_lede(tree: HtmlElement, text: str) -> str | None:
-    """The lede that is missing in `text`, squeezed to one line."""
+    """The lede that is missing in `text`, squeezed to one line. Marks (corpus.pages.marks) in either are looked past."""
     body = tree.find(".//body")
+    text = without_marks(text)
     beginning = next((line for line in map(squeezed, text.split("\n")) if len(line) >= BODY_LINE_CHARACTERS), None)
     if body is None or beginning is None:
         return None
     known = squeezed(text)
     for element in _above(body, beginning[:BODY_BEGINNING], _descriptions(tree)):
-        candidate = visible_text(element)
+        marked = visible_text(element)
+        candidate = without_marks(marked)
         if (
             _is_lede(element, candidate)
             and candidate[:BODY_BEGINNING] not in known
             and known[:BODY_BEGINNING] not in candidate
         ):
-            return candidate
+            return marked
     return None
 
 
@@ -69,9 +72,9 @@ def _above(body: HtmlElement, beginning: str, descriptions: tuple[str, ...]) -> 
             headed, found = True, []
             continue
         own = element.text
-        own = own.lstrip() if own else ""
+        own = without_marks(own).lstrip() if own else ""
         if not own and tag == "p":  # it may begin with an inline element
-            own = element.text_content().lstrip()
+            own = without_marks(element.text_content()).lstrip()
         start = squeezed(own[:200]) if own else ""
         if headed and (_is_called_lede(element) or (start and _begins_alike(start, descriptions))):
             found.append(element)

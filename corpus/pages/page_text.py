@@ -12,6 +12,7 @@ from collections.abc import Callable
 from corpus.pages.charset import decode_page
 from corpus.pages.extractor_process import IN_PROCESS, Extractor
 from corpus.pages.main_text import Failure, MainText
+from corpus.pages.marks import PLAIN, Form, render
 from corpus.pages.markup import text_of_markup
 from corpus.pages.opt_out import asks_of
 from corpus.pages.screens import PLAIN_TYPES, loss_of, screen, too_much_markup
@@ -21,7 +22,7 @@ from corpus.text.line_rules import NOTHING_EDITED, LineRules
 from corpus.text.mojibake import repair
 from corpus.text.normalisation import DEFAULT, Normalisation, normalise
 
-VERSION = 6
+VERSION = 7
 
 CACHE_BYTES = 64 << 20
 #: What an entry costs beside its text.
@@ -73,6 +74,8 @@ class PageWork:
     language_screen: Callable[[bytes], str | None] | None = None
     cache: PayloadCache | None = None
     repair_mojibake: bool = True
+    #: How the marked text of an extractor is written.
+    form: Form = PLAIN
     normalisation: Normalisation = DEFAULT
     #: Applied to texts in normal form, by who reads them: what they remove is counted there.
     line_rules: LineRules = NOTHING_EDITED
@@ -106,7 +109,9 @@ def _extract(page: Page, work: PageWork) -> MainText | Failure:
     found = MainText(html) if plain else _screened(html, work) or work.extractor.main_text(html)
     if isinstance(found, Failure):
         return found
-    text = clean(found.text, work) if found is not None else ""
+    text = ""
+    if found is not None:
+        text = clean(found.text, work) if plain else clean_marked(found.text, work)
     if found is None or not text:
         return Failure(Reason.NO_TEXT, "nothing but boilerplate")
     return found._replace(text=text, opt_outs=asks_of(page.opt_outs, "" if plain else html))
@@ -122,6 +127,21 @@ def _screened(html: str, work: PageWork) -> Failure | None:
         if why is not None:
             return Failure(Reason.LANGUAGE_SCREENED, why)
     return None
+
+
+def clean_marked(text: str, work: PageWork = EVERYTHING) -> str:
+    """Marked text (corpus.pages.marks) in its form: prose in normal form, code as it stands but for what UTF-8 cannot hold."""
+    gap = "\n\n" if work.form.markup == "markdown" else "\n"
+    pieces = render(text, work.form)
+    cleaned = (storable(piece.text) if piece.is_code else clean(piece.text, work) for piece in pieces)
+    return gap.join(filter(None, cleaned))
+
+
+def storable(text: str) -> str:
+    """Text that UTF-8 can hold, with line feeds alone and without NUL."""
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
 def clean(text: str, work: PageWork = EVERYTHING) -> str:

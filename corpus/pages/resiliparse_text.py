@@ -9,23 +9,39 @@ Hostile nesting makes its parser quadratic, so it belongs into the helper proces
 import functools
 from collections.abc import Iterator
 
+import trafilatura
+from lxml import etree  # type: ignore[import-untyped]
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import ElementNode, HTMLTree
 
 from corpus.pages.main_text import MainText
 from corpus.pages.page_metadata import DECLARING, Element, page_metadata
+from corpus.pages.protection import protect, without_own_marks
 
-VERSION = 1
+VERSION = 2
 
 
-def main_content(html: str) -> MainText | None:
-    """The page's main text, or None where there is none. Raises whatever a page does to a parser."""
+def main_content(html: str, *, links: bool = False) -> MainText | None:
+    """The page's main text, marked, or None where there is none. Raises whatever a page does to a parser."""
+    html = without_own_marks(html)
     tree = HTMLTree.parse(html)
     declared = page_metadata(ResiliparseElements(tree))
+    # The form is written by lxml's tree, as for the other extractor: one set of rules for both.
+    parsed = trafilatura.load_html(html)
+    if parsed is not None:
+        kept = protect(parsed, html, links=links)
+        tree = HTMLTree.parse(etree.tostring(parsed, encoding="unicode", method="html"))
     text: str = extract_plain_text(
         tree, main_content=True, alt_texts=False, links=False, form_fields=False, comments=False
     )
+    if parsed is not None:
+        text = kept.restored(text)
     return MainText(text, *declared) if text else None
+
+
+def main_content_with_links(html: str) -> MainText | None:
+    """The same with a mark for the address of each link."""
+    return main_content(html, links=True)
 
 
 class ResiliparseElements:

@@ -6,6 +6,7 @@
    OTHER       `fast`, without comments
 2. Boilerplate that trafilatura leaves is taken out of the tree (corpus.pages.boilerplate).
 3. trafilatura extracts, in the time that corpus.pages.quick_trafilatura leaves it.
+   Before it, what it would lose of code, formulas, lists and tables is written into the text (corpus.pages.protection).
 4. What `fast` found SHORT of text on a page with more text in its paragraphs than that is looked for once more by default,
    whose other algorithms find what lies outside an article's usual frame; it counts if it is LONGER.
 5. An article's lede that was missed is put in front (corpus.pages.lede).
@@ -25,9 +26,10 @@ from corpus.pages.lede import find_lede
 from corpus.pages.main_text import MainText
 from corpus.pages.page_kind import PageKind, kind_of
 from corpus.pages.page_metadata import TreeElements, page_metadata
+from corpus.pages.protection import protect, without_own_marks
 from corpus.pages.quick_trafilatura import quickened
 
-VERSION = 3
+VERSION = 4
 
 #: Keywords of `trafilatura.extract` for each kind.
 SETTINGS: dict[PageKind, dict[str, Any]] = {
@@ -45,27 +47,34 @@ AGAIN: dict[str, Any] = {"include_comments": False}
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
-def main_text(html: str) -> MainText | None:
-    """The page's main text, or None where there is none. Raises whatever a page does to a parser."""
+def main_text(html: str, *, links: bool = False) -> MainText | None:
+    """The page's main text, marked, or None where there is none. Raises whatever a page does to a parser."""
     with quickened():
+        html = without_own_marks(html)
         tree = trafilatura.load_html(html)
         if tree is None:
             return None
         declared = page_metadata(TreeElements(tree))  # before the tree is changed
-        text = _text_of(tree)
+        text = _text_of(tree, html, links=links)
         return MainText(text, *declared) if text else None
 
 
-def _text_of(tree: HtmlElement) -> str | None:
-    """The main text of a parsed page, whose tree is changed."""
+def main_text_with_links(html: str) -> MainText | None:
+    """The same with a mark for the address of each link."""
+    return main_text(html, links=True)
+
+
+def _text_of(tree: HtmlElement, html: str, *, links: bool) -> str | None:
+    """The main text of a parsed page, marked (corpus.pages.marks); the tree is changed."""
     kind = kind_of(tree)
     remove_boilerplate(tree)
+    kept = protect(tree, html, links=links)
     text: str = trafilatura.extract(tree, **SETTINGS[kind]) or ""
     if kind is PageKind.OTHER and len(text) < SHORT and _paragraph_characters(tree) > len(text):
         again: str = trafilatura.extract(tree, **AGAIN) or ""
         text = again if len(again) > LONGER * len(text) else text
     lede = find_lede(tree, text) if kind is not PageKind.DISCUSSION else None
-    return "\n".join(filter(None, (lede, text))) or None
+    return kept.restored("\n".join(filter(None, (lede, text)))) or None
 
 
 def _paragraph_characters(tree: HtmlElement) -> int:

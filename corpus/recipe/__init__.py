@@ -51,7 +51,9 @@ from corpus.recipe.setting_types import (
     ClusterSize,
     HalfWidth,
     Language,
+    Markup,
     Name,
+    Ruby,
     Script,
 )
 
@@ -80,6 +82,7 @@ __all__ = [
     "Language",
     "LanguageIdentification",
     "LineEdits",
+    "Markup",
     "Name",
     "Normalise",
     "OptOut",
@@ -91,6 +94,7 @@ __all__ = [
     "Profile",
     "Quality",
     "Recipe",
+    "Ruby",
     "Rule",
     "Run",
     "ScorerTable",

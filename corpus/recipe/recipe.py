@@ -18,7 +18,18 @@ from pydantic import BaseModel, Field
 from corpus import schema
 from corpus.domains import names_of
 from corpus.recipe.scorer_tables import Classifier, Perplexity, ScorerTable, WordList, signals_of
-from corpus.recipe.setting_types import STRICT, Agent, ClusterSize, HalfWidth, Language, MistakesError, Name, Script
+from corpus.recipe.setting_types import (
+    STRICT,
+    Agent,
+    ClusterSize,
+    HalfWidth,
+    Language,
+    Markup,
+    MistakesError,
+    Name,
+    Ruby,
+    Script,
+)
 from corpus.recipe.suggestions import language_code
 from corpus.redaction import redacted
 
@@ -139,6 +150,9 @@ class Extract(_Settings):
     """Limits of work per record; a record over one of them is a counted failure. And the screen before the work."""
 
     extractor: Extractor = "trafilatura"
+    markup: Markup = "plain"
+    links: bool = False  # of markdown
+    ruby: Ruby = "base"
     max_record_bytes: Annotated[int, Field(ge=1 << 10, le=4 * GIB)] = 64 * MIB
     max_page_bytes: Annotated[int, Field(ge=1 << 10, le=GIB)] = 16 * MIB
     max_text_bytes: Annotated[int, Field(ge=1 << 10, le=GIB)] = 8 * MIB  # some 60 times as much memory
@@ -149,6 +163,12 @@ class Extract(_Settings):
     repair_mojibake: bool = True
     language_screen: bool = True  # where run.languages is not "*"
     language_screen_confidence: Annotated[float, Field(ge=0.5, le=1)] = 0.8
+
+    @pydantic.model_validator(mode="after")
+    def _links_need_markdown(self) -> "Extract":
+        if self.links and self.markup != "markdown":
+            raise ValueError('links needs markup = "markdown"')
+        return self
 
 
 class Normalise(_Settings):

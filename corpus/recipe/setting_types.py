@@ -19,6 +19,8 @@ Agent = Annotated[str, Field(pattern=_AGENT)]
 ClusterSize = Annotated[str, Field(pattern=_CLUSTER_SIZE)]
 
 Script = Literal["keep", "simplified", "traditional"]  # of Chinese documents: corpus.text.chinese_script
+Markup = Literal["plain", "markdown"]  # of pages: corpus.pages.marks
+Ruby = Literal["base", "reading"]  # what stays of it: corpus.pages.marks
 HalfWidth = Literal["none", "alphanumerics", "all"]  # corpus.text.normalisation
 
 #: Of every table: frozen, validated when made, without keys that nobody knows.

@@ -20,6 +20,7 @@ import pyarrow as pa
 from corpus import schema, seeds
 from corpus.errors import BuildError
 from corpus.pages.main_text import MainText
+from corpus.pages.marks import Form
 from corpus.pages.page_text import EVERYTHING, PageWork, PayloadCache, clean, extract_page
 from corpus.reasons import BYTE_LOSSES, Reason
 from corpus.recipe import Extract, Recipe
@@ -103,7 +104,7 @@ def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
     """How pages are extracted under these settings, in a process of its own or in this one; without a source's screens."""
     from corpus.pages import extractor_process
 
-    main = extractor_process.EXTRACTORS[extract.extractor]
+    main = (extractor_process.WITH_LINKS if extract.links else extractor_process.EXTRACTORS)[extract.extractor]
     extractor: extractor_process.Extractor = extractor_process.InProcessExtractor(main)
     if helper:
         extractor = extractor_process.helper(
@@ -114,6 +115,7 @@ def page_work(extract: Extract, *, helper: bool = True) -> PageWork:
         max_nodes=extract.max_nodes,
         max_depth=extract.max_depth,
         repair_mojibake=extract.repair_mojibake,
+        form=Form(extract.markup, ruby=extract.ruby == "reading", links=extract.links),
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench_extract import decoded_pages
 
-from corpus.pages.page_text import clean
+from corpus.pages.page_text import clean, clean_marked
 from corpus.pages.plain_text import plain_text
 from corpus.pages.trafilatura_text import main_text
 from filters.scorers.classifier import Classifier, train
@@ -26,7 +26,7 @@ def sides(pages: list[str]) -> tuple[list[str], list[str]]:
     good, bad = [], []
     for page in pages:
         found = main_text(page)
-        text = clean(found.text if found else "")
+        text = clean_marked(found.text if found else "")
         kept = " ".join(text.split())
         rest = "\n".join(
             line for line in clean(plain_text(page) or "").split("\n") if " ".join(line.split()) not in kept

@@ -28,7 +28,7 @@ import trafilatura
 from corpus.pages import markup
 from corpus.pages.charset import decode_page
 from corpus.pages.extractor_process import ExtractorProcess
-from corpus.pages.page_text import clean
+from corpus.pages.page_text import clean_marked
 from corpus.pages.screens import HTML_TYPES
 from corpus.pages.trafilatura_text import main_text
 from corpus.recipe.parsing import parse_recipe
@@ -141,7 +141,7 @@ def main() -> None:
         for item in whole.items:
             whole.run(item)
         pages = [page for item in whole.items for page in whole.pages(item)]
-        expected = Counter(text for page in pages if (found := main_text(page)) and (text := clean(found.text)))
+        expected = Counter(text for page in pages if (found := main_text(page)) and (text := clean_marked(found.text)))
         if Counter(whole.column("documents", "text")) != expected:
             raise SystemExit("the stage stores other texts than main_text gives")
         languages = Counter(whole.column("signals", "language"))

@@ -28,6 +28,7 @@ from fastwarc.warc import ArchiveIterator
 
 from corpus.pages.charset import decode_page
 from corpus.pages.main_text import MainText
+from corpus.pages.marks import plain
 from corpus.pages.page_kind import is_chinese, is_discussion, kind_of
 from corpus.pages.resiliparse_text import main_content
 from corpus.pages.trafilatura_text import main_text
@@ -146,7 +147,7 @@ def main() -> None:
             started = time.perf_counter()
             found = extract(html)
             seconds[name] += time.perf_counter() - started
-            counts[name].append(score(row, (found.text if isinstance(found, MainText) else found) or ""))
+            counts[name].append(score(row, (plain(found.text) if isinstance(found, MainText) else found) or ""))
     every = {name: [normalised(each) for each in found] for name, found in counts.items()}
     sizes = {group: sum(group in member for member in members) for group in GROUPS}
     print("| setting | " + " | ".join(f"{group} ({sizes[group]})" for group in GROUPS) + " | ± | pages/s | of `fast` |")

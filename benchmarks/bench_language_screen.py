@@ -16,7 +16,7 @@ from bench_extract import DEMO, decoded_pages
 from corpus.pages.extractor_process import IN_PROCESS
 from corpus.pages.main_text import Failure
 from corpus.pages.markup import text_of_markup
-from corpus.pages.page_text import clean
+from corpus.pages.page_text import clean_marked
 from corpus.recipe import Extract
 from filters.language.identification import LanguageModel, default_model_path
 from filters.language.wanted import LanguageScreen
@@ -30,7 +30,7 @@ def main() -> None:
     texts, looks = [], []
     for page in decoded_pages([file.resolve() for file in arguments.files]):
         found = IN_PROCESS.main_text(page)
-        text = "" if found is None or isinstance(found, Failure) else clean(found.text)
+        text = "" if found is None or isinstance(found, Failure) else clean_marked(found.text)
         if len(text) >= 200:
             texts.append(text)
             looks.append(text_of_markup(page.encode("utf-8", "replace")))

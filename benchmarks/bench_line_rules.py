@@ -15,7 +15,7 @@ from typing import Any
 from bench_extraction_quality import Counts, difference_deviation, f1, normalised, read_pages, score
 from resiliparse.extract.html2text import extract_plain_text
 
-from corpus.pages.page_text import clean
+from corpus.pages.page_text import clean, clean_marked
 from corpus.pages.trafilatura_text import main_text
 from corpus.text.line_rules import LineRule, LineRules, edit_lines
 
@@ -56,7 +56,7 @@ def main() -> None:
     pages = read_pages(data, "B")
     rows = [row for row, _ in pages]
     found = [main_text(html) for _, html in pages]
-    mains = [clean(each.text) if each is not None else "" for each in found]
+    mains = [clean_marked(each.text) if each is not None else "" for each in found]
     plains = [clean(extract_plain_text(html)) for _, html in pages]
     print_table("main text", rows, mains)
     print_table("plain text", rows, plains)

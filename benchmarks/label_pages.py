@@ -43,7 +43,7 @@ import pyarrow as pa
 from bench_extract import DEMO
 
 from corpus.pages.charset import decode_page
-from corpus.pages.page_text import clean
+from corpus.pages.page_text import clean_marked
 from corpus.pages.screens import HTML_TYPES
 from corpus.pages.trafilatura_text import main_text
 from corpus.recipe import Recipe
@@ -146,7 +146,7 @@ def read_pages(files: Iterable[Path], *, only: re.Pattern[str] | None = None) ->
             if only is not None and len(only.findall(html)) < PROSE_CHARACTERS // 2:
                 continue
             found = main_text(html)
-            text = clean(found.text if found else "")
+            text = clean_marked(found.text if found else "")
             if text:
                 yield site_page(record.url or "", html, text)
 

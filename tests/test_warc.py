@@ -599,9 +599,14 @@ NO_RECORDS = {
 
 
 def kind_of(item: Item) -> str:
-    if isinstance(item, Text):
-        return "conversion"
-    return "response" if isinstance(item, Page) else item.kind.partition(" ")[0] if isinstance(item, NoPage) else "loss"
+    """Resources and conversions are pages or texts, like responses."""
+    return (
+        "response"
+        if isinstance(item, Page | Text)
+        else item.kind.partition(" ")[0]
+        if isinstance(item, NoPage)
+        else "loss"
+    )
 
 
 @pytest.mark.skipif(not TORTURE.is_dir(), reason=f"no {TORTURE.relative_to(REPOSITORY.parent)} beside the repository")
@@ -619,7 +624,8 @@ def test_files_that_other_projects_test_with() -> None:
         for reader in ("warcio", "fastwarc"):
             theirs: Counter[str] = Counter()
             for kind, number in json.loads(row[f"{reader} records"]).items():
-                theirs[kind.strip() if kind.strip(" -") else "unknown"] += number
+                name = kind.strip() if kind.strip(" -") else "unknown"
+                theirs["response" if name in ("resource", "conversion") else name] += number
             if theirs - ours:
                 fewer.add((row["file"], reader))
                 assert losses(items), row["file"]

@@ -15,14 +15,14 @@ from corpus.pages.main_text import Failure, MainText
 from corpus.pages.marks import PLAIN, Form, render
 from corpus.pages.markup import text_of_markup
 from corpus.pages.opt_out import asks_of
-from corpus.pages.screens import PLAIN_TYPES, loss_of, screen, too_much_markup
+from corpus.pages.screens import is_markup, kind_of, loss_of, screen, too_much_markup
 from corpus.reasons import Reason
 from corpus.sources.records import Limits, Loss, Page
 from corpus.text.line_rules import NOTHING_EDITED, LineRules
 from corpus.text.mojibake import repair
 from corpus.text.normalisation import DEFAULT, Normalisation, normalise
 
-VERSION = 7
+VERSION = 8
 
 CACHE_BYTES = 64 << 20
 #: What an entry costs beside its text.
@@ -104,11 +104,14 @@ def _extract(page: Page, work: PageWork) -> MainText | Failure:
     if work.repair_mojibake:
         # Before the parser, which drops some of the characters that it is told by, and the screen of languages.
         html = repair(html)
-    plain = page.content_type in PLAIN_TYPES
+    plain = kind_of(page) == "text"
     found: MainText | Failure | None
     found = MainText(html) if plain else _screened(html, work) or work.extractor.main_text(html)
     if isinstance(found, Failure):
         return found
+    if found is None and not is_markup(html):
+        # Plain text that was sent as HTML, which extractors refuse.
+        found, plain = MainText(html), True
     text = ""
     if found is not None:
         text = clean(found.text, work) if plain else clean_marked(found.text, work)

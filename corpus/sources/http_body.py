@@ -2,7 +2,8 @@
 
 Archives are full of wrong declarations: bodies that a crawler already decoded under a header that still says gzip,
 chunked bodies without chunks. A coding is undone where the bytes bear it out; a body that begins in the declared coding
-and then breaks is a BodyError, never half a page taken for a whole one.
+and then is damaged is a BodyError. One that is cut gives what inflates of it, and says so: crawlers stop at a size, and the
+first half of a page is text like any other.
 
 Time is linear in the bytes before and after: what costs time without giving bytes (members, frames, chunks) is counted.
 """
@@ -11,6 +12,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 import brotli
 
@@ -35,17 +37,27 @@ class BodyError(Exception):
     """Raised when a body is damaged inside its coding, or expands beyond the limit."""
 
 
-def decode_body(raw: bytes, *, transfer_encoding: str, content_encoding: str, max_bytes: int) -> bytes:
-    """The body's own bytes. Raises BodyError."""
-    body = raw
+class Body(NamedTuple):
+    """A body's own bytes; `cut` where its coding ends early."""
+
+    data: bytes
+    cut: bool = False
+
+
+def decode_body(raw: bytes, *, transfer_encoding: str, content_encoding: str, max_bytes: int) -> Body:
+    """The body's own bytes, or of one that is cut those that are there. Raises BodyError."""
+    body, cut = raw, False
     if "chunked" in transfer_encoding.lower():
         body = _dechunk(body)
     codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     if len(codings) > MAX_CODINGS:
         raise BodyError(f"{len(codings)} content codings")
     for coding in reversed(codings):
-        body = _decode(body, coding, max_bytes)
-    return body
+        decoded = _decode(body, coding, max_bytes)
+        if cut and decoded.data is body and coding != "identity":
+            raise BodyError(f"{coding} body: too little of it is there")
+        body, cut = decoded.data, cut or decoded.cut
+    return Body(body, cut)
 
 
 def _dechunk(body: bytes) -> bytes:
@@ -73,23 +85,25 @@ def _dechunk(body: bytes) -> bytes:
     raise BodyError("chunked body: no chunk where one must begin")
 
 
-def _decode(body: bytes, coding: str, max_bytes: int) -> bytes:
+def _decode(body: bytes, coding: str, max_bytes: int) -> Body:
     try:
         if coding in ("gzip", "x-gzip"):
-            return _members(body, _GZIP_MAGIC, GzipMember, max_bytes) if body.startswith(_GZIP_MAGIC) else body
+            return _members(body, _GZIP_MAGIC, GzipMember, max_bytes)
         if coding == "deflate":
             return _undeflate(body, max_bytes)
         if coding == "br":
             return _unbrotli(body, max_bytes)
         if coding == "zstd":
-            return _members(body, _ZSTD_MAGIC, ZstdFrame, max_bytes) if body.startswith(_ZSTD_MAGIC) else body
-    except (DamagedMemberError, EOFError) as error:
+            return _members(body, _ZSTD_MAGIC, ZstdFrame, max_bytes)
+    except DamagedMemberError as error:
         raise BodyError(f"{coding} body: {error}") from error
-    return body  # identity, or a name that is no coding ("utf-8", "none"): as it stands
+    return Body(body)  # identity, or a name that is no coding ("utf-8", "none"): as it stands
 
 
-def _members(body: bytes, magic: bytes, opened: Callable[[StoredBytes, int], Member], max_bytes: int) -> bytes:
+def _members(body: bytes, magic: bytes, opened: Callable[[StoredBytes, int], Member], max_bytes: int) -> Body:
     """All members, or frames; what follows the last one is no part of the page."""
+    if not body.startswith(magic):
+        return Body(body)
     stored = StoredBytes(io.BytesIO(body), size=len(body))
     parts: list[bytes] = []
     left = max_bytes
@@ -98,36 +112,49 @@ def _members(body: bytes, magic: bytes, opened: Callable[[StoredBytes, int], Mem
         if members == MAX_MEMBERS:
             raise BodyError(f"over {MAX_MEMBERS} members")
         member = opened(stored, offset)
-        while part := member.read(_STEP_BYTES):
-            left -= len(_limited(part, left))
-            parts.append(part)
+        try:
+            while part := member.read(_STEP_BYTES):
+                left -= len(_limited(part, left))
+                parts.append(part)
+        except EOFError as error:
+            return _cut(b"".join(parts), str(error))
         offset = member.position
         members += 1
-    return b"".join(parts)
+    return Body(b"".join(parts))
 
 
-def _inflate(body: bytes, wbits: int, max_bytes: int) -> bytes:
-    """What one stream inflates to. Raises zlib.error where it is damaged or cut."""
+def _cut(data: bytes, why: str) -> Body:
+    """What there is of a body. Raises BodyError where that is nothing."""
+    if not data:
+        raise BodyError(why)
+    return Body(data, cut=True)
+
+
+def _inflate(body: bytes, wbits: int, max_bytes: int) -> Body:
+    """What one stream inflates to. Raises zlib.error where it is damaged, or gives nothing."""
     inflater = zlib.decompressobj(wbits=wbits)
     data = _limited(inflater.decompress(body, max_bytes + 1), max_bytes)
-    if not inflater.eof:
+    if not inflater.eof and not data:
         raise zlib.error("the body ends inside its coding")
-    return data
+    return Body(data, cut=not inflater.eof)
 
 
-def _undeflate(body: bytes, max_bytes: int) -> bytes:
+def _undeflate(body: bytes, max_bytes: int) -> Body:
     # RFC 9110 means zlib's format; servers send raw deflate; archives hold neither.
     for wbits in (15, -15):
         try:
-            return _inflate(body, wbits, max_bytes)
+            found = _inflate(body, wbits, max_bytes)
         except zlib.error:
             continue
+        # Raw deflate has no magic and no checksum: a text may pass for the beginning of one.
+        if not (found.cut and wbits < 0 and _is_text(body)):
+            return found
     if body and not _is_text(body):
         raise BodyError("deflate body: neither zlib's format, nor raw, nor text")
-    return body
+    return Body(body)
 
 
-def _unbrotli(body: bytes, max_bytes: int) -> bytes:
+def _unbrotli(body: bytes, max_bytes: int) -> Body:
     decoder = brotli.Decompressor()
     parts = []
     size = 0
@@ -146,12 +173,12 @@ def _unbrotli(body: bytes, max_bytes: int) -> bytes:
     except brotli.error as error:
         if not _is_text(body):
             raise BodyError(f"br body: {error}") from error
-        return body
+        return Body(body)
     if not decoder.is_finished() and body:
         if not _is_text(body):
-            raise BodyError("br body: ends inside its coding")
-        return body
-    return b"".join(parts)
+            return _cut(b"".join(parts), "br body: ends inside its coding")
+        return Body(body)
+    return Body(b"".join(parts))
 
 
 def _limited(data: bytes, max_bytes: int) -> bytes:

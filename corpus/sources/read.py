@@ -12,7 +12,7 @@ from corpus.sources.warc import read_warc
 from corpus.sources.whole_files import read_html, read_text
 
 #: Of everything in corpus.sources that decides what a record holds.
-VERSION = 4
+VERSION = 5
 
 READERS: dict[str, Callable[[Split, Limits, BinaryIO | None], Iterator[Item]]] = {
     "warc": read_warc,

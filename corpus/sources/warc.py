@@ -1,4 +1,8 @@
-"""WARC records: responses as pages, conversions of plain text (WET) as texts; gzip, zstd, lz4 or plain.
+"""WARC records: responses, resources and conversions as pages, conversions to plain text (WET) as texts; gzip, zstd, lz4, plain.
+
+A response whose block is the page itself, without an HTTP header, is a page too. What a page's type is worth is judged where it is
+read (corpus.pages.screens), so a resource that is an image is dropped there, with its reason; records that hold no page by their
+kind (warcinfo, request, metadata, revisit, continuation) are counted.
 
 Ranges, framing and recovery from damage are ours (corpus.sources.archive); fastwarc reads the headers of each framed
 record. Its iterator, like warcio's, ends or falls silent at the first damaged byte.
@@ -9,7 +13,7 @@ Memory: one record of at most `Limits.max_record_bytes`.
 import io
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
@@ -72,8 +76,8 @@ class WarcGrammar:
         name = kind.group(1).strip(b" \t").decode("latin-1").lower() if kind else ""
         if name == "response":
             return parse_response(header, frame.content, offset, length, limits)
-        if name == "conversion":
-            return _parse_conversion(header, frame.content, offset, length)
+        if name in ("conversion", "resource"):
+            return _parse_bare(header, frame.content, offset, length, name)
         return NoPage(offset, name or "unknown")
 
 
@@ -110,11 +114,14 @@ def parse_response(header: bytes, content: bytes, offset: int, length: int, limi
         raw = record.reader.read()
     except (OSError, ValueError, StopIteration, UnicodeError) as error:
         return Loss(offset, length, Reason.MALFORMED_RECORD, _line(error))
-    if http is None:
-        content_type = (record.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-        if content_type == "application/http":
+    is_page = _MARKUP.match(content, 0, _MARKUP_BYTES) is not None
+    if http is None or is_page:
+        content_type = _type_of(record.headers.get("Content-Type"))
+        if content_type == "application/http" and not is_page:
             return Loss(offset, length, Reason.MALFORMED_HTTP, "no HTTP header in a response record", url)
-        return NoPage(offset, f"response of {content_type or 'no type'}")
+        if url is not None and not url.lower().startswith(("http:", "https:")):
+            return NoPage(offset, f"response of {content_type or 'no type'}")
+        return _bare_page(record.headers, content, offset, length, url)
     try:
         body = decode_body(
             raw,
@@ -134,33 +141,69 @@ def parse_response(header: bytes, content: bytes, offset: int, length: int, limi
         status=http.status_code,
         content_type=declared.partition(";")[0].strip().lower(),
         charset=record.http_charset,
-        body=body,
+        body=body.data,
+        cut=body.cut,
         opt_outs=tuple((name, value) for name in OPT_OUT_HEADERS for value in http.get_multiple(name)),
     )
 
 
-def _parse_conversion(header: bytes, content: bytes, offset: int, length: int) -> Item:
-    """Plain text that was made of a page, as Common Crawl's WET files hold it."""
+# What a page without a header begins with.
+_MARKUP = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s{0,99}<(?:!doctype|!--|\?xml|html|head|body|title|meta)\b|\s{0,99}<!--", re.I
+)
+_MARKUP_BYTES = 400
+#: Browsertrix stores what it made of a page under its URL with such a prefix.
+_PREFIX = re.compile(r"urn:(?:text|textFinal|text-final|textfromresponse):(?=https?:)", re.I)
+
+
+def _parse_bare(header: bytes, content: bytes, offset: int, length: int, kind: str) -> Item:
+    """A block that is the page itself, or plain text that was made of one, as Common Crawl's WET files hold it."""
     try:
         records = ArchiveIterator(io.BytesIO(header + content), parse_http=False, stream_detect=False, quirks_mode=True)
         headers = next(iter(records)).headers
-        content_type = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        content_type = _type_of(headers.get("Content-Type"))
         url = headers.get("WARC-Target-URI")
-        record_id, date = headers.get("WARC-Record-ID"), headers.get("WARC-Date")
+        url = _PREFIX.sub("", url.strip().strip("<>")) if url else None
+        if kind == "resource" or content_type != "text/plain":
+            return _bare_page(headers, content, offset, length, url)
         languages = headers.get("WARC-Identified-Content-Language") or ""
+        record_id, date = headers.get("WARC-Record-ID"), headers.get("WARC-Date")
     except (OSError, ValueError, StopIteration, UnicodeError) as error:
         return Loss(offset, length, Reason.MALFORMED_RECORD, _line(error))
-    if content_type != "text/plain":
-        return NoPage(offset, f"conversion to {content_type or 'no type'}")
     return Text(
         offset=offset,
         length=length,
         record_id=record_id,
-        url=url.strip().strip("<>") if url else None,
+        url=url,
         date=date,
         text=content.decode("utf-8", "replace"),
         language_hint=languages.partition(",")[0].strip() or None,
     )
+
+
+def _bare_page(headers: Any, content: bytes, offset: int, length: int, url: str | None) -> Page:
+    """A page whose record has no HTTP header: its type and charset are the record's."""
+    declared = headers.get("Content-Type") or ""
+    content_type = _type_of(declared)
+    charset = _CHARSET.search(declared)
+    return Page(
+        offset=offset,
+        length=length,
+        record_id=headers.get("WARC-Record-ID"),
+        url=url,
+        date=headers.get("WARC-Date"),
+        status=None,
+        content_type="" if content_type == "application/http" else content_type,
+        charset=charset.group(1) if charset else None,
+        body=content,
+    )
+
+
+_CHARSET = re.compile(r"""charset\s{0,9}=\s{0,9}["']?([\w.:-]{2,40})""", re.I)
+
+
+def _type_of(declared: str | None) -> str:
+    return (declared or "").partition(";")[0].strip().lower()
 
 
 def _line(error: BaseException) -> str:

@@ -98,7 +98,7 @@ def test_fields(tmp_path: Path) -> None:
     "line",
     [
         *(b"{", b"nonsense", b"[]", b"3", b"null", b'"text"', b'{"text": null}', b'{"Text": "a"}', b"[" * 100_000),
-        *(b"9" * 5000, b'{"text": "\xff"}', b'{"text": "a"} trailing', b"\0"),
+        *(b"9" * 5000, b'{"text": "\xff"}', b"\0"),
     ],
     ids=lambda line: repr(line[:12]),
 )

@@ -1,6 +1,6 @@
 """Compressed files as members: what each inflates to, where it ends, and where the next one begins.
 
-A member is a gzip member, a zstd frame or an lz4 frame. All three begin with magic bytes, which is what recovery from
+A member is a gzip member, a zstd or lz4 frame, a bzip2 or xz stream. All begin with magic bytes, which is what recovery from
 damage looks for. A zstd file may begin with its dictionary in a skippable frame (IIPC's draft "WARC Zstandard"); other
 skippable frames, and padding, are passed over.
 
@@ -8,9 +8,12 @@ Memory: one piece of stored bytes and what it inflates to, never more than a blo
 of bytes, and a few kB of it hold gigabytes, so frames are walked and handed to it a block (128 KiB at most) at a time.
 """
 
+import bz2
 import dataclasses
 import functools
 import io
+import lzma
+import re
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -28,6 +31,12 @@ ZSTD_DICTIONARY_BYTES = 1 << 24
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _LZ4_MAGIC = b"\x04\x22\x4d\x18"
+_BZIP2_MAGIC = b"BZh"
+# "BZh" alone may begin a text; a block, or the end of an empty stream, follows.
+_BZIP2_HEAD = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+_XZ_MAGIC = b"\xfd7zXZ\0"
+#: What a dictionary of `xz -9` takes, and as much again.
+XZ_MEMORY_BYTES = 128 << 20
 _SKIPPABLE_MAGICS = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
 _ZSTD_DICTIONARY_FRAME = b"\x5d\x2a\x4d\x18"
 _ZSTD_DICTIONARY_MAGIC = b"\x37\xa4\x30\xec"
@@ -133,6 +142,57 @@ class GzipMember(Member):
         return 0 <= (stated - size) % (1 << 32) <= _RECORD_END_BYTES
 
 
+class _LibraryMember(Member):
+    """A stream of bz2 or lzma, whose decompressors work alike."""
+
+    _failures: tuple[type[Exception], ...] = (OSError, ValueError)
+
+    def __init__(self, stored: StoredBytes, offset: int) -> None:
+        super().__init__(stored, offset)
+        self._inflater = self._begin()
+        self._next = offset
+
+    @staticmethod
+    @abstractmethod
+    def _begin() -> Any:
+        """A decompressor."""
+
+    def _inflate(self, at_most: int) -> bytes:
+        while not self._inflater.eof:
+            piece = b""
+            if self._inflater.needs_input:
+                piece = self._piece(self._next)
+                if not piece:
+                    raise EOFError("the file ends inside a compressed stream")
+                self._next += len(piece)
+            try:
+                data: bytes = self._inflater.decompress(piece, at_most)
+            except self._failures as error:
+                raise DamagedMemberError(str(error)) from error
+            if data:
+                return data
+        return b""
+
+    @property
+    def position(self) -> int:
+        return self._next - len(self._inflater.unused_data)
+
+
+class Bzip2Stream(_LibraryMember):
+    @staticmethod
+    def _begin() -> Any:
+        return bz2.BZ2Decompressor()
+
+
+class XzStream(_LibraryMember):
+    _failures = (lzma.LZMAError, ValueError)
+
+    @staticmethod
+    def _begin() -> Any:
+        # A header of some bytes can ask for a dictionary of 4 GiB.
+        return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
+
+
 class ZstdFrame(Member):
     """A frame, walked block by block (RFC 8878, 3.1.1)."""
 
@@ -236,12 +296,18 @@ class Codec:
 
 _GZIP = Codec("gzip", _GZIP_MAGIC, "gzip member", GzipMember, skippable=False)
 _ZSTD = Codec("zstd", _ZSTD_MAGIC, "zstd frame", ZstdFrame, skippable=True)
+_BZIP2 = Codec("bzip2", _BZIP2_MAGIC, "bzip2 stream", Bzip2Stream, skippable=False)
+_XZ = Codec("xz", _XZ_MAGIC, "xz stream", XzStream, skippable=False)
 _LZ4 = Codec("lz4", _LZ4_MAGIC, "lz4 frame", Lz4Frame, skippable=True)
 
 
 def codec_of(stored: StoredBytes) -> Codec | None:
     """The coding that a file's first bytes name, with the file's dictionary where it has one."""
     head = stored.take(0, 4)
+    if stored.take(0, len(_XZ_MAGIC)) == _XZ_MAGIC:
+        return _XZ
+    if _BZIP2_HEAD.match(stored.take(0, 10)):
+        return _BZIP2
     if head == _ZSTD_DICTIONARY_FRAME:
         # The dictionary of the draft, or any writer's frame before lz4 or zstd.
         return with_dictionary(stored, _ZSTD) if _after_skippable(stored, _LZ4_MAGIC) is None else _LZ4

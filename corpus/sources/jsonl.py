@@ -1,4 +1,9 @@
-"""JSONL rows, plain, gzip, zstd or lz4: an object a line with the fields of `Fields`, of which only `text` must be there.
+"""JSON rows, plain or compressed: objects with the fields of `Fields`, of which only `text` must be there.
+
+An object a line, or several; a file that begins with `[`, or with an object of several lines, is read object by object
+(corpus.sources.json_values), as one split. A field may be nested (`meta.url`). Texts that are lists of strings are joined by
+line ends. A mapped field that none of a file's first SEEN_ROWS rows has stops with the names that they do have. A line that is
+not UTF-8 is GBK if all of it is, and else a Loss.
 
 A line that is no such object is a Loss; the next line is read. A plain file can be divided: a range owns the lines that
 begin in it. A compressed file is one split; a damaged one gives the lines before the damage and a Loss for the rest.
@@ -16,6 +21,7 @@ from typing import Any, BinaryIO, cast
 
 from corpus.reasons import Reason
 from corpus.sources.compressed import DamagedMemberError, Inflated, codec_of
+from corpus.sources.json_values import NamedFields, begins_values, decoded, field_of, values
 from corpus.sources.planned import opened
 from corpus.sources.records import Fields, Item, Limits, Loss, Split, Text
 from corpus.sources.stored_bytes import StoredBytes
@@ -39,16 +45,27 @@ def read_jsonl(split: Split, limits: Limits, stream: BinaryIO | None = None) -> 
         content = cast(BinaryIO, io.BufferedReader(inflated)) if inflated is not None else stored
         packed = inflated is not None
         position = counted = 0
+        head = _head(content)
+        in_values = begins_values(head)
+        if in_values and split.begin > 0:
+            return  # all of it belongs to the range with the first byte
+        if not packed:
+            stored.seek(0)
+        named = NamedFields(split.fields, split.file) if split.begin == 0 else None
+        pieces = values(content, limits) if in_values else _lines(content, split, packed, limits)
         try:
-            for position, line in _lines(content, split, packed, limits):
-                item = line if isinstance(line, Loss) else _row(line, position, split.fields) if line.strip() else None
+            for position, line in pieces:
+                items = [line] if isinstance(line, Loss) else _rows(line, position, split.fields, named)
                 del line
-                if inflated is not None:
-                    if isinstance(item, Loss):
-                        item = dataclasses.replace(item, length=inflated.position - counted)
-                    counted = inflated.position
-                if item is not None:
-                    yield item
+                for item in items:
+                    found = item
+                    if inflated is not None:
+                        if isinstance(item, Loss):
+                            found = dataclasses.replace(item, length=inflated.position - counted)
+                        counted = inflated.position
+                    yield found
+            if named is not None:
+                named.check()
         except (DamagedMemberError, EOFError) as error:
             begin = inflated.position if inflated is not None else position
             reason = Reason.TRUNCATED_INPUT if isinstance(error, EOFError) else Reason.DAMAGED_MEMBER
@@ -86,26 +103,66 @@ def _rest_of_line(stream: BinaryIO) -> int:
     return size
 
 
-def _row(line: bytes, offset: int, fields: Fields) -> Item:
-    if _holds_too_much(line):
-        return Loss(offset, len(line), Reason.EXPANSION_LIMIT, f"a line of over {MAX_VALUES} values")
+def _head(content: BinaryIO) -> bytes:
+    """The first bytes of the content; what is inflated stays to be read, and so does what is damaged."""
     try:
-        row: Any = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return Loss(offset, len(line), Reason.MALFORMED_RECORD, f"not JSON: {str(error)[:150]}")
-    text = row.get(fields.text) if isinstance(row, dict) else None
+        return content.peek(_HEAD_BYTES) if isinstance(content, io.BufferedReader) else content.read(_HEAD_BYTES)
+    except (DamagedMemberError, EOFError):
+        return b""
+
+
+_HEAD_BYTES = 1 << 12
+
+
+def _rows(line: bytes, offset: int, fields: Fields, named: NamedFields | None) -> list[Item]:
+    """The objects of a line, mostly one."""
+    if not line.strip():
+        return []
+    if _holds_too_much(line):
+        return [Loss(offset, len(line), Reason.EXPANSION_LIMIT, f"a line of over {MAX_VALUES} values")]
+    try:
+        written = decoded(line)
+    except UnicodeDecodeError as error:
+        why = f"not UTF-8: byte 0x{line[error.start]:02x} at {error.start} of the row"
+        return [Loss(offset, len(line), Reason.MALFORMED_RECORD, why)]
+    found: list[Item] = []
+    place = len(written) - len(written.lstrip())
+    while place < len(written):
+        try:
+            row, place = _DECODER.raw_decode(written, place)
+        except (ValueError, RecursionError) as error:
+            # What stands before it on the line was read.
+            done = min(len(written[:place].encode()), len(line)) if found else 0
+            why = f"not JSON: {str(error)[:150]}"
+            return [*found, Loss(offset + done, len(line) - done, Reason.MALFORMED_RECORD, why)]
+        found.append(_row(row, line, offset, fields, named))
+        place = _BLANKS.match(written, place).end()  # type: ignore[union-attr]
+    return found
+
+
+# Control characters inside strings, as raw tabs, are read.
+_DECODER = json.JSONDecoder(strict=False)
+_BLANKS = re.compile(r"\s*")
+
+
+def _row(row: Any, line: bytes, offset: int, fields: Fields, named: NamedFields | None) -> Item:
+    if named is not None and isinstance(row, dict):
+        named.see(row)
+    text = field_of(row, fields.text)
+    if isinstance(text, list) and text and all(isinstance(part, str) for part in text):
+        text = "\n".join(text)
     if not isinstance(text, str):
         return Loss(offset, len(line), Reason.MALFORMED_RECORD, f'no string under "{fields.text}"')
     text = _valid(text)
     return Text(
         offset=offset,
         length=len(line),
-        record_id=_string(row.get(fields.id)),
-        url=_string(row.get(fields.url)),
-        date=_string(row.get(fields.date)),
+        record_id=_string(field_of(row, fields.id)),
+        url=_string(field_of(row, fields.url)),
+        date=_string(field_of(row, fields.date)),
         text=text,
-        language_hint=_string(row.get(fields.language)),
-        licence=_string(row.get(fields.licence)),
+        language_hint=_string(field_of(row, fields.language)),
+        licence=_string(field_of(row, fields.licence)),
     )
 
 

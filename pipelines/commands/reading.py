@@ -44,7 +44,8 @@ _SUFFIXES = {
     ".arc": "arc",
     ".parquet": "parquet",
 }
-_PACKED_SUFFIX = re.compile(r"\.(gz|zst|zstd|lz4)$")
+_PACKED_SUFFIX = re.compile(r"\.(gz|zst|zstd|lz4|bz2|xz)$")
+_ROWS = re.compile(rb"\{|\[\s{0,99}\{")
 _HTML = re.compile(rb"(<\?xml[^>]{0,200}>\s*)?<(!doctype\s+html|html|head|body)\b", re.I)
 
 
@@ -180,7 +181,7 @@ def format_of(head: bytes, name: str) -> str:
         return "warc"
     if ArcGrammar().starts(head):
         return "arc"
-    if head.startswith(b"{"):
+    if _ROWS.match(head):
         return "jsonl"
     stem = _PACKED_SUFFIX.sub("", name.lower())
     named = next((format for suffix, format in _SUFFIXES.items() if stem.endswith(suffix)), None)

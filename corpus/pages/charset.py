@@ -19,11 +19,18 @@ from resiliparse.parse.encoding import map_encoding_to_html5
 from corpus.pages import charset_scores as scores
 from corpus.pages.broken_characters import decode_broken
 
-VERSION = 2
+VERSION = 3
 
 META_SCAN_BYTES = 4096
 _META = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.\-]{2,40})""", re.IGNORECASE)
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+# UTF-32's before UTF-16's, which begin alike.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 # 7-bit charsets are written in ASCII bytes alone, with escape sequences: there, ASCII is no evidence of UTF-8.
 _ESCAPES = {b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp", b"\x1b$)C": "iso2022_kr"}
 _HZ = re.compile(rb"~\{((?:[\x21-\x77][\x21-\x7e])+)~\}")
@@ -54,7 +61,8 @@ def decode_page(body: bytes, declared: str | None = None) -> tuple[str, str]:
         ('<p>语言模型的训练语料\ufffd', 'gb18030')
     """
     for mark, charset in _MARKS:
-        if body.startswith(mark):
+        # A mark of UTF-8 that an editor put before a page in another charset proves nothing.
+        if body.startswith(mark) and (charset != "utf-8" or _is_utf_8(body, body.decode("utf-8", "replace"))):
             return body[len(mark) :].decode(charset, "replace"), charset
     zeros = _utf_16(body)
     if zeros is not None:

@@ -12,6 +12,8 @@ by itself    a consistent word that is *clear*, or in Latin charsets has many se
              sequence that holds a C1 control, with `â€` and a third sign, or with a sequence that becomes a Latin letter or a
              sign where what stands there has no business: beside a small letter, as in `JÃ¤ger`, `cafГ©`
 GBK          runs of Han that encode, as GBK, to UTF-8 of characters of three bytes that a common charset has
+as latin-1   Chinese whose GBK was read as latin-1 (`ÖÐÎÄÍøÒ³`): runs of LEAST_LATIN letters and more that are text of GB2312, Han
+             in its everyday half, and among them the marks and words that Chinese is full of
 C1 controls  become what windows-1252 has in their place, as HTML's references do (`l&#146;eau`), when all in the text are
              punctuation there and stand where such punctuation does
 
@@ -22,6 +24,7 @@ Never raises. Cost: nothing for ASCII, 0.2 ms for other pages of 20,000 characte
 sequences. Measured precision and recall: docs/extraction.md.
 """
 
+import codecs
 import collections
 import dataclasses
 import functools
@@ -30,7 +33,7 @@ import unicodedata
 
 from corpus.text.mojibake_readings import Reading, readings
 
-VERSION = 1
+VERSION = 2
 
 MAX_TIMES = 3
 #: Of a text's different runs that are not ASCII. No page has so many; looking at more takes longer than extraction.
@@ -71,6 +74,27 @@ def repair(text: str) -> str:
     return text
 
 
+#: Letters of a run beyond ASCII: no word in a Latin alphabet has so many without one of ASCII among them.
+LEAST_LATIN = 8
+_LATIN_RUN = re.compile(rf"[\xa1-\xf7][\xa1-\xfe]{{{LEAST_LATIN - 1},}}")
+
+
+_COMMON = frozenset("的一是不了在人有我他这中大来上国个到说们为和，。、：")
+_SURE = frozenset("的，。、")
+
+
+def _of_latin(run: str) -> str | None:
+    """What a run of letters of latin-1 was, where it was GBK."""
+    data = run.encode("latin-1")
+    try:
+        meant = data.decode("gb2312")
+    except UnicodeDecodeError:
+        return None
+    han = sum(0xB0 <= lead <= 0xF7 for lead in data[::2])
+    everyday = sum(0xB0 <= lead <= 0xD7 for lead in data[::2])
+    return meant if everyday >= 0.9 * han and 3 * han >= len(meant) else None
+
+
 def _repaired_once(text: str, foreign: str) -> str | None:
     """The text with one reading undone, or None; `foreign` are its distinct runs of characters that are not ASCII."""
     present = frozenset(foreign)
@@ -81,6 +105,13 @@ def _repaired_once(text: str, foreign: str) -> str | None:
         meant = _agreed([_look(words, reading) for reading in hinted])
         if meant:
             return _WORD.sub(lambda word: meant.get(word[0], word[0]), text)
+    if not present.isdisjoint(_LATIN_LETTERS):
+        out_of_latin = {run: _of_latin(run) for run in _LATIN_RUN.findall(foreign)}
+        meant_by_latin = "".join(filter(None, out_of_latin.values()))
+        # Capitals of cp1251 and syllables of EUC-KR give Han as well, but not those that Chinese is full of.
+        common = sum(character in _COMMON for character in meant_by_latin)
+        if not _SURE.isdisjoint(meant_by_latin) and 10 * common >= len(meant_by_latin):
+            return _LATIN_RUN.sub(lambda run: out_of_latin.get(run[0]) or run[0], text)
     if present.isdisjoint(_GBK_LEADS):
         return None
     out_of_gbk = {run: read for run in foreign.split(" ") if (read := _of_gbk(run)) is not None}
@@ -252,6 +283,9 @@ def _is_clear(written: str, meant: str, before: str, after: str) -> bool:
     return any(small) if meant.islower() else small[1]
 
 
+_LATIN_LETTERS = frozenset(map(chr, range(0xB0, 0xD8)))
+
+
 def _gbk_leads() -> str:
     """What GBK reads the first two bytes of dashes and quotes, kana, Han and full-width forms as."""
     pairs = [(0xE2, 0x80), *((0xE3, low) for low in range(0x80, 0xC0)), (0xEF, 0xBC), (0xEF, 0xBD)]
@@ -260,6 +294,15 @@ def _gbk_leads() -> str:
 
 
 _GBK_LEADS = frozenset(_gbk_leads())
+
+
+def _byte_of_euro(error: UnicodeError) -> tuple[bytes, int]:
+    if isinstance(error, UnicodeEncodeError) and error.object[error.start] == "€":
+        return b"\x80", error.start + 1
+    raise error
+
+
+codecs.register_error("charset-0x80", _byte_of_euro)
 _COMMON_CHARSETS = ("gb2312", "big5", "euc-jp", "euc-kr")
 
 
@@ -268,7 +311,8 @@ def _of_gbk(run: str) -> str | None:
     if run[0] not in _GBK_LEADS:
         return None
     try:
-        meant = run.encode("gbk").decode("utf-8")
+        # cp936 reads byte 0x80 as the euro sign: it is in every 一 (E4 B8 80).
+        meant = run.encode("gbk", "charset-0x80").decode("utf-8")
     except UnicodeError:
         return None
     # The last character may have taken an ASCII one in with it: `鈥檚` is ’s.

@@ -33,7 +33,7 @@ from typing import get_args
 
 from corpus.recipe import HalfWidth, Script
 
-VERSION = 2
+VERSION = 3
 
 #: No script puts so many marks on a letter.
 MAX_MARKS = 128
@@ -71,11 +71,23 @@ _CONTROLS: Table = {
     **dict.fromkeys([*range(0x09), *range(0x0E, 0x20), *range(0x7F, 0xA0)], ""),
     **_LINE_ENDS,
 }
-# U+202F is handled by its context.
-_SPACES: Table = dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x205F, 0x3000), " ")
-# Soft hyphen; bidirectional marks, embeddings, isolates; word joiner and invisible operators; byte-order mark.
+# U+202F is handled by its context. The blank of Braille and the fillers of Hangul are seen as spaces.
+_SPACES: Table = dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x205F, 0x2800, 0x3000, 0x3164, 0xFFA0), " ")
+# Soft hyphen; bidirectional marks, embeddings, isolates; word joiner and invisible operators; byte-order mark; annotation marks and
+# what stands for an object.
 _INVISIBLE: Table = dict.fromkeys(
-    (0xAD, 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x206A), 0xFEFF), ""
+    (
+        0xAD,
+        0x61C,
+        0x200E,
+        0x200F,
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2065),
+        *range(0x2066, 0x206A),
+        0xFEFF,
+        *range(0xFFF9, 0xFFFD),
+    ),
+    "",
 )
 _ALPHANUMERICS: Table = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code - 0xFEE0).isalnum()}
 _FULL_WIDTH: Table = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
@@ -92,12 +104,16 @@ _STRAY_JOINER = re.compile(rf"(?<![{_JOINING}])(?!(?<=[{_EMOJI}\ufe0f])\u200d[{_
 _WORD_BREAKING = r"\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf"
 _STRAY_ZERO_WIDTH_SPACE = re.compile(rf"(?<![{_WORD_BREAKING}])\u200b")
 _STRAY_NARROW_SPACE = re.compile(r"(?<![\u1800-\u18af])\u202f")
+# Colours and movements of a terminal (ECMA-48).
+_TERMINAL = re.compile(r"\x1b\[[0-?]{0,32}[ -/]{0,8}[@-~]")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _RUN_OF_SPACES = re.compile(r"(?<=\S) {2,}")
 
 
 def normalise(text: str, settings: Normalisation) -> str:
     """The text in normal form. Never raises."""
+    if settings.control_characters and "\x1b[" in text:
+        text = _TERMINAL.sub("", text)
     if settings.control_characters and "\r" in text:
         text = text.replace("\r\n", "\n")
     # Printable ASCII has nothing to replace. Elsewhere a search and a look-up a hit are ten times as fast as translate().

@@ -19,8 +19,8 @@ Cost: 0.6 ms a page of 20,000 characters; linear in the page.
 import functools
 import re
 from collections import defaultdict
+from typing import Any
 
-from lxml.etree import iterwalk  # type: ignore[import-untyped]
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
 from corpus.pages import code_blocks, formulas, page_tables
@@ -69,6 +69,7 @@ _PERMALINK = re.compile(
 )
 _PERMALINK_TEXTS = frozenset(["¶", "#", "§", "🔗", "∞", "⚓", "↩", "link", "permalink"]) | {""}
 MOST_WHITE = 60
+_VERBATIM = frozenset(("script", "style", "textarea", "pre"))
 MOST_ADDRESS = 500
 #: Text of a box around code beside it: a button, a name of a file.
 MOST_IN_FRAME_OF_CODE = 60
@@ -368,7 +369,7 @@ def _forget_names(element: HtmlElement) -> None:
 def _mark_inline_code(element: HtmlElement, gone: set[HtmlElement]) -> None:
     if is_within(element, gone) or element.getparent() is None:
         return
-    text = element.text_content()
+    text = element.text_content() if len(element) else element.text or ""
     if not text.strip() or KEPT in text:
         return
     if "\n" not in text:
@@ -415,49 +416,47 @@ def _cell_text(cell: HtmlElement) -> str:
 
 def _join_lines(body: HtmlElement) -> None:
     """Takes line ends of the source out between wide characters, also across the tags of inline elements."""
-    last = ""  # the last character of the line so far
-    pending: HtmlElement | None = None  # whose tail or text ended with white space and a line end
-    is_tail = False
-    for is_end, element in _events(body):
-        if not isinstance(element.tag, str) or element.tag in ("script", "style", "textarea", "pre"):
-            text, is_inline = (element.tail if is_end else None), False
+    texts = body.xpath(".//text()")  # in the page's order, each with the element that it is the text or the tail of
+    for at, text in enumerate(texts):
+        if "\n" not in text or (text.getparent().tag in _VERBATIM and not text.is_tail):
+            continue
+        joined = _LINE_END.sub("", text)
+        words = joined.strip()
+        before, after = joined[: len(joined) - len(joined.lstrip())], joined[len(joined.rstrip()) :]
+        previous = texts[at - 1].rstrip()[-1:] if at and "\n" in before and _on_one_line(texts[at - 1], text) else ""
+        following = ""
+        if at + 1 < len(texts) and "\n" in after and _on_one_line(text, texts[at + 1]):
+            following = texts[at + 1].lstrip()[:1]
+        if not words:
+            joined = "" if previous and following and _joins(previous, following) else joined
         else:
-            text, is_inline = (element.tail if is_end else element.text), element.tag in _INLINE_TAGS
-        if not is_inline:
-            last, pending = "", None
-        if not text:
-            continue
-        if "\n" in text:
-            joined = _LINE_END.sub("", text)
-            stripped = joined.lstrip()
-            if last and stripped and "\n" in joined[: len(joined) - len(stripped)] and _joins(last, stripped[0]):
-                joined = stripped
-            if joined != text:
-                text = joined
-                _set(element, is_end, text)
-        first = text.lstrip()[:1]
-        if pending is not None and first and not text[0].isspace() and _joins(last, first):
-            old = pending.tail if is_tail else pending.text
-            _set(pending, is_tail, old.rstrip())
-        stripped = text.rstrip()
-        if not stripped:
-            if "\n" in text and pending is None and last:
-                pending, is_tail = element, is_end
-            continue
-        last = stripped[-1]
-        pending, is_tail = (element, is_end) if "\n" in text[len(stripped) :] else (None, False)
+            joined = words if previous and _joins(previous, words[0]) else before + words
+            joined += "" if following and _joins(words[-1], following) else after
+        if joined != text:
+            element = text.getparent()
+            if text.is_tail:
+                element.tail = joined
+            else:
+                element.text = joined
 
 
-def _set(element: HtmlElement, is_tail: bool, text: str) -> None:
-    if is_tail:
-        element.tail = text
-    else:
-        element.text = text
+def _on_one_line(text: Any, following: Any) -> bool:
+    """Whether only tags of inline elements stand between two texts that follow each other."""
+    element = following.getparent()
+    if following.is_tail and element.tag not in _INLINE_TAGS:
+        return False
+    if not following.is_tail and (previous := element.getprevious()) is not None and not previous.tail:
+        return previous.tag in _INLINE_TAGS and _block_of(text) is _block_of(following)
+    return _block_of(text) is _block_of(following)
 
 
-def _events(body: HtmlElement) -> list[tuple[bool, HtmlElement]]:
-    """(whether it ends, element) in document order."""
-    return [(event == "end", element) for event, element in iterwalk(body, events=("start", "end"))]
+def _block_of(text: Any) -> HtmlElement:
+    element = text.getparent()
+    if text.is_tail:
+        element = element.getparent()
+    while element is not None and element.tag in _INLINE_TAGS:
+        element = element.getparent()
+    return element
 
 
 def _joins(before: str, after: str) -> bool:

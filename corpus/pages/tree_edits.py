@@ -54,4 +54,4 @@ _WITHOUT_TEXT = frozenset(
 
 def is_within(element: HtmlElement, others: set[HtmlElement]) -> bool:
     """Whether the element is one of the others or inside one."""
-    return bool(others) and (element in others or any(each in others for each in element.iterancestors()))
+    return bool(others) and (element in others or not others.isdisjoint(element.iterancestors()))

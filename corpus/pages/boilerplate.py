@@ -20,6 +20,8 @@ import re
 
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
+from corpus.pages.marks import HEADINGS
+
 VERSION = 2
 
 MOST = 0.15
@@ -177,12 +179,15 @@ def _interrupts(heading: HtmlElement) -> bool:
 
 def _leads(heading: HtmlElement) -> bool:
     """Whether a heading has a text of its own below it, not only a date, a name or another link."""
-    if _interrupts(heading):
-        return False
+    return not _interrupts(heading) and leads_text(heading)
+
+
+def leads_text(heading: HtmlElement, wrappers: int = MOST_WRAPPERS) -> bool:
+    """Whether what follows a heading, or so many elements that hold nothing else before it, is text, mostly without links."""
     if heading.tail and len(heading.tail.strip()) >= OWN_TEXT:
         return True
     following, level = heading.getnext(), heading
-    for _ in range(MOST_WRAPPERS):
+    for _ in range(wrappers):
         while following is not None and (not isinstance(following.tag, str) or not following.text_content().strip()):
             following = following.getnext()
         if following is not None:
@@ -190,10 +195,14 @@ def _leads(heading: HtmlElement) -> bool:
         level = level.getparent()
         if level is None or level.tag in ("body", *_ITEMS):
             return False
+        if wrappers > MOST_WRAPPERS and len(level.text_content().strip()) > len(heading.text_content().strip()):
+            return False
         following = level.getnext()
     if following is None or following.tag in _HEADINGS:
         return False
     text = squeezed(following.text_content())
+    if text.startswith(tuple(HEADINGS)):  # a heading of the level below, already found to lead a text
+        return True
     links = sum(len(squeezed(link.text_content())) for link in following.iter("a"))
     least = OWN_TEXT if following.tag in _TEXT_BLOCKS else OWN_BLOCK
     return len(text) >= least and links <= MOSTLY_TEXT * len(text)

@@ -18,7 +18,7 @@ import re
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
 from corpus.pages.boilerplate import squeezed
-from corpus.pages.marks import without_marks
+from corpus.pages.marks import HEADINGS, without_marks
 
 VERSION = 1
 
@@ -68,10 +68,10 @@ def _above(body: HtmlElement, beginning: str, descriptions: tuple[str, ...]) -> 
     headed = False
     for element in body.iter(*_HEADINGS_AND_BLOCKS):
         tag = element.tag
-        if tag == "h1":
+        own = element.text
+        if tag == "h1" or (tag == "p" and own and own.startswith(HEADINGS[0])):
             headed, found = True, []
             continue
-        own = element.text
         own = without_marks(own).lstrip() if own else ""
         if not own and tag == "p":  # it may begin with an inline element
             own = without_marks(element.text_content()).lstrip()

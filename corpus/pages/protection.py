@@ -24,6 +24,7 @@ from typing import Any
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
 from corpus.pages import code_blocks, formulas, page_tables
+from corpus.pages.boilerplate import leads_text
 from corpus.pages.inline_forms import write_ruby, write_scripts
 from corpus.pages.list_numbers import write_lists
 from corpus.pages.marks import (
@@ -71,6 +72,8 @@ _PERMALINK_TEXTS = frozenset(["¶", "#", "§", "🔗", "∞", "⚓", "↩", "lin
 MOST_WHITE = 60
 _VERBATIM = frozenset(("script", "style", "textarea", "pre"))
 MOST_ADDRESS = 500
+#: Elements around a heading alone, as DocBook writes them.
+MOST_WRAPPERS = 4
 #: Text of a box around code beside it: a button, a name of a file.
 MOST_IN_FRAME_OF_CODE = 60
 
@@ -486,7 +489,7 @@ def _mark_links(body: HtmlElement) -> None:
 
 
 def _mark_lines(seen: _Seen, in_tables: set[HtmlElement]) -> None:
-    for heading in seen.headings:
+    for heading in reversed(seen.headings):  # what follows a heading is looked at before it changes
         if heading not in in_tables:
             _mark_heading(heading)
     for paragraph in seen.tags["p"]:
@@ -512,6 +515,8 @@ def _mark_heading(heading: HtmlElement) -> None:
                 remove(link)
         elif names and "mw-editsection" in names:
             remove(link)
+    has_link = any(not (link.get("href") or "#").startswith("#") for link in heading.iter("a"))
+    leads = not has_link and leads_text(heading, MOST_WRAPPERS if heading.tag != "h1" else 2)
     for link in list(heading.iter("a")):
         if (link.get("href") or "#").startswith("#"):
             unwrap(link)
@@ -522,3 +527,6 @@ def _mark_heading(heading: HtmlElement) -> None:
         first.text = HEADINGS[int(heading.tag[1]) - 1] + first.text
     for each in list(heading.iter("br")):
         remove(each)
+    # Where trafilatura finds no frame of an article, it takes paragraphs from everywhere and leaves headings out.
+    if leads:
+        heading.tag = "p"

@@ -18,8 +18,8 @@ from pipelines.stage_list import stage_of
 from pipelines.stages.outputs import DECISIONS, SIGNALS
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 500, 264, 13, 1
-DECISIONS_SHA256 = "6530cef3b521ef7dbaedd8bcd15736cc973e98ecd67c02782fcca41139d635ca"
+DOCUMENTS, KEPT, EXACT, NEAR = 500, 274, 14, 1
+DECISIONS_SHA256 = "c6d1ed650b46870b0345f28f5b8649c6c0791f43423c5d6f27460b02e8f0aee4"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from corpus.storage.run_directory import RunDirectory
 from filters.copies.dedup_quality import overlap, shingle_set
+from filters.copies.preference import content_of
 from pipelines.cli import main
 from pipelines.commands.dedup_explanation import CHANGED_LINES, changed_lines
 from pipelines.report.run_documents import RunDocuments
@@ -60,6 +62,7 @@ def rows(run: Path) -> list[dict[str, Any]]:
         "key",
         "url",
         "characters",
+        "repeated_13_character_ratio",
         "kept",
         "reason",
         "representative",
@@ -70,7 +73,8 @@ def rows(run: Path) -> list[dict[str, Any]]:
     found = [row for item in documents.items() for row in documents.columns(item, names).to_pylist()]
     for row in found:
         row["set"] = shingle_set(row["text"])
-        row["order"] = (-row["characters"], row["key"])
+        row["content"] = content_of(*(np.array([row[name]]) for name in ("characters", "repeated_13_character_ratio")))[0]
+        row["order"] = (-row["content"], row["key"])
     return found
 
 
@@ -162,7 +166,7 @@ def test_a_removed_document_is_explained(run: Path, rows: list[dict[str, Any]]) 
         ):  # taken over from its own representative
             assert decisive == []
         else:
-            assert decisive == ["characters" if row["characters"] != other["characters"] else "key, the smaller"]
+            assert decisive == ["content" if row["content"] != other["content"] else "key, the smaller"]
         if row["reason"] == "near_duplicate":
             edges = {edge["doc_id"]: edge for edge in found["edges"] if edge["preferred"]}
             assert edges[other["doc_id"]]["similarity"] == compared["similarity"]

@@ -2,13 +2,14 @@
 
 A number is fields from its highest bits on, so an earlier one goes before all later ones:
 
-    copies by text and signature   claim 2, place 8, quality 14, length 24, date 16 bits
-    copies of one URL              claim 2, place 8, date 33, length 21 bits
+    copies by text and signature   claim 2, place 8, quality 14, content 24, date 16 bits
+    copies of one URL              claim 2, place 8, date 33, content 21 bits
 
 `claim` is who stays whatever is found: SPARED, who may not be removed as this kind of copy; LATER, who may be now and not as a
 near copy afterwards; else 0. `place` is that of the source in the recipe's order: 255 the first, 254 …, 0 the last, which all
-sources share that are not named. Quality is in units of 1/1000 (0–16.383), length in characters, date in whole days since 1970 or, of
-a URL's copies, in seconds. Each is clamped to its bits, so an unknown date (0, or a null's minimum) is the oldest.
+sources share that are not named. Quality is in units of 1/1000 (0–16.383), date in whole days since 1970 or, of
+a URL's copies, in seconds. Content is the text's characters less twice those that it repeats (`content_of`): what a copy has more
+speaks for it, and what it says again against it, so a text that was pasted twice loses against the single one. Each is clamped to its bits, so an unknown date (0, or a null's minimum) is the oldest.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 
 UInt64s = NDArray[np.uint64]
 
+#: Of the windows whose repetition is measured (filters.quality.repetition).
+WINDOW_CHARACTERS = 13
+
 #: Values of `claim`.
 LATER, SPARED = 1, 2
 
@@ -26,40 +30,51 @@ LATER, SPARED = 1, 2
 MAX_PLACES = 255
 
 _CLAIM_BITS, _PLACE_BITS = 2, 8
-_QUALITY_BITS, _LENGTH_BITS, _DAY_BITS = 14, 24, 16
-_SECOND_BITS, _URL_LENGTH_BITS = 33, 21
+_QUALITY_BITS, _CONTENT_BITS, _DAY_BITS = 14, 24, 16
+_SECOND_BITS, _URL_CONTENT_BITS = 33, 21
 _CLAIM_SHIFT = np.uint64(64 - _CLAIM_BITS)
 _SECONDS_PER_DAY = 86_400
 
 Numbers = NDArray[Any] | int
 
 
-def preference(quality: Numbers, characters: NDArray[Any], seconds: Numbers, place: Numbers = 0) -> UInt64s:
-    """(rows,) of copies by text or signature: place of the source, then quality, length, date, without a claim."""
+def content_of(characters: NDArray[Any], repeated: NDArray[Any]) -> NDArray[np.int64]:
+    """(rows,) characters less twice those repeated, 0 at the least.
+
+    `repeated` is the share of windows of WINDOW_CHARACTERS that occurred before in the text. A text of n characters that stands twice
+    repeats n - 12 windows, so it has a content of 24, and the single one of n.
+    """
+    windows = np.maximum(characters.astype(np.int64) - WINDOW_CHARACTERS + 1, 0)
+    again = np.rint(repeated.astype(np.float64) * windows).astype(np.int64)
+    return np.maximum(characters.astype(np.int64) - 2 * again, 0)
+
+
+def preference(quality: Numbers, content: NDArray[Any], seconds: Numbers, place: Numbers = 0) -> UInt64s:
+    """(rows,) of copies by text or signature: place of the source, then quality, content, date, without a claim."""
     days = np.asarray(seconds, np.int64) // _SECONDS_PER_DAY
     quality = np.rint(np.asarray(quality, np.float64) * 1000)
-    fields = ((place, _PLACE_BITS), (quality, _QUALITY_BITS), (characters, _LENGTH_BITS), (days, _DAY_BITS))
-    return _packed(*fields, rows=len(characters))
+    fields = ((place, _PLACE_BITS), (quality, _QUALITY_BITS), (content, _CONTENT_BITS), (days, _DAY_BITS))
+    return _packed(*fields, rows=len(content))
 
 
-def newest(seconds: NDArray[Any], characters: NDArray[Any], place: Numbers = 0) -> UInt64s:
-    """(rows,) of copies of one URL: place of the source, then date and length, without a claim."""
-    fields = ((place, _PLACE_BITS), (seconds, _SECOND_BITS), (characters, _URL_LENGTH_BITS))
-    return _packed(*fields, rows=len(characters))
+def newest(seconds: NDArray[Any], content: NDArray[Any], place: Numbers = 0) -> UInt64s:
+    """(rows,) of copies of one URL: place of the source, then date and content, without a claim."""
+    fields = ((place, _PLACE_BITS), (seconds, _SECOND_BITS), (content, _URL_CONTENT_BITS))
+    return _packed(*fields, rows=len(content))
 
 
 def criteria_of(preferred: int) -> tuple[int, int, float, int, int]:
-    """(claim, place, quality, characters, days since 1970) of a preference of copies by text or signature."""
-    claim, place, quality, characters, days = _unpacked(
-        preferred, _CLAIM_BITS, _PLACE_BITS, _QUALITY_BITS, _LENGTH_BITS, _DAY_BITS
+    """(claim, place, quality, content, days since 1970) of a preference of copies by text or signature."""
+    claim, place, quality, content, days = _unpacked(
+        preferred, _CLAIM_BITS, _PLACE_BITS, _QUALITY_BITS, _CONTENT_BITS, _DAY_BITS
     )
-    return claim, place, quality / 1000, characters, days
+    return claim, place, quality / 1000, content, days
 
 
 def url_criteria_of(preferred: int) -> tuple[int, int, int, int]:
-    """(claim, place, seconds since 1970, characters) of a preference of copies of one URL."""
-    claim, place, seconds, characters = _unpacked(preferred, _CLAIM_BITS, _PLACE_BITS, _SECOND_BITS, _URL_LENGTH_BITS)
-    return claim, place, seconds, characters
+    """(claim, place, seconds since 1970, content) of a preference of copies of one URL."""
+    claim, place, seconds, content = _unpacked(preferred, _CLAIM_BITS, _PLACE_BITS, _SECOND_BITS, _URL_CONTENT_BITS)
+    return claim, place, seconds, content
 
 
 def with_claim(preferences: UInt64s, claim: NDArray[np.uint8]) -> UInt64s:

@@ -230,15 +230,15 @@ def _preference(row: Row, other: Row, recipe: Recipe) -> list[Criterion]:
 def _criteria(row: Row, kind: str, recipe: Recipe) -> dict[str, str]:
     """Criterion → value, in the order in which they count."""
     if kind == URL:
-        claim, place, seconds, characters = url_criteria_of(row["order"][kind])
+        claim, place, seconds, content = url_criteria_of(row["order"][kind])
         time = _EPOCH + datetime.timedelta(seconds=seconds)
-        own = {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else "unknown", "characters": str(characters)}
+        own = {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else "unknown", "content": str(content)}
     else:
-        claim, place, quality, characters, days = criteria_of(row["order"][kind])
+        claim, place, quality, content, days = criteria_of(row["order"][kind])
         day = _EPOCH + datetime.timedelta(days)
         own = {
             "quality": f"{quality:g}",
-            "characters": str(characters),
+            "content": str(content),
             "day": day.date().isoformat() if days else "unknown",
         }
     named = str(MAX_PLACES - place + 1) if place else "not named"

@@ -27,7 +27,7 @@ from filters.copies.duplicates import UInt64s
 from filters.privacy.kinds import kinds_that_are
 from filters.quality.rules import Profiles, load_profiles
 
-VERSION = 10
+VERSION = 11
 
 #: What a document is found to be a copy by, in the order in which it is looked for; each is a kind of rows that are sent.
 URL, TEXT, NEAR = "url", "text", "near"

@@ -19,7 +19,7 @@ from corpus.reasons import Reason
 from corpus.recipe import Recipe
 from corpus.storage import ipc
 from filters.copies.duplicates import Documents, UInt64s, halves
-from filters.copies.preference import LATER, SPARED, newest, place_of, preference, with_claim
+from filters.copies.preference import LATER, SPARED, content_of, newest, place_of, preference, with_claim
 from filters.exams.contaminated import Verdicts, judge_contamination
 from filters.quality.rules import judge
 from pipelines.selection.decision_settings import NEAR, TEXT, URL, SelectSettings
@@ -111,25 +111,26 @@ def contamination_of(settings: SelectSettings, item: int, signals: pa.Table) -> 
 
 
 def identities(signals: pa.Table, recipe: Recipe) -> tuple[Documents, UInt64s]:
-    """(ids and what makes a copy preferred: source, quality, length, date, then key; what makes a copy of one URL).
+    """(ids and what makes a copy preferred: source, quality, content, date, then key; what makes a copy of one URL).
 
     Where the recipe names no classifier, and where its score is null, quality is 0. (A language score is no quality: with
-    it, .998 would beat .997 before a longer copy beats a shorter one.)
+    it, .998 would beat .997 before a copy that says more beats one that says less.)
     """
     quality = recipe.quality.signal
     scores = numbers(signals[quality].fill_null(0)) if quality is not None else np.zeros(signals.num_rows)
     dates = numbers(signals["date"].fill_null(0)) if signals["date"].null_count else numbers(signals["date"])
-    characters = numbers(signals["characters"])
+    content = content_of(numbers(signals["characters"]), numbers(signals["repeated_13_character_ratio"]))
     key_hi, key_lo = halves(fixed_bytes(signals["key"]))
     place = of_source(signals["source"], place_of(recipe.dedup.order))
-    preferences = preference(scores, characters, dates, place)
-    return Documents(numbers(signals["doc_id"]), preferences, key_hi, key_lo), newest(dates, characters, place)
+    preferences = preference(scores, content, dates, place)
+    return Documents(numbers(signals["doc_id"]), preferences, key_hi, key_lo), newest(dates, content, place)
 
 
 def order_columns(recipe: Recipe) -> list[str]:
     """The columns by which copies are ordered."""
     quality = recipe.quality.signal
-    return ["doc_id", "key", "source", "date", "characters", *([quality] if quality is not None else [])]
+    signals = ["characters", "repeated_13_character_ratio", *([quality] if quality is not None else [])]
+    return ["doc_id", "key", "source", "date", *signals]
 
 
 def compared_as(signals: pa.Table, recipe: Recipe, kind: str) -> Documents:

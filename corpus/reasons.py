@@ -81,6 +81,8 @@ class Reason(enum.StrEnum):
     PERSONAL_DATA = "personal_data"
     LOW_QUALITY = "low_quality"
     FLAGGED_WORDS = "flagged_words"
+    SPAM = "spam"
+    ODD_CHARACTERS = "odd_characters"
     # Evaluation items.
     CONTAMINATED = "contaminated"
     # Deduplication.

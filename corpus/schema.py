@@ -176,10 +176,13 @@ JIEBA_RATIOS = (
     "jieba_duplicate_10_gram_character_ratio",
     "jieba_newline_word_ratio",
 )
+#: How much a text is like spam (`filters.spam.spam_score`).
+SPAM_RATIOS = ("spam_score",)
 #: Group of signals that a run may have beside the others → its columns.
 SIGNAL_GROUPS: Mapping[str, tuple[str, ...]] = {
     "datatrove": DATATROVE_COUNTS + DATATROVE_RATIOS,
     "jieba": JIEBA_COUNTS + JIEBA_RATIOS,
+    "spam": SPAM_RATIOS,
 }
 
 #: Personal data that was found, uint32: what `filters.privacy.pii` counts; the edits beside it say where.

@@ -61,6 +61,10 @@ def signal_batch(documents: pa.RecordBatch, settings: MeasureSettings) -> pa.Rec
         from filters.parity import jieba_signals
 
         measured |= jieba_signals.measure(texts, languages)
+    if "spam" in settings.groups:
+        from filters.spam import spam_score
+
+        measured["spam_score"] = spam_score.scores(texts)
     personal = pii.measure(texts)
     dedup = settings.dedup
     signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)

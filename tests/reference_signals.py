@@ -243,9 +243,42 @@ def entropy(all_words: list[str]) -> float:
 
 def ends_sentence(line: str) -> bool:
     line = strip(line)
-    while len(line) > 1 and not flags(line[-1]) & u.TERMINAL and (is_space(line[-1]) or is_symbol_word(line[-1])):
+    while (
+        len(line) > 1
+        and not flags(line[-1]) & u.TERMINAL
+        and (is_space(line[-1]) or is_symbol_word(line[-1]) or line[-1] == "\ufe0f")
+    ):
+        if line[-1] in "♡♥♪♫♬☆★❤☺〜～」』" or "\U0001f300" <= line[-1] <= "\U0001faff":
+            return True
+        if is_symbol_word(line[-1]) and len(line) > 2 and line[-2] in "笑汗泣涙爆照":
+            return True
         line = line[:-1]
     return bool(flags(line[-1]) & u.TERMINAL)
+
+
+def ends_with_mark(line: str) -> bool:
+    line = strip(line)
+    while len(line) > 1 and not flags(line[-1]) & u.TERMINAL and flags(line[-1]) & (u.CLOSER | u.SPACE):
+        line = line[:-1]
+    return bool(flags(line[-1]) & u.TERMINAL)
+
+
+def speaks(line: str) -> bool:
+    """Without an end mark, but as a sentence does."""
+    line = strip(line)
+    if len(line) < 4:
+        return False
+    if any("\u3041" <= c <= "\u30ff" for c in line):
+        while len(line) > 1 and not flags(line[-1]) & u.CJK:
+            line = line[:-1]
+        return line[-1] in "たるてだいよねなくもがはをにでとうすみまり"
+    return any(c in "了着過过我你您他她它们們吗嗎呢吧啊呀哟嗨嘛把就也还還没沒很" for c in line)
+
+
+def fragment_characters(full_lines: list[str]) -> int:
+    short = [line for line in full_lines if len(line) <= 30 and not ends_sentence(line)]
+    spoken = sum(len(line) for line in short if speaks(line))
+    return max(0, sum(map(len, short)) - 2 * spoken)
 
 
 def measure(text: str, language: str) -> dict[str, float]:
@@ -304,17 +337,12 @@ def measure(text: str, language: str) -> dict[str, float]:
         "duplicate_paragraph_ratio": share(paragraph_copies, len(gopher_paragraphs)),
         "duplicate_paragraph_character_ratio": share(paragraph_copy_characters, len(text)),
         "repeated_13_character_ratio": share(repeated_windows(text, 13), max(len(text) - 12, 0)),
-        "line_end_punctuation_ratio": share(
-            sum(bool(flags(rstrip(line)[-1]) & u.TERMINAL) for line in full_lines), len(full_lines)
-        ),
+        "line_end_punctuation_ratio": share(sum(map(ends_with_mark, full_lines)), len(full_lines)),
         "short_line_ratio": share(sum(len(line) <= 30 for line in full_lines), len(full_lines)),
         "short_word_line_ratio": share(
             sum(sum(not is_symbol_word(w) for w in words(line)) < 3 for line in full_lines), len(full_lines)
         ),
-        "fragment_character_ratio": share(
-            sum(len(line) for line in full_lines if len(line) <= 30 and not ends_sentence(line)),
-            sum(map(len, full_lines)),
-        ),
+        "fragment_character_ratio": share(fragment_characters(full_lines), sum(map(len, full_lines))),
         "fineweb_duplicate_line_character_ratio": share(find_duplicates(full_lines)[1], len(text.replace("\n", ""))),
         "newline_word_ratio": share(text.count("\n"), len(all_words)),
         "cjk_ratio": share_of_visible(u.CJK),

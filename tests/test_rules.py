@@ -37,6 +37,7 @@ from filters.quality.rules import (
     shipped_rules,
 )
 from filters.quality.signals import measure
+from filters.spam.spam_score import scores
 from filters.quality.stop_words import stop_words
 
 # Values that every rule of every shipped profile passes.
@@ -144,11 +145,14 @@ def test_every_kind_of_source_has_a_profile() -> None:
 
 
 def test_groups_of_signals_are_asked_for_by_the_profiles_of_sources() -> None:
-    assert load_profiles(recipe_of()).groups == ()
+    assert load_profiles(recipe_of()).groups == ("spam",)
+    assert load_profiles(recipe_of(languages=["el"])).groups == ()
+    off = {"web": {"variant": [{"languages": ["*"], "off": ["spam_score"]}]}}
+    assert load_profiles(recipe_of(off)).groups == ()
     assert load_profiles(recipe_of(profile="parity")).groups == ("datatrove", "jieba")
     assert load_profiles(recipe_of(profile="parity", languages=["en", "ja"])).groups == ("datatrove",)
     own = {"own": {"rules": [{"signal": "datatrove_words", "max": 9.0, "reason": "too_many_words"}]}}
-    assert load_profiles(recipe_of(own)).groups == ()
+    assert load_profiles(recipe_of(own)).groups == ("spam",)
     assert load_profiles(recipe_of(own, "own")).groups == ("datatrove",)
 
 
@@ -166,13 +170,12 @@ def test_stop_words_are_asked_for_wherever_there_is_a_list_and_nowhere_else() ->
         for rules, limit in shipped_limits()
         if limit.signal == "stop_words"
     }
-    assert set(asked.values()) == {2}
+    assert set(asked.values()) == {1, 2}
     assert {language for _, language in asked} <= set(stop_words())
     assert {language for profile, language in asked if profile == "fineweb2"} == set(stop_words())
     of_web = {language for profile, language in asked if profile == "web"}
     spoken_by_most = (
         "en",
-        "zh",
         "ja",
         "de",
         "fr",
@@ -192,7 +195,7 @@ def test_stop_words_are_asked_for_wherever_there_is_a_list_and_nowhere_else() ->
     )
     assert of_web.issuperset(spoken_by_most)
     # Clean texts fail these lists: filters/quality/profiles/web.toml.
-    assert of_web.isdisjoint(("te", "ml", "ta", "kk", "ka", "mr", "bs", "lt"))
+    assert of_web.isdisjoint(("zh", "te", "ml", "ta", "kk", "ka", "mr", "bs", "lt"))
 
 
 def test_languages_without_spaces_have_no_rule_on_words_of_a_dictionary() -> None:
@@ -202,7 +205,8 @@ def test_languages_without_spaces_have_no_rule_on_words_of_a_dictionary() -> Non
         # Two groups of signals have words of a dictionary, or English ones, by definition.
         signals = {limit.signal for limit in rules.limits if not limit.signal.startswith(("jieba_", "datatrove_"))}
         # fineweb2 lays limits on words on characters, where a segmenter was at hand to say how many.
-        own = () if rules.profile == "fineweb2" else ("gram", "newline_word_ratio")
+        # web has limits of its own on runs of characters in Chinese and Japanese.
+        own = {"fineweb2": (), "web": ("newline_word_ratio",)}.get(rules.profile, ("gram", "newline_word_ratio"))
         assert not [name for name in signals if any(part in name for part in ("mean_word_length", *own))], rules
 
 
@@ -247,7 +251,7 @@ def test_the_first_rule_in_order_gives_the_reason_and_all_are_told() -> None:
     assert [(failure.reason, failure.signal, failure.value, failure.limit) for failure in failures] == [
         (Reason.LANGUAGE_NOT_WANTED, "language", "fr", None),
         (Reason.LANGUAGE_UNCERTAIN, "language_score", 0.1, 0.65),
-        (Reason.TOO_FEW_WORDS, "words", 7, 50),
+        (Reason.TOO_FEW_WORDS, "words", 7, 30),
         (Reason.LOREM_IPSUM, "lorem_ipsum", 2, 0),
     ]
 
@@ -318,6 +322,7 @@ def test_real_text_passes_and_junk_does_not() -> None:
     texts = ["\n".join(lines), english * 20, "\n".join(chinese), "首页 | 登录 | 注册\n" * 60]
     languages = ["en", "en", "zh", "zh"]
     columns = measure(pa.array(texts), languages) | {"language_score": np.full(4, 0.99, np.float32)}
+    columns["spam_score"] = scores(pa.array(texts))
     batch = pa.record_batch(
         {"source": ["crawl"] * 4, "language": languages} | {k: pa.array(v) for k, v in columns.items()}
     )

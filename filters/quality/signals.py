@@ -15,7 +15,7 @@ thresholds tuned on those carry over. Lines come in three variants, each where d
 - Gopher repetition: what is between runs of newlines, so an empty text, or a newline at either end, gives an empty
   line;
 - FineWeb, C4 and everything else: lines that are not blank.
-Deviations: nothing divides by zero; line ends are looked for before trailing white space, and only `\\n` ends a line;
+Deviations: nothing divides by zero; line ends are looked for before trailing white space and closing quotes, and only `\\n` ends a line;
 sentence ends of all scripts count as terminal punctuation; fewer than 3 words a line are counted in words, not in
 blank-separated pieces, so that Chinese has lines; policy phrases ignore ASCII case only; what `filters.quality.repetition`
 states.
@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
 from corpus.unicode import code_points
-from corpus.unicode.code_points import CJK, DIGIT, SPACE, TERMINAL, UNKNOWN, UPPERCASE
+from corpus.unicode.code_points import CJK, CLOSER, DIGIT, SPACE, TERMINAL, UNKNOWN, UPPERCASE
 from corpus.unicode.segmentation import (
     ALPHABETIC_WORD,
     REPLACEMENT,
@@ -55,6 +55,7 @@ from corpus.unicode.segmentation import (
     segment_words,
     utf8_buffers,
 )
+from filters.quality.line_ends import ends_sentence, speaks
 from filters.quality.line_marks import (
     BOILERPLATE,
     JAVASCRIPT,
@@ -86,7 +87,7 @@ from filters.quality.repetition import (
 from filters.quality.stop_words import SLOTS, stop_word_table, stop_words
 
 #: Part of the fingerprint of `extract`: raise it with every change that can change a value.
-VERSION = 4
+VERSION = 5
 
 SHORT_LINE_CHARACTERS = 30
 SHORT_LINE_WORDS = 3
@@ -453,7 +454,7 @@ def _count_lines(
 ) -> None:
     mask = clear(table, min(row[_NEWLINES] + 1, _lines_with_characters(characters)))
     marks = np.zeros(KINDS, np.int64)
-    word = 0
+    word = spoken = 0
     after_blank = True
     begin = 0
     while begin <= characters:
@@ -481,9 +482,13 @@ def _count_lines(
             row[_PARAGRAPHS] += after_blank
             if end - begin <= SHORT_LINE_CHARACTERS:
                 row[_SHORT_LINES] += 1
-                row[_FRAGMENT_CHARACTERS] += 0 if _ends_sentence(flags, first, last) else end - begin
+                if not ends_sentence(points, flags, first, last):
+                    if speaks(points, flags, first, last):
+                        spoken += end - begin
+                    else:
+                        row[_FRAGMENT_CHARACTERS] += end - begin
             row[_SHORT_WORD_LINES] += line_words < SHORT_LINE_WORDS
-            row[_TERMINAL_LINES] += flags[last] & TERMINAL != 0
+            row[_TERMINAL_LINES] += _ends_with_mark(flags, first, last)
             row[_BULLET_LINES] += points[first] == _BULLET or points[first] == _HYPHEN
             row[_ELLIPSIS_LINES] += _ends_with_ellipsis(points, first, last)
             row[_FINEWEB_DUPLICATE_LINE_CHARACTERS] += end - begin if copied else 0
@@ -497,6 +502,8 @@ def _count_lines(
             row[_URL_CHARACTERS] += marks[URL]
         after_blank = blank
         begin = end + 1
+    # Verse: a line that speaks vouches for one that does not.
+    row[_FRAGMENT_CHARACTERS] = max(0, row[_FRAGMENT_CHARACTERS] - spoken)
     # Splitting at runs of newlines gives an empty piece for a run at either end, and one piece for an empty text.
     empty_pieces = 1 if characters == 0 else 0
     if characters > 0:
@@ -507,9 +514,9 @@ def _count_lines(
 
 
 @kernel
-def _ends_sentence(flags: UInt16s, first: int, last: int) -> bool:
-    """Whether a line ends with a sentence-end mark, other punctuation, symbols and white space behind it looked through."""
-    while last > first and flags[last] & (SYMBOLIC | SPACE) and not flags[last] & TERMINAL:
+def _ends_with_mark(flags: UInt16s, first: int, last: int) -> bool:
+    """Whether a line ends with a sentence-end mark, closing quotes and brackets behind it looked through."""
+    while last > first and flags[last] & (CLOSER | SPACE) and not flags[last] & TERMINAL:
         last -= 1
     return bool(flags[last] & TERMINAL)
 

@@ -102,11 +102,13 @@ def compile_kernels(model: Path) -> None:
     from filters.language.identification import LanguageModel
     from filters.privacy import pii
     from filters.quality import signals
+    from filters.spam import spam_score
 
     LanguageModel(model).identify(["The warm-up."])
     signals.warm_up()
     minhash.warm_up()
     pii.warm_up()
+    spam_score.warm_up()
 
 
 def _settings(up: Upstream, opened: MeasureInputs, stage: Stage) -> MeasureItem:

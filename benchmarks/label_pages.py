@@ -53,6 +53,7 @@ from corpus.sources.records import Limits, Page, Split
 from filters.language.identification import LanguageModel, default_model_path
 from filters.quality.rules import Failure, all_reasons, load_profiles
 from filters.quality.signals import measure
+from filters.spam.spam_score import scores as spam_scores
 
 PROFILE = "web"
 LANGUAGES = ("zh", "ja", "th")
@@ -307,6 +308,7 @@ def verdicts(documents: Sequence[Labelled], profile: str = PROFILE) -> list[Verd
     found = LanguageModel(default_model_path()).identify([document.text for document in documents])
     languages = [each.language for each in found]
     signals = measure(pa.array([document.text for document in documents], pa.string()), languages)
+    signals["spam_score"] = spam_scores(pa.array([document.text for document in documents], pa.string()))
     signals["language_score"] = np.array([each.score for each in found], np.float32)
     judged = []
     for row, document in enumerate(documents):

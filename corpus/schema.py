@@ -176,13 +176,12 @@ JIEBA_RATIOS = (
     "jieba_duplicate_10_gram_character_ratio",
     "jieba_newline_word_ratio",
 )
-#: How much a text is like spam (`filters.spam.spam_score`).
-SPAM_RATIOS = ("spam_score",)
+#: How much a text is like spam (`filters.spam.spam_score`), float32.
+SPAM_SIGNALS = ("spam_score",)
 #: Group of signals that a run may have beside the others → its columns.
 SIGNAL_GROUPS: Mapping[str, tuple[str, ...]] = {
     "datatrove": DATATROVE_COUNTS + DATATROVE_RATIOS,
     "jieba": JIEBA_COUNTS + JIEBA_RATIOS,
-    "spam": SPAM_RATIOS,
 }
 
 #: Personal data that was found, uint32: what `filters.privacy.pii` counts; the edits beside it say where.
@@ -240,7 +239,10 @@ def signals_schema(*, permutations: int, bands: int, groups: Collection[str] = (
     optional = [name for group, names in SIGNAL_GROUPS.items() if group in groups for name in names]
     return pa.schema(
         SIGNALS_HEAD
-        + [pa.field(name, signal_type(name), nullable=False) for name in (*COUNT_SIGNALS, *RATIO_SIGNALS, *optional)]
+        + [
+            pa.field(name, signal_type(name), nullable=False)
+            for name in (*COUNT_SIGNALS, *RATIO_SIGNALS, *SPAM_SIGNALS, *optional)
+        ]
         + [pa.field(name, pa.uint32(), nullable=False) for name in PERSONAL_SIGNALS]
         + [
             pa.field("personal_data", EDITS, nullable=False),  # where it is, and the tokens that may stand there

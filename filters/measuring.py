@@ -47,6 +47,7 @@ def signal_batch(documents: pa.RecordBatch, settings: MeasureSettings) -> pa.Rec
     from filters.copies import minhash
     from filters.privacy import pii
     from filters.quality import signals
+    from filters.spam import spam_score
 
     texts = documents.column("text")
     strings, urls = texts.to_pylist(), documents.column("url").to_pylist()
@@ -61,10 +62,7 @@ def signal_batch(documents: pa.RecordBatch, settings: MeasureSettings) -> pa.Rec
         from filters.parity import jieba_signals
 
         measured |= jieba_signals.measure(texts, languages)
-    if "spam" in settings.groups:
-        from filters.spam import spam_score
-
-        measured["spam_score"] = spam_score.scores(texts)
+    measured["spam_score"] = spam_score.scores(texts)
     personal = pii.measure(texts)
     dedup = settings.dedup
     signature, shingles = minhash.signatures(texts, permutations=dedup.permutations, shingle=dedup.shingle)

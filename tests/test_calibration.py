@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from corpus.reasons import Reason
 from corpus.recipe.parsing import parse_recipe
-from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS
+from corpus.schema import COUNT_SIGNALS, RATIO_SIGNALS, SPAM_SIGNALS
 from filters.language.identification import default_model_path
 from filters.quality.calibration import Calibration, Method, Sample, calibrate, tail_limit, tail_of_all
 from filters.quality.rules import Limit, judge, load_profiles
@@ -32,7 +32,7 @@ MOST = Limit("duplicate_line_ratio", "max", 0.3, Reason.DUPLICATE_LINES, "base")
 SCORE = Limit("language_score", "min", 0.65, Reason.LANGUAGE_UNCERTAIN, "base")
 COUNT = Limit("words", "min", 50, Reason.TOO_FEW_WORDS, "base")
 
-SIGNALS_ALWAYS = ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS)
+SIGNALS_ALWAYS = ("language_score", *COUNT_SIGNALS, *RATIO_SIGNALS, *SPAM_SIGNALS)
 RECIPE = recipe_of_files("web", "web")
 SETTINGS = ExtractSettings.of(RECIPE, splits="", model=default_model_path())
 MEASURED = measure_settings(RECIPE, default_model_path(), {})

@@ -73,7 +73,9 @@ def rows(run: Path) -> list[dict[str, Any]]:
     found = [row for item in documents.items() for row in documents.columns(item, names).to_pylist()]
     for row in found:
         row["set"] = shingle_set(row["text"])
-        row["content"] = content_of(*(np.array([row[name]]) for name in ("characters", "repeated_13_character_ratio")))[0]
+        row["content"] = content_of(*(np.array([row[name]]) for name in ("characters", "repeated_13_character_ratio")))[
+            0
+        ]
         row["order"] = (-row["content"], row["key"])
     return found
 

@@ -492,12 +492,13 @@ def test_signals_page_has_every_signal_with_its_rules() -> None:
     others = names(found["Language"] + found["Hashes"] + found["Personal data"], "signal")
     columns = schema.signals_schema(permutations=2, bands=1).names
     identity = {"doc_id", "key", "source", "date", "blocked_url", "opt_out"}
-    assert {*others, *schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS} == {*columns} - identity
+    assert {*others, *schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS, *schema.SPAM_SIGNALS} == {*columns} - identity
+    assert names(found["Spam"], "signal") == list(schema.SPAM_SIGNALS)
     for group, columns_of_group in schema.SIGNAL_GROUPS.items():
         rows = found[f"Group `{group}`"]
         assert names(rows, "signal") == list(columns_of_group)
         assert all(row["formula"] and row["unit"] and row["variant"] for row in rows)
-    for row in found["Counts"] + found["Ratios"] + found["Language"]:
+    for row in found["Counts"] + found["Ratios"] + found["Spam"] + found["Language"]:
         signal = row["signal"].strip("`")
         assert row["formula"], signal
         if signal in rules or signal in schema.COUNT_SIGNALS + schema.RATIO_SIGNALS:
@@ -518,7 +519,7 @@ TYPES = {
     str(schema.DECISIONS.field("cuts").type): "list of begin, end (uint32), replacement (string)",
 }
 SIGNALS = schema.signals_schema(permutations=2, bands=1)
-MEASURED = {*schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS, *schema.PERSONAL_SIGNALS}
+MEASURED = {*schema.COUNT_SIGNALS, *schema.RATIO_SIGNALS, *schema.SPAM_SIGNALS, *schema.PERSONAL_SIGNALS}
 SCHEMAS = {
     "`splits.arrow`": schema.SPLITS,
     "`documents/`": schema.DOCUMENTS,

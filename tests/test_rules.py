@@ -20,6 +20,7 @@ from corpus.schema import (
     PERSONAL_SIGNALS,
     RATIO_SIGNALS,
     SIGNAL_GROUPS,
+    SPAM_SIGNALS,
     signal_type,
     signals_schema,
 )
@@ -37,8 +38,8 @@ from filters.quality.rules import (
     shipped_rules,
 )
 from filters.quality.signals import measure
-from filters.spam.spam_score import scores
 from filters.quality.stop_words import stop_words
+from filters.spam.spam_score import scores
 
 # Values that every rule of every shipped profile passes.
 GOOD: dict[str, float] = {
@@ -117,6 +118,7 @@ def test_the_schemas_signals_are_those_that_rules_may_use() -> None:
         "second_language_share",
         *COUNT_SIGNALS,
         *RATIO_SIGNALS,
+        *SPAM_SIGNALS,
         *groups,
         *PERSONAL_SIGNALS,
     ) == SIGNALS
@@ -145,14 +147,11 @@ def test_every_kind_of_source_has_a_profile() -> None:
 
 
 def test_groups_of_signals_are_asked_for_by_the_profiles_of_sources() -> None:
-    assert load_profiles(recipe_of()).groups == ("spam",)
-    assert load_profiles(recipe_of(languages=["el"])).groups == ()
-    off = {"web": {"variant": [{"languages": ["*"], "off": ["spam_score"]}]}}
-    assert load_profiles(recipe_of(off)).groups == ()
+    assert load_profiles(recipe_of()).groups == ()
     assert load_profiles(recipe_of(profile="parity")).groups == ("datatrove", "jieba")
     assert load_profiles(recipe_of(profile="parity", languages=["en", "ja"])).groups == ("datatrove",)
     own = {"own": {"rules": [{"signal": "datatrove_words", "max": 9.0, "reason": "too_many_words"}]}}
-    assert load_profiles(recipe_of(own)).groups == ("spam",)
+    assert load_profiles(recipe_of(own)).groups == ()
     assert load_profiles(recipe_of(own, "own")).groups == ("datatrove",)
 
 

@@ -32,7 +32,8 @@ KEPT = {
     "code": ENGLISH + '\nint main(void) {\n    return puts("hello");\n}\nThe function returns what puts returns.',
     "a brief": "Volunteers counted 212 grey seal pups on the outer islands last week, the most since records began. "
     "The warden said that calm weather in October had helped, and that the last pups would leave in January.",
-    "one line twice": ENGLISH + "\nShare your thoughts below\nWhen it has snowed in winter the roads are bad, so the town asks everybody to help."
+    "one line twice": ENGLISH
+    + "\nShare your thoughts below\nWhen it has snowed in winter the roads are bad, so the town asks everybody to help."
     "\nShare your thoughts below",
     "dialogue": "\n".join(
         ["“You took the last one!”", "“There was nobody's name on it.”", "“My name was on the box, and you can read!”"]

@@ -26,7 +26,7 @@ from corpus.columns import numbers
 from corpus.errors import RecipeError
 from corpus.reasons import DUPLICATES, SCREENS, UNWANTED, Outcome, Reason
 from corpus.recipe.suggestions import unknown
-from corpus.schema import COUNT_SIGNALS, PERSONAL_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, signal_type
+from corpus.schema import COUNT_SIGNALS, PERSONAL_SIGNALS, RATIO_SIGNALS, SIGNAL_GROUPS, SPAM_SIGNALS, signal_type
 from filters.privacy.kinds import SIGNALS as SIGNAL_OF_KIND
 from filters.privacy.kinds import kinds_that_are
 from filters.quality.profile_files import ProfileFile, profile_files
@@ -37,6 +37,7 @@ SIGNALS = (
     "second_language_share",
     *COUNT_SIGNALS,
     *RATIO_SIGNALS,
+    *SPAM_SIGNALS,
     *(name for group in SIGNAL_GROUPS.values() for name in group),
     *PERSONAL_SIGNALS,
 )

@@ -45,6 +45,7 @@ _COMPARED_SIGNALS = (
     "text_hash",
     *schema.COUNT_SIGNALS,
     *schema.RATIO_SIGNALS,
+    *schema.SPAM_SIGNALS,
     *schema.PERSONAL_SIGNALS,
     *(name for group in schema.SIGNAL_GROUPS.values() for name in group),
     "coverage",

@@ -277,6 +277,8 @@ def speaks(line: str) -> bool:
 
 def fragment_characters(full_lines: list[str]) -> int:
     short = [line for line in full_lines if len(line) <= 30 and not ends_sentence(line)]
+    if 10 * sum(len(line) for line in full_lines if len(line) <= 30) < 9 * sum(map(len, full_lines)):
+        return sum(map(len, short))
     spoken = sum(len(line) for line in short if speaks(line))
     return max(0, sum(map(len, short)) - 2 * spoken)
 

@@ -92,6 +92,8 @@ VERSION = 5
 SHORT_LINE_CHARACTERS = 30
 SHORT_LINE_WORDS = 3
 FEWEST_MENU_SEPARATORS = 2
+#: Of a text that may be verse, so much stands in short lines: 9 of 10 characters.
+VERSE_SHORT, VERSE_OF = 9, 10
 
 #: What the kernel counts, in the order of its columns.
 _RAW = (
@@ -454,7 +456,7 @@ def _count_lines(
 ) -> None:
     mask = clear(table, min(row[_NEWLINES] + 1, _lines_with_characters(characters)))
     marks = np.zeros(KINDS, np.int64)
-    word = spoken = 0
+    word = short = spoken = 0
     after_blank = True
     begin = 0
     while begin <= characters:
@@ -482,11 +484,10 @@ def _count_lines(
             row[_PARAGRAPHS] += after_blank
             if end - begin <= SHORT_LINE_CHARACTERS:
                 row[_SHORT_LINES] += 1
+                short += end - begin
                 if not ends_sentence(points, flags, first, last):
-                    if speaks(points, flags, first, last):
-                        spoken += end - begin
-                    else:
-                        row[_FRAGMENT_CHARACTERS] += end - begin
+                    row[_FRAGMENT_CHARACTERS] += end - begin
+                    spoken += end - begin if speaks(points, flags, first, last) else 0
             row[_SHORT_WORD_LINES] += line_words < SHORT_LINE_WORDS
             row[_TERMINAL_LINES] += _ends_with_mark(flags, first, last)
             row[_BULLET_LINES] += points[first] == _BULLET or points[first] == _HYPHEN
@@ -502,8 +503,10 @@ def _count_lines(
             row[_URL_CHARACTERS] += marks[URL]
         after_blank = blank
         begin = end + 1
-    # Verse: a line that speaks vouches for one that does not.
-    row[_FRAGMENT_CHARACTERS] = max(0, row[_FRAGMENT_CHARACTERS] - spoken)
+    if (
+        short * VERSE_OF >= row[_LINE_CHARACTERS] * VERSE_SHORT
+    ):  # verse: a line that speaks vouches for one that does not
+        row[_FRAGMENT_CHARACTERS] = max(0, row[_FRAGMENT_CHARACTERS] - 2 * spoken)
     # Splitting at runs of newlines gives an empty piece for a run at either end, and one piece for an empty text.
     empty_pieces = 1 if characters == 0 else 0
     if characters > 0:

@@ -12,7 +12,7 @@ from pipelines.stages.versions import INERT, UNFOLLOWED, WHERE_ASKED_FOR, distri
 
 #: Distributions that count, stage by stage. Another one is a decision: it runs the stage again wherever it is upgraded.
 EVERYWHERE = {"pyarrow", "zstandard"}
-SITES = {"courlan", "tld"}
+SITES = {"courlan", "idna", "tld"}
 COUNTED = {
     "extract": EVERYWHERE | SITES | {"trafilatura", "justext", "lxml", "htmldate", "dateparser", "pytz", "regex"}
     | {"resiliparse", "fastwarc", "brotli", "fasttext-community"},

@@ -30,7 +30,7 @@ def shares(judged: list[Any]) -> dict[tuple[str, str], float]:
 
 
 #: Share that must be decided rightly; what is measured stands in docs/profiles.md.
-LEAST = {Label.CLEAN: 0.96, Label.MENU: 1.0, Label.LINKS: 0.94, Label.REPEATED: 0.96, Label.TWICE: 0.96}
+LEAST = {Label.CLEAN: 0.96, Label.MENU: 0.97, Label.LINKS: 0.87, Label.REPEATED: 0.96, Label.TWICE: 0.96}
 
 
 def check(judged: list[Any], languages: set[str]) -> None:

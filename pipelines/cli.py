@@ -38,6 +38,10 @@ COMMANDS = {
         "Shows the funnel, evaluation items, scores, copies, domains, tokenizer and phases of a run.",
     ),
     "show": ("pipelines.commands.show", "Shows documents of a run: who, why kept or dropped, text and tokens."),
+    "export": (
+        "pipelines.commands.export",
+        "Writes the kept documents of a run as text files, as they are trained on.",
+    ),
     "dedup": (
         "pipelines.commands.dedup",
         "Measures deduplication by exact similarities, and explains it: report, explain.",

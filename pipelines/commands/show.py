@@ -63,6 +63,7 @@ def show(
 
     DOC is a doc_id, a key in hex or its first digits (six at least), the input's own id, a URL, or a part of one
     that only one document has.
+    Texts are as they were extracted; `corpus export` writes them as they are trained on, edits made.
     Without DOC documents are listed. As fields, `id` is the input's own id where it has one and else the key, and
     `representative` is the `id` of the kept document that stands for a duplicate.
 

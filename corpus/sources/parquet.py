@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from corpus.reasons import Reason
 from corpus.sources.fence import Fence, FenceError, TaskError
+from corpus.sources.json_values import misspelt
 from corpus.sources.planned import opened
-from corpus.sources.records import Item, Limits, Loss, Split, Text
+from corpus.sources.records import DEFAULT_FIELDS, Item, Limits, Loss, Split, Text
 from corpus.storage import files
 
 #: Rows that are read at once: first, after an accident, and after each further end of the process.
@@ -57,6 +58,13 @@ def row_groups(url: str, file_bytes: int) -> list[tuple[int, int]]:
         begins = []
     edges = [0, *sorted(begins)[1:], file_bytes]
     return list(itertools.pairwise(edges))
+
+
+def _check_names(split: Split, columns: list[str]) -> None:
+    """Raises InputError for a column that the recipe names and the file has not."""
+    for field, name, usual in zip(split.fields._fields, split.fields, DEFAULT_FIELDS, strict=True):
+        if name != usual and name not in columns and not any(column.startswith(f"{name}.") for column in columns):
+            raise misspelt(split.file, field, name, columns, "no column is called")
 
 
 class _Reading:
@@ -120,6 +128,8 @@ class _Reading:
                     known = ", ".join(header["columns"][:20])
                     detail = f"no column {split.fields.text!r}; columns are {known}"
                     yield Loss(0, split.file_bytes, Reason.MALFORMED_RECORD, detail[:200])
+                else:
+                    _check_names(split, header["columns"])
             elif "group" in header:
                 if not self._begun or header["group"] != self._group["group"]:
                     self._go_to(header)

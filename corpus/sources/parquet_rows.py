@@ -46,8 +46,8 @@ def parquet_rows(request: dict[str, Any], stream: BinaryIO) -> Iterator[Answer]:
     if "edges" in request:
         yield Answer({"begins": begins})
         return
-    yield Answer({"columns": file.schema_arrow.names})
-    names = [name for name in request["fields"] if name in file.schema_arrow.names]
+    yield Answer({"columns": _columns(file.schema_arrow)})
+    names = [name for name in request["fields"] if _there(file.schema_arrow, name)]
     if request["fields"][0] not in names:
         return
     # Behind the last group stand indexes and the footer, which may hold a value as large as the text.
@@ -61,6 +61,34 @@ def parquet_rows(request: dict[str, Any], stream: BinaryIO) -> Iterator[Answer]:
             skipped = request["row"] if number == request["group"] else 0
             yield from _rows(file, number, names, skipped, end - begin, request)
         row = min(row + rows, 1 << 62)  # a damaged footer may claim more than an integer holds
+
+
+def _columns(schema: pa.Schema) -> list[str]:
+    """The names of all columns, and of the fields of those that have some."""
+    return [
+        name
+        for field in schema
+        for name in (
+            [f"{field.name}.{inner.name}" for inner in field.type] if pa.types.is_struct(field.type) else [field.name]
+        )
+    ]
+
+
+def _there(schema: pa.Schema, name: str) -> bool:
+    """Whether a file has a column, or a field of one (`meta.url`)."""
+    return name in schema.names or ("." in name and name in _columns(schema))
+
+
+def _flat(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+    """The columns that were asked for, fields of columns as columns of their own."""
+    columns = []
+    for name in names:
+        if name in batch.schema.names:
+            columns.append(batch.column(name))
+        else:
+            outer, _, inner = name.partition(".")
+            columns.append(pa.compute.struct_field(batch.column(outer), inner))
+    return pa.RecordBatch.from_arrays(columns, names)
 
 
 def _begin(group: Any, file_bytes: int) -> int:
@@ -85,7 +113,7 @@ def _rows(
             batch_size=request["batch_rows"], row_groups=[number], columns=names, use_threads=False
         )
         for batch in batches:
-            plain = _plain(batch)  # what a dictionary stands for counts, not what it takes
+            plain = _plain(_flat(batch, names))  # what a dictionary stands for counts, not what it takes
             size += plain.nbytes
             row += plain.num_rows
             if size > most_bytes or row > most_rows:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from corpus.pages.charset import decode_page
+from corpus.pages.embedded_article import embedded_article
 from corpus.pages.extractor_process import IN_PROCESS, Extractor
 from corpus.pages.main_text import Failure, MainText
 from corpus.pages.marks import PLAIN, Form, render
@@ -115,6 +116,12 @@ def _extract(page: Page, work: PageWork) -> MainText | Failure:
     text = ""
     if found is not None:
         text = clean(found.text, work) if plain else clean_marked(found.text, work)
+    article = None if plain else embedded_article(html, text)
+    if article is not None:
+        inner = work.extractor.main_text(article)
+        if isinstance(inner, MainText) and len(inner.text) > len(text):
+            found = inner if found is None else found._replace(text=inner.text)
+            text = clean_marked(inner.text, work)
     if found is None or not text:
         return Failure(Reason.NO_TEXT, "nothing but boilerplate")
     return found._replace(text=text, opt_outs=asks_of(page.opt_outs, "" if plain else html))

@@ -380,6 +380,8 @@ def extract_item(stage: Stage, item: int, settings: ExtractSettings) -> ItemReco
                         write_losses()
                     continue
                 rows.append(found)
+                if isinstance(found.record, Page) and found.record.cut:
+                    counts["cut_bodies"] = counts.get("cut_bodies", 0) + 1
                 for rule, number in found.removed.items():
                     counts[f"removed_lines.{rule}"] = counts.get(f"removed_lines.{rule}", 0) + number
                 size += len(found.text.encode())

@@ -18,8 +18,8 @@ from pipelines.stage_list import stage_of
 from pipelines.stages.outputs import DECISIONS, SIGNALS
 
 #: Raised on purpose only: a change here is a change of what the demo keeps.
-DOCUMENTS, KEPT, EXACT, NEAR = 500, 331, 15, 2
-DECISIONS_SHA256 = "3360df0ef331367fedc31ba0d1208dbc0bbff53052b963dde5d995de5e32af86"
+DOCUMENTS, KEPT, EXACT, NEAR = 500, 332, 15, 1
+DECISIONS_SHA256 = "99d58d131b1a91fd59352fe6d0cbb277f0b130c3a447639b6438d99b5326b52c"
 
 
 def decisions(run: RunDirectory) -> list[tuple[str, bool, str]]:

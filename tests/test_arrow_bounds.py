@@ -121,3 +121,12 @@ def test_opening_a_shard_touches_its_boundaries_and_not_its_tokens(tmp_path: Pat
         [sys.executable, "-c", count, tmp_path / "a.arrow"], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 8 << 10  # KiB, the code that reading loads included
+
+
+def test_a_time_zone_that_there_is_not_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.arrow"
+    table = pa.table({"date": pa.array([1], pa.timestamp("s", tz="UTC"))})
+    ipc.write_table(str(path), table, table.schema)
+    path.write_bytes(path.read_bytes().replace(b"UTC", b"\0\0\0"))
+    with pytest.raises(DamageError, match="UTC"):
+        ipc.open_reader(str(path))

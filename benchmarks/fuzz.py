@@ -5,12 +5,14 @@
     python benchmarks/fuzz.py --run runs/demo --again fuzz-found/arrow-3-17.bin     # one saved input once more
 
 inputs   a small WARC (gz), ARC, JSONL, Parquet, HTML and text file, by the readers of corpus.sources
-arrow    a file of a finished run, by show, stats, diff, verify and the feed
+rows     an Arrow file of a finished run, by corpus.storage.ipc: opened, every batch and value; a stage's records as such
+arrow    a file of a finished run, by show, stats, diff, verify and the feed: whole commands, so few
 models   fastText (as shipped, and small ones), SentencePiece (of the run)
 recipes  the demo's recipe, by its reader
+lists    a list of paths, plain and gz, by its reader
 
 A mutant is a seed with bits flipped, numbers of 32 or 64 bits set to what breaks sums, a part cut, doubled, emptied or moved. A
-child of this process reads mutants one after another and may take MEMORY more than it had and SECONDS for each. What counts:
+child of this process reads mutants one after another, some SLICE seconds of them, and may take MEMORY more than it had and SECONDS for each. What counts:
 a signal, a hang, a MemoryError, and any exception that is no CorpusError of one line. Prints how many mutants each reader
 had and what was found; ends with 1 where something was, else with 0. The same seed and number of mutants give the same mutants.
 """
@@ -35,7 +37,11 @@ from pathlib import Path
 from corpus.errors import CorpusError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-MEMORY, SECONDS, BATCH = 2 << 30, 10, 100
+MEMORY, SECONDS, SLICE = 2 << 30, 10, 2.0
+#: Mutants of a child at most, and of a reader's first one.
+MOST, FIRST = 20_000, 20
+#: Whole commands have their turn once in so many rounds: else they take nearly all of the time.
+COMMANDS_EVERY = 16
 NUMBERS = (
     0,
     1,
@@ -154,6 +160,39 @@ def arrow(run: Path, folder: Path) -> Iterator[tuple[str, Path, Read]]:
         yield f"arrow {path.relative_to(copy)}", seed, _restoring(read, path, seed)
 
 
+def rows(run: Path, folder: Path) -> Iterator[tuple[str, Path, Read]]:
+    """One Arrow file of each folder of a run."""
+    from corpus.storage import ipc
+    from corpus.storage.item_records import Records
+
+    def read(path: Path) -> None:
+        reader = ipc.open_reader(str(path))
+        for number in range(reader.num_record_batches):
+            reader.get_batch(number).to_pydict()
+
+    paths = {path.relative_to(run).parts[0]: path for path in sorted(run.rglob("*.arrow"), reverse=True)}
+    paths["records"] = min(run.rglob("records.arrow"))
+    for name, path in sorted(paths.items()):
+        if path.stat().st_size < 1 << 18:
+            shutil.copyfile(path, folder / f"{name}.arrow")
+            yield f"rows {name}", folder / f"{name}.arrow", read
+    shutil.copyfile(paths["records"], folder / "stored.arrow")
+    yield "rows as records", folder / "stored.arrow", lambda path: [*Records.read(str(path))] and None
+
+
+def lists(folder: Path) -> Iterator[tuple[str, Path, Read]]:
+    from corpus.sources.path_lists import read_path_list, resolve
+
+    def read(path: Path) -> None:
+        for line in read_path_list(str(path)):
+            resolve(line, "https://a.org/", folder, outside=False)
+
+    data = b"".join(b"crawl-data/CC-MAIN-2024-10/segments/%d/warc/a-%05d.warc.gz\n" % (n * 7919, n) for n in range(200))
+    for name, stored in (("paths.txt", data), ("paths.gz", gzip.compress(data, mtime=0))):
+        (folder / name).write_bytes(stored)
+        yield f"list {name}", folder / name, read
+
+
 def _restoring(read: Read, path: Path, seed: Path) -> Read:
     def whole(mutated: Path) -> None:
         try:
@@ -250,7 +289,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="a finished run; it is copied, never written")
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", choices=("inputs", "arrow", "models", "recipes"))
+    parser.add_argument("--only", nargs="*", choices=("inputs", "rows", "arrow", "models", "recipes", "lists"))
     parser.add_argument(
         "--found", type=Path, default=Path("fuzz-found"), help="where inputs that broke something are saved"
     )
@@ -261,13 +300,13 @@ def main() -> int:
 
 
 def _fuzz(options: argparse.Namespace, folder: Path) -> int:
-    kinds = {"inputs": inputs, "arrow": arrow, "models": models, "recipes": recipes}
+    kinds = {"inputs": inputs, "rows": rows, "arrow": arrow, "models": models, "recipes": recipes, "lists": lists}
     readers: list[tuple[str, Path, Read]] = []
     for kind, make in kinds.items():
         if options.only is None or kind in options.only:
             mine = folder / kind
             mine.mkdir()
-            readers += make(options.run, mine) if kind in ("arrow", "models") else make(mine)  # type: ignore[operator]
+            readers += make(options.run, mine) if kind in ("rows", "arrow", "models") else make(mine)  # type: ignore[operator]
     if options.again is not None:
         number = int(options.again.stem.split("-")[0])
         readers[number][2](shutil.copyfile(options.again, readers[number][1]))
@@ -277,17 +316,22 @@ def _fuzz(options: argparse.Namespace, folder: Path) -> int:
         with contextlib.suppress(CorpusError), contextlib.redirect_stdout(io.StringIO()):
             read(seed)
         print(f"seed   {name}", file=sys.stderr, flush=True)
-    counts, found = [0] * len(readers), 0
+    counts, found, batches, turn = [0] * len(readers), 0, [FIRST] * len(readers), -1
     end = time.monotonic() + options.seconds
     seeds = [seed.read_bytes() for _, seed, _ in readers]
     while time.monotonic() < end:
+        turn += 1
         for number, (name, seed, read) in enumerate(readers):
             if time.monotonic() >= end:
                 break
+            if name.startswith("arrow ") and (turn + number) % COMMANDS_EVERY and options.only != ["arrow"]:
+                continue
             place = seed.with_name(f"mutant{''.join(seed.suffixes)}")
             key = f"{options.seed}/{name}"
-            batch = BATCH if not name.startswith("arrow") else BATCH // 10
-            done, broke = try_mutants(read, seeds[number], counts[number], batch, key, place)
+            began = time.monotonic()
+            done, broke = try_mutants(read, seeds[number], counts[number], batches[number], key, place)
+            fitting = int((done + 1) * SLICE / max(time.monotonic() - began, 0.001))
+            batches[number] = min(MOST, max(2, fitting))
             if broke:
                 found += 1
                 options.found.mkdir(exist_ok=True)

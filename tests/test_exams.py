@@ -225,7 +225,7 @@ def test_what_is_not_of_the_format_is_an_error_that_names_the_file(format: ExamF
         ("gsm8k", '\n{"question": 3, "answer": "a"}\n', "line 2: 'question' is int, not a string"),
         ("race", dump(RACE | {"options": []}), "2 questions, but not as many lists of options"),
         ("clue", '{"#idiom000001#": 3}\n', "of no task of CLUE: its keys are #idiom000001#"),
-        ("jsonl", '{"question": "q"}\n', "line 1: no 'id'"),
+        ("jsonl", '{"id": "a"}\n', "line 1: no 'question'"),
         ("agieval", '{"question": "q", "options": [1]}\n', "'options' is neither a string nor a list of strings"),
     ],
 )
@@ -289,3 +289,17 @@ def test_files_that_cannot_be_read_are_errors_of_one_line(tmp_path: Path, more: 
     (tmp_path / "twice.jsonl").write_text(dump({"id": "x", "question": "a"}, {"id": "x", "question": "b"}))
     with pytest.raises(InputError, match=said):
         read_exams([exam(**more)], tmp_path, where="recipe")
+
+
+def test_an_item_without_an_id_is_named_by_its_texts() -> None:
+    one: dict[str, Any] = {"question": "一加一等于几?", "options": ["一", "二"]}
+    other = {"question": "一加一等于几?", "options": ["一二"]}
+
+    def ids(*rows: dict[str, Any]) -> list[str]:
+        return [own for own, _ in load_file(dump(*rows).encode(), "jsonl", "f")]
+
+    first, second = ids(one, other)
+    assert first != second
+    assert ids(other, {"id": "named"} | one, one | {"id": None}) == [second, "named", first]
+    assert ids(one, one, other) == [first, second]  # the same texts are looked for once
+    assert ids({"id": 0} | one) == ["0"]

@@ -13,13 +13,15 @@
     math              JSON, a problem a file or a line: problem, solution (hendrycks/math)
     humaneval         JSON lines: task_id, prompt, canonical_solution (openai/human-eval)
     mbpp              JSON lines, or one list: task_id, text or prompt, code (google-research/mbpp)
-    jsonl             JSON lines of one's own: id, question, passage, options, answer; the last three may be missing or null
+    jsonl             JSON lines of one's own: question, id, passage, options, answer; all but the first may be missing or null
 
 Invariant: an id depends on the file's name and what is in it. Raises InputError, naming the file and the row, for a file
 that is not of its format: a benchmark that is silently half read would be searched for in half.
 """
 
 import gzip
+import hashlib
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -161,14 +163,25 @@ def _mbpp(text: str, where: str) -> Iterator[Loaded]:
 
 
 def _own(text: str, where: str) -> Iterator[Loaded]:
+    nameless: set[str] = set()
     for number, row in enumerate(json_lines(text, where)):
-        if "id" not in row.values:
-            raise InputError(f"{row.where}: no 'id'")
-        texts = {Part.QUESTION: (row.text("question"),), Part.PASSAGE: row.texts("passage")}
-        yield (
-            row.id("id", number),
-            texts | {Part.OPTIONS: options(row.texts("options")), Part.ANSWER: row.texts("answer")},
-        )
+        texts = {
+            Part.QUESTION: (row.text("question"),),
+            Part.PASSAGE: row.texts("passage"),
+            Part.OPTIONS: options(row.texts("options")),
+            Part.ANSWER: row.texts("answer"),
+        }
+        if row.values.get("id") is not None:
+            yield row.id("id", number), texts
+        elif (named := _content_id(texts)) not in nameless:
+            nameless.add(named)
+            yield named, texts
+
+
+def _content_id(texts: Mapping[Part, tuple[str, ...]]) -> str:
+    """16 hexadecimal digits that depend on an item's texts alone, not on its row or file."""
+    framed = json.dumps([[part, *texts[part]] for part in texts])
+    return hashlib.blake2b(framed.encode(), digest_size=8, person=b"corpus-exam-item").hexdigest()
 
 
 LOADERS: Mapping[ExamFormat, Callable[[str, str], Iterator[Loaded]]] = {

@@ -263,6 +263,13 @@ class Build:
             if not output.by_fingerprint:
                 deletion.remove_folder(self.run.url, output.kind)
 
+    def withdraw(self, spec: StageSpec[Any, Any]) -> str:
+        """Deletes what a stage without work items made of an earlier recipe; what an error that led to this says of it."""
+        if not self.run.has_stage(spec.name):
+            return ""
+        self._forget(spec)
+        return f"; the {spec.name} of the earlier recipe are withdrawn, and made again by its own"
+
     def _name_left(self, stage: str, left: list[str]) -> None:
         """Says what lies in a stage's folders that no build put there."""
         if left:

@@ -275,6 +275,10 @@ def test_a_phase_beyond_its_cap_names_domain_and_remedy(finished: tuple[Path, Pa
     done = corpus("build", recipe, "--run-dir", run, "--workers", "1", "--set", "phase.1.tokens=9000000", expect=2)
     assert "recipe.toml: phase 'two'" in done.stderr
     assert "max_epochs" in done.stderr
+    # The plan of the earlier recipe is no longer fed as that of this one; its own recipe makes the same again.
+    assert "withdrawn" in done.stderr
+    assert not (run / "phases").exists()
+    corpus("build", recipe, "--run-dir", run, "--workers", "1")
     assert digests(run) == before
 
 

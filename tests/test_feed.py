@@ -1,11 +1,14 @@
 """The feed against a naive reading of the same run: every token, boundary, document and key, at every step."""
 
 import collections
+import concurrent.futures
 import contextlib
 import itertools
+import multiprocessing
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +61,9 @@ PHASES = [
 class Corpus:
     """A run directory, and the same tokens as Python lists."""
 
-    def __init__(self, root: Path, lengths: Run, phases: list[Phase], *, vocabulary_size: int = 1 << 16) -> None:
+    def __init__(
+        self, root: Path, lengths: Run, phases: list[Phase], *, vocabulary_size: int = 1 << 16, seed: int = 5
+    ) -> None:
         self.root = root
         self.streams: dict[str, list[tuple[int, bool, int, int]]] = {}  # token, begins a document, manifest row, row
         self.keys: dict[tuple[int, int], bytes] = {}
@@ -76,7 +81,7 @@ class Corpus:
         )
         with pa.ipc.new_file(str(root / "manifest.arrow"), table.schema) as writer:
             writer.write_table(table)
-        self.plan = plan_phases(phases, {domain: len(stream) for domain, stream in self.streams.items()}, seed=5)
+        self.plan = plan_phases(phases, {domain: len(stream) for domain, stream in self.streams.items()}, seed=seed)
         (root / "phases").mkdir(exist_ok=True)
         (root / "phases" / "plan.json").write_text(self.plan.to_json())
 
@@ -218,6 +223,81 @@ def test_a_resume_at_every_step_gives_the_same_tail(run: Corpus) -> None:
         )
 
 
+def replanned(folder: Path, phases: list[Phase], *, seed: int = 5, lengths: Run = LENGTHS) -> Feed:
+    folder.mkdir()
+    Corpus(folder, lengths, phases, seed=seed)
+    return corpus.feed.open(folder, phase=phases[-1].name)
+
+
+def test_a_state_of_other_data_is_refused_and_says_what_differs(tmp_path: Path) -> None:
+    """Each of these was taken, and sequences that had been seen came again."""
+    feed = replanned(tmp_path / "first", PHASES)
+    next(iter(feed))
+    state = feed.state_dict()
+    assert (state["step"], state["sequences"], state["tokens"]) == (1, 8, 80)
+    replanned(tmp_path / "again", PHASES).load_state_dict(state)  # the same data in another place
+    one, two = PHASES
+    others = {
+        "batch size": [one, two.model_copy(update={"batch_size": 4})],
+        "sequence length": [one, two.model_copy(update={"sequence_length": 5})],
+        "steps of the phase": [one, two.model_copy(update={"tokens": 10 * 8 * 7})],
+        "order of the sequences": [one, two.model_copy(update={"weights": {"b.en": 0.4, "b.zh": 0.6}})],
+        "and the phases before": [one.model_copy(update={"tokens": 16 * 4 * 4}), two],
+    }
+    for number, (what, phases) in enumerate(others.items()):
+        with pytest.raises(ValueError, match=what):
+            replanned(tmp_path / str(number), phases).load_state_dict(state)
+    with pytest.raises(ValueError, match="seed"):
+        replanned(tmp_path / "seed", PHASES, seed=6).load_state_dict(state)
+    with pytest.raises(ValueError, match="shards"):
+        replanned(tmp_path / "more", PHASES, lengths={**LENGTHS, "b.en": [*LENGTHS["b.en"], [9]]}).load_state_dict(
+            state
+        )
+    with pytest.raises(ValueError, match=r"does not say which data it is of.*iter_from\(3\)"):
+        feed.load_state_dict({"step": 3, "phase": "two"})
+
+
+def test_ranks_that_do_not_divide_a_batch_share_it_all_the_same(run: Corpus) -> None:
+    whole = corpus.feed.open(run.root, phase="two")
+    for world_size in (3, 5, 7, 8):
+        ranks = [
+            corpus.feed.open(run.root, phase="two", rank=rank, world_size=world_size) for rank in range(world_size)
+        ]
+        for step in range(len(whole)):
+            parts = [feed.batch(step) for feed in ranks]
+            assert {len(part.tokens) for part in parts} <= {8 // world_size, 8 // world_size + 1}
+            assert np.array_equal(np.concatenate([part.tokens for part in parts]), whole.batch(step).tokens)
+
+
+def test_a_pickled_feed_goes_on_in_another_process(run: Corpus) -> None:
+    feed = corpus.feed.open(run.root, phase="two", dtype="int64", rank=1, world_size=2)
+    next(iter(feed))
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        steps, last = pool.submit(_rest_of, feed).result()
+    rest = list(feed)
+    assert steps == [batch.step for batch in rest]
+    assert np.array_equal(last, rest[-1].tokens)
+
+
+def _rest_of(feed: Feed) -> tuple[list[int], np.ndarray]:
+    batches = list(feed)
+    return [batch.step for batch in batches], batches[-1].tokens
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 8])
+def test_workers_of_a_loader_give_each_batch_once(run: Corpus, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch's DataLoader asks its workers in turn; torch itself is no dependency."""
+    given = []
+    for worker in range(workers):
+        data = types.SimpleNamespace(
+            get_worker_info=lambda worker=worker: types.SimpleNamespace(id=worker, num_workers=workers)
+        )
+        monkeypatch.setitem(sys.modules, "torch.utils.data", data)
+        given.append([batch.step for batch in corpus.feed.open(run.root, phase="two").iter_from(1)])
+    in_turn = [step for steps in itertools.zip_longest(*given) for step in steps if step is not None]
+    assert in_turn == list(range(1, 6))
+
+
 def test_a_batch_leaves_the_current_step_where_it_is(run: Corpus) -> None:
     feed = corpus.feed.open(run.root, phase="one")
     next(iter(feed))
@@ -304,8 +384,8 @@ def refused(kind: type[CorpusError], **arguments) -> str:
     ("arguments", "message"),
     [
         ({"phase": "three"}, "no phase 'three' in the plan; its phases: one, two"),
-        ({"phase": "one", "world_size": 3}, "world_size 3 does not divide the batch of 4 sequences; one of 1, 2, 4"),
-        ({"phase": "one", "world_size": 0}, "one of 1, 2, 4"),
+        ({"phase": "one", "world_size": 5}, "world_size is 1 to 4, the sequences of a batch, not 5"),
+        ({"phase": "one", "world_size": 0}, "world_size is 1 to 4"),
         ({"phase": "one", "world_size": 2, "rank": 2}, "rank is 0 to 1, not 2"),
         ({"phase": "one", "rank": -1}, "rank is 0 to 0, not -1"),
         ({"phase": "one", "dtype": "int32"}, "'stored' or 'int64'"),

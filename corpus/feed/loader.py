@@ -9,16 +9,20 @@ for the manifest and for keys.
             batch.tokens  # (sequences, length)
 
 Invariants: `batch(step)` is a function of the run, the phase, the step, the rank and the world size alone; the ranks'
-batches one after another are the global batch, whatever the number of ranks; the only state is the step.
+batches one after another are the global batch, whatever the number of ranks; the state is the step, and beside it what the
+steps are of: another run, plan or phase refuses it.
 A sequence is `length` tokens of its domain's stream: over shards and documents, and at an epoch's end from the start.
 Cost: some 10 µs a sequence, and the bytes themselves. At most `max_open_shards` mapped files, each with a descriptor.
-A feed is for one thread and one process: open another in each.
+A feed is for one thread and one process. Pickled, as for a spawned worker, it opens its files anew. The workers of a torch
+DataLoader each give every n-th batch, so that the loader gives each batch once, in order.
 """
 
 import collections
 import dataclasses
+import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -29,9 +33,21 @@ from numpy.typing import DTypeLike, NDArray
 from corpus.errors import RunDirectoryError
 from corpus.feed.mapped import MANIFEST_FILE, Manifest, MappedShards, read_manifest
 from corpus.feed.order import PhaseOrder
-from corpus.feed.phases import PhasePlan
+from corpus.feed.phases import FORMAT, PhasePlan
+from corpus.seeds import content_digest
 
 PLAN_FILE = "phases/plan.json"
+
+#: What the parts of a state's identity are, for who reads a refusal.
+_MEANINGS = {
+    "phase": "phase",
+    "batch_size": "batch size",
+    "sequence_length": "sequence length",
+    "steps": "steps of the phase",
+    "seed": "seed",
+    "shards": "shards",
+    "order": "order of the sequences, by domains, weights and the phases before",
+}
 
 #: Half of the usual limit of 1,024 open files a process: a mapping holds one.
 MAX_OPEN_SHARDS = 512
@@ -67,7 +83,9 @@ class Feed:
         rank: int,
         world_size: int,
         dtype: np.dtype[Any],
+        opened_with: Mapping[str, Any],
     ) -> None:
+        self._opened_with = opened_with
         self.plan = plan
         self.phase = plan.phase(phase)
         self.order = PhaseOrder(plan, phase)
@@ -88,9 +106,11 @@ class Feed:
 
     def __iter__(self) -> Iterator[Batch]:
         """From the current step to the phase's end. The step is counted when its batch is handed out."""
+        worker, workers = _loader_worker()
+        self._step += worker
         while self._step < len(self):
             batch = self.batch(self._step)
-            self._step += 1
+            self._step += workers
             yield batch
 
     def iter_from(self, step: int) -> Iterator[Batch]:
@@ -99,14 +119,51 @@ class Feed:
         return iter(self)
 
     def state_dict(self) -> dict[str, int | str]:
-        """The step that comes next. The phase stands beside it so that a state is not loaded into another phase."""
-        return {"step": self._step, "phase": self.phase.name}
+        """The step that comes next, and what it is a step of: the shards, the plan, and the phase with its settings.
 
-    def load_state_dict(self, state: dict[str, int | str]) -> None:
-        """Raises ValueError for the state of another phase and a step outside this one."""
-        if state["phase"] != self.phase.name:
-            raise ValueError(f"the state is of phase {state['phase']!r}, this feed reads {self.phase.name!r}")
+        At another rank or world size the same state goes on with the same sequences.
+        """
+        return {
+            "step": self._step,
+            "sequences": self._step * self.phase.batch_size,
+            "tokens": self._step * self.phase.batch_size * self.phase.sequence_length,
+            **self._identity(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, int | str]) -> None:
+        """Raises ValueError for a state of other shards, another plan or phase, naming what differs; and for a step outside this one."""
+        if state.get("phase") != self.phase.name:
+            raise ValueError(f"the state is of phase {state.get('phase')!r}, this feed reads {self.phase.name!r}")
+        if "order" not in state:
+            raise ValueError(
+                "the state does not say which data it is of: an earlier version wrote it; if run and recipe are the same, go "
+                f"on by feed.iter_from({state.get('step')})"
+            )
+        here = self._identity()
+        differing = [name for name in here if state.get(name) != here[name]]
+        if differing:
+            told = ", ".join(f"{_MEANINGS[name]} ({state.get(name)} then, {here[name]} now)" for name in differing)
+            raise ValueError(
+                f"the state is of other data: {told}; its step {state.get('step')} means other sequences here, some of which were seen"
+            )
         self._seek(int(state["step"]))
+
+    def _identity(self) -> dict[str, int | str]:
+        """All that decides which sequences a step of this phase has."""
+        domains = [(domain.name, domain.tokens) for domain in self.plan.domains]
+        shares = [(share.sequences, share.begin, share.end) for share in self.phase.shares]
+        return {
+            "phase": self.phase.name,
+            "batch_size": self.phase.batch_size,
+            "sequence_length": self.phase.sequence_length,
+            "steps": self.phase.steps,
+            "seed": self.plan.seed,
+            "shards": self._shards.manifest.digest,
+            "order": _digest([FORMAT, self.plan.seed, domains, shares]),
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (dict(self._opened_with), self._step)
 
     def batch(self, step: int) -> Batch:
         """This rank's part of a step, read now; the current step stays where it is.
@@ -115,9 +172,9 @@ class Feed:
         """
         if not 0 <= step < len(self):
             raise IndexError(f"phase {self.phase.name!r} has the steps 0 to {len(self) - 1}, not {step}")
-        share = self.phase.batch_size // self.world_size
-        first = step * self.phase.batch_size + self.rank * share
-        slots = np.arange(first, first + share, dtype=np.int64)
+        # Of a batch that the ranks do not divide, parts differ by one sequence: [B r / W], rounded down.
+        begin, end = (self.phase.batch_size * rank // self.world_size for rank in (self.rank, self.rank + 1))
+        slots = step * self.phase.batch_size + np.arange(begin, end, dtype=np.int64)
         domains, numbers = self.order.locate(slots)
         starts = (self._phase_begins[domains] + numbers * self.phase.sequence_length) % self._epoch_tokens[domains]
         return self._read(step, slots, domains, starts)
@@ -234,8 +291,8 @@ def open_feed(
     """Opens a phase of a run directory; `dtype` is that of the tokens in a batch. No shard is opened yet.
 
     Raises RunDirectoryError where the run has no manifest or plan, or a plan of another manifest; DamageError where
-    they cannot be read; ValueError for an unknown phase, a rank outside the world, and a world size that does not
-    divide the phase's batch.
+    they cannot be read; ValueError for an unknown phase, a rank outside the world, and a world of more ranks than a batch has
+    sequences.
     """
     if dtype not in ("stored", "int64"):
         raise ValueError(f"dtype is 'stored' or 'int64', not {dtype!r}")
@@ -246,18 +303,35 @@ def open_feed(
     root = Path(run)
     plan = _read_plan(root)
     batch_size = plan.phase(phase).batch_size
-    if world_size < 1 or batch_size % world_size:
-        allowed = ", ".join(str(size) for size in range(1, batch_size + 1) if batch_size % size == 0)
-        raise ValueError(
-            f"world_size {world_size} does not divide the batch of {batch_size} sequences; one of {allowed}"
-        )
+    if not 1 <= world_size <= batch_size:
+        raise ValueError(f"world_size is 1 to {batch_size}, the sequences of a batch, not {world_size}")
     if not 0 <= rank < world_size:
         raise ValueError(f"rank is 0 to {world_size - 1}, not {rank}")
     manifest = read_manifest(root)
     _check_same_run(plan, manifest, root)
     target: DTypeLike = np.int64 if dtype == "int64" else manifest.dtype
     shards = MappedShards(root, manifest, max_open=max_open_shards)
-    return Feed(shards, plan, phase, rank=rank, world_size=world_size, dtype=np.dtype(target))
+    opened_with = {"run": str(root.resolve()), "phase": phase, "rank": rank, "world_size": world_size}
+    opened_with |= {"dtype": dtype, "max_open_shards": max_open_shards}
+    return Feed(shards, plan, phase, rank=rank, world_size=world_size, dtype=np.dtype(target), opened_with=opened_with)
+
+
+def _reopened(opened_with: dict[str, Any], step: int) -> Feed:
+    """A feed of another process, at the step of this one."""
+    feed = open_feed(**opened_with)
+    feed.iter_from(step)
+    return feed
+
+
+def _loader_worker() -> tuple[int, int]:
+    """(number, of how many) of this process among the workers of a torch DataLoader; (0, 1) where it is none."""
+    torch_data = sys.modules.get("torch.utils.data")  # never imported here
+    info = torch_data.get_worker_info() if torch_data is not None else None
+    return (info.id, info.num_workers) if info is not None else (0, 1)
+
+
+def _digest(parts: object) -> str:
+    return content_digest(json.dumps(parts, separators=(",", ":")).encode()).hex()
 
 
 def _read_plan(root: Path) -> PhasePlan:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.errors import DamageError, RunDirectoryError
+from corpus.seeds import content_digest
 from corpus.storage.paths import below, shown, what_is_wrong
 
 MANIFEST_FILE = "manifest.arrow"
@@ -45,6 +46,7 @@ class Manifest:
     boundary_offsets: list[int]
     dtype: np.dtype[Any]
     metadata: dict[str, str]
+    digest: str  # of what the shards hold and how they are ordered: equal for equal tokens, wherever they lie
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +171,14 @@ def read_manifest(root: Path) -> Manifest:
         boundary_offsets=columns["boundary_offset"],
         dtype=np.dtype(kinds[0]).newbyteorder("<"),
         metadata={name.decode(): value.decode() for name, value in metadata.items()},
+        digest=_digest_of(table),
     )
+
+
+def _digest_of(table: Any) -> str:
+    """XXH3-128 of domains, counts and the digests of the shards' files; of a version without digests, of the counts."""
+    names = [name for name in ("domain", "shard", "documents", "tokens", "digest") if name in table.column_names]
+    return content_digest(repr(list(table.select(names).to_pydict().values())).encode()).hex()
 
 
 def _same_kind(found: Any, wanted: Any) -> bool:

@@ -39,7 +39,9 @@ def _drive(driver: Driver, up: Upstream, spec: "StageSpec[None, None]", opened: 
     try:
         plan = plan_phases(up.recipe.phase, tokens, seed=up.recipe.run.seed)
     except RecipeError as error:
-        raise RecipeError(f"{up.recipe_path}: {error}") from error
+        # The plan of an earlier recipe must not be fed as that of this one; the earlier recipe makes the same plan again.
+        left = driver.withdraw(spec)
+        raise RecipeError(f"{up.recipe_path}: {error}{left}") from error
     text = plan.to_json().encode()
     files.write_bytes(up.run.path("phases", "plan.json"), text)
     stage = driver.open(spec, fingerprint("phases", up.marks[SHARDS.mark], json.loads(text)))

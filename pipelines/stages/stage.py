@@ -111,6 +111,9 @@ class Driver(Protocol):
     def has_run(self, stage: Stage) -> bool:
         """Whether items of the stage ran in this build."""
 
+    def withdraw(self, spec: "StageSpec[Any, Any]") -> str:
+        """Deletes what a stage made of an earlier recipe, and says so, to follow the error that it cannot be made now."""
+
     def say(self, name: str, what: str) -> None: ...
 
 

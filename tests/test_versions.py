@@ -14,7 +14,7 @@ from pipelines.stages.versions import INERT, UNFOLLOWED, WHERE_ASKED_FOR, distri
 EVERYWHERE = {"pyarrow", "zstandard"}
 SITES = {"courlan", "idna", "tld"}
 COUNTED = {
-    "extract": EVERYWHERE | SITES | {"trafilatura", "justext", "lxml", "htmldate", "dateparser", "pytz", "regex"}
+    "extract": EVERYWHERE | {"courlan", "tld"} | {"trafilatura", "justext", "lxml", "htmldate", "dateparser", "pytz", "regex"}
     | {"resiliparse", "fastwarc", "brotli", "fasttext-community"},
     "measure": EVERYWHERE | SITES | {"fasttext-community"},
     "decontaminate": EVERYWHERE,

@@ -9,6 +9,7 @@ small one. What is asked of a store is tried again where it fails (corpus.storag
 They raise FileNotFoundError, StoreError where the store does not answer or refuses, OSError.
 """
 
+import dataclasses
 import errno
 import io
 import os
@@ -154,6 +155,40 @@ def is_folder(url: str) -> bool:
         return bool(filesystem.isdir(path))
     except (OSError, ValueError, ImportError):
         return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Stat:
+    """What a listing says of a file: its size, and what changes when it is written again ("" where the store says nothing)."""
+
+    bytes: int
+    mark: str
+
+
+def listing(folder: str) -> dict[str, Stat]:
+    """Base name → what is known of each file in a folder, sorted; {} where there is none. One listing."""
+    if is_local(folder):
+        try:
+            found = [(entry.name, entry.stat()) for entry in os.scandir(local_path(folder)) if entry.is_file()]
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        return {name: Stat(of.st_size, f"{of.st_mtime_ns} {of.st_ctime_ns} {of.st_ino}") for name, of in sorted(found)}
+    filesystem, path = store_of(folder)
+    try:
+        entries = retried(folder, lambda: filesystem.ls(path, detail=True))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    named = {posixpath.basename(each["name"]): each for each in entries if each["type"] == "file"}
+    return {name: Stat(int(each["size"] or 0), _mark(each)) for name, each in sorted(named.items())}
+
+
+def _mark(entry: Mapping[str, Any]) -> str:
+    """What of a listing's entry changes with the content: an entity tag, or else a time."""
+    return next((str(entry[key]) for key in _MARKS if entry.get(key)), "")
+
+
+#: The names that stores give it.
+_MARKS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "modified", "created")
 
 
 def names(folder: str) -> list[str]:

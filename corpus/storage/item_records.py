@@ -149,6 +149,10 @@ class Records:
         met = np.bincount(self._name[:end], minlength=len(self._names)) > 0
         return {name: int(number) for name, number, there in zip(self._names, sums, met, strict=True) if there}
 
+    def output_bytes(self) -> int:
+        """Bytes of all files that the items wrote."""
+        return int(numbers(self._table.column(2).flatten().field("bytes")).sum())
+
     def counts(self, name: str) -> NDArray[np.int64]:
         """(items,) a count of each item, 0 where it has none of that name."""
         found = np.zeros(len(self), np.int64)

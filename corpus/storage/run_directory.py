@@ -62,14 +62,15 @@ class Stage:
         url = self.file(f"{item:05d}.json")
         return ItemRecord.from_json(files.read_bytes(url), url)
 
-    def read_records(self) -> Records:
+    def read_records(self, *, compact: bool = True) -> Records:
         """The records of all items that are done: one listing, and one file where the stage was complete.
 
-        Else a request for each item, some at a time. An item whose record cannot be read, as after a power cut, is not done.
+        Else, and without `compact`, a request for each item, some at a time. An item whose record cannot be read, as after a
+        power cut, is not done.
         """
         there = files.names(self._folder)
         items = _items(there)
-        known = self._compact(there)
+        known = self._compact(there) if compact else None
         if known is not None and known.items.tolist() == items:
             return known
         missing = items if known is None else [item for item in items if item not in known]

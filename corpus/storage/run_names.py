@@ -26,6 +26,9 @@ KINDS = frozenset(
 #: What steps of `select` send each other.
 EXCHANGE = "exchange"
 
+#: Into which an interrupted `verify` writes what it has seen.
+CHECKS = "checks"
+
 _FP = FINGERPRINT.pattern
 _ITEM = r"[0-9]{5,}"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
@@ -48,6 +51,7 @@ _FILE = re.compile(
             r"recipe\.(?:json|toml)",
             r"(?:splits|manifest)\.arrow",
             r"phases/plan\.json",
+            rf"{CHECKS}/[0-9a-f]{{32}}\.arrow",  # named by its digest
             rf"(?:{_OF_ITEMS})/{_FP}/{_ITEM}\.arrow",
             rf"tokenizer/{_FP}/tokenizer\.model",
             rf"shards/{_FP}/{_NAME}(?:\.[A-Za-z0-9_]+)+/{_ITEM}\.arrow",

@@ -1,12 +1,13 @@
 """Whether a run is what its records say: every file, every row that can be checked against another, every sum.
 
-    files      exist, with the size and XXH3-128 of their record; Arrow, of their schema, with as many rows
-    contents   what each stage's own check says of a work item (StageSpec.check)
+    items      each by itself (pipelines.report.item_checks), some at once; stage by stage, since a damaged stage tells nothing of others
+    manifests  of stages, and the files that they name: what no record names
     sums       conservation, stage by stage (pipelines.report.run_statistics); representatives; shards and phases
 
-Inputs are not read: a run outlives them.
-Memory  the largest batch of documents; the small columns of one work item; 24 bytes for each duplicate of the whole run
-Cost    every byte is read twice: once for its digest, once for what it means
+Inputs are not read: a run outlives them. What was interrupted goes on where it stopped (pipelines.report.checks_made); only one that
+came to its end, every item looked at, says that a run is sound.
+Memory  of each process as for an item; of this one some 300 bytes an item and file of a stage, and 40 for each duplicate of the run
+Cost    every byte is read twice; by listings and records.arrow few requests besides those that read each file
 """
 
 import dataclasses
@@ -14,29 +15,60 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from corpus.errors import CorpusError, DamageError
+from corpus.errors import CorpusError
 from corpus.recipe import fingerprint
 from corpus.storage import files
+from corpus.storage.files import Stat
+from corpus.storage.item_records import Records
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
+from pipelines.report.checking import Checkers, workers_for
+from pipelines.report.checks_made import ChecksMade, key_of
+from pipelines.report.item_checks import ItemCheck, Task, output_of, url_of
 from pipelines.report.run_settings import settings_in_force
 from pipelines.report.run_statistics import by_suffix, read_statistics
 from pipelines.selection.decision_checks import check_representatives
 from pipelines.stage_list import NAMES, STAGES, find_stage, writer_of
-from pipelines.stages.findings import Check, Finding, Seen, check_counts, check_file, check_rows, relative
+from pipelines.stages.findings import Carried, Check, Clusters, Finding, Seen, check_counts, relative
 from pipelines.stages.outputs import DECISIONS, PHASES, SHARDS, TOKENIZER, TOKENS, Output
 from pipelines.stages.shard_checks import Row, check_phases, check_shard_sums, read_manifest
 from pipelines.stages.stage import StageSpec
 
+#: Of the checks: what another version saw is not taken for seen.
+VERSION = 1
+
 #: Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]
 
-#: Every stage's: in another version a stage may have written what another does now.
-_OUTPUTS = {output.kind: output for spec in STAGES for output in spec.writes}
+
+@dataclasses.dataclass
+class _Whole:
+    """What is known of all items that were looked at."""
+
+    kept: int = 0
+    tokenized: int = 0
+    packed: int = 0
+    clusters: dict[int, Clusters] = dataclasses.field(default_factory=dict)
+
+    def add(self, item: int, carried: Carried) -> None:
+        self.kept += carried.kept
+        self.tokenized += carried.tokenized
+        self.packed += carried.packed
+        if carried.clusters is not None:
+            self.clusters[item] = carried.clusters
 
 
-def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> Iterator[Finding]:
+def verify(
+    run: RunDirectory,
+    *,
+    progress: Progress = lambda done, of: None,
+    workers: int | None = None,
+    again: bool = False,
+    skipped: Callable[[int], None] = lambda items: None,
+) -> Iterator[Finding]:
     """Every finding, file by file; nothing in a sound run. A run that stopped early is checked as far as it came.
 
+    `workers` None: as many as there are cores, where the run is large. With `again` what an interrupted call saw does not count.
+    `skipped` is called with the number of items, not 0, that an interrupted call saw and this one did not read.
     Raises RunDirectoryError for what is no run directory, DamageError where recipe or stage manifests cannot be read.
     """
     recipe = settings_in_force(run)
@@ -45,41 +77,53 @@ def verify(run: RunDirectory, *, progress: Progress = lambda done, of: None) -> 
     for output in (output for spec in STAGES for output in spec.writes if output.kind not in writers):
         if (stage_of_older := find_stage(run, output)) is not None:
             writers[output.kind] = stage_of_older
-    steps = sum(len(stage.finished()) for _, stage in there) + 1
-    done = 0
-    seen = Seen(run, recipe, writers, *_manifest(run))
-    yield from _check_finished(seen, [spec for spec, _ in there])
-    for spec, stage in there:
-        totals: Counter[str] = Counter()
-        records = 0
-        comparable = not _reads_unfinished(spec, seen)
-        if not comparable:
-            _mark_damaged(seen, spec)
-        for number in stage.finished():
-            try:
-                record = stage.record(number)
-            except DamageError as error:
-                yield Finding(
-                    Check.SCHEMA, relative(run, stage.file(f"{number:05d}.json")), str(error).partition(": ")[2]
-                )
-                _mark_damaged(seen, spec)
-                continue
-            records += 1
-            totals.update(record.counts)
-            found = list(_check_files(stage, record, seen))
-            yield from found
-            if found:
-                _mark_damaged(seen, spec)
-            elif comparable:
-                yield from _check_contents(spec, stage, record, seen)
-            done += 1
-            progress(done, steps)
-        yield from _check_manifest(spec, stage, records, totals)
-    for check in (_check_tokenizer, check_representatives, _check_sums):
+    seen, whole = Seen(run, recipe, writers, *_manifest(run)), _Whole()
+    unfinished = list(_check_finished(seen, [spec for spec, _ in there]))
+    yield from unfinished
+    made = ChecksMade.read(run)
+    if again:
+        made.forget()
+    recorded = {spec.name: stage.read_records() for spec, stage in there if spec.has_records}
+    steps = sum(len(records) + len(records.unreadable) for records in recorded.values()) + 1
+    processes = workers_for(sum(records.output_bytes() for records in recorded.values()), workers)
+    done = before = 0
+    try:
+        with Checkers(seen, processes) as checkers:
+            for spec, stage in there:
+                if not spec.has_records:
+                    continue
+                records = recorded[spec.name]
+                if _reads_unfinished(spec, seen):
+                    seen = dataclasses.replace(seen, damaged=seen.damaged | {output.kind for output in spec.writes})
+                totals, count, damaged = Counter(records.totals()), len(records), False
+                for task, check in _checks(seen, spec, stage, records, made, checkers):
+                    yield from check.findings
+                    damaged |= check.damaged
+                    whole.add(task.item, check.carried)
+                    count += (check.record is not None) - (task.item in records)
+                    _correct(totals, task.known, check.record)
+                    before += check.seen_before
+                    done += 1
+                    progress(done, steps)
+                if damaged:
+                    seen = dataclasses.replace(seen, damaged=seen.damaged | {output.kind for output in spec.writes})
+                yield from _check_manifest(spec, stage, count, +totals)
+    except BaseException:
+        made.write()
+        raise
+    for check_all in (
+        _check_tokenizer,
+        lambda seen: check_representatives(seen, whole.clusters),
+        # A sum over all stages says nothing where one of them is not known.
+        *((lambda seen: _check_sums(seen, whole),) if not unfinished else ()),
+    ):
         try:
-            yield from check(seen)
+            yield from check_all(seen)
         except CorpusError as error:
             yield Finding(Check.SCHEMA, "", str(error))
+    made.forget()
+    if before:
+        skipped(before)
     progress(steps, steps)
 
 
@@ -91,8 +135,11 @@ def _manifest(run: RunDirectory) -> tuple[dict[str, str], dict[str, Row]]:
         return {}, {}
 
 
-def _mark_damaged(seen: Seen, spec: StageSpec[Any, Any]) -> None:
-    seen.damaged |= {output.kind for output in spec.writes}
+def _correct(totals: Counter[str], known: ItemRecord | None, found: ItemRecord | None) -> None:
+    """Puts what an item's own record counts in the place of what is known of it."""
+    if known is not None and found != known:
+        totals.subtract(known.counts)
+        totals.update(found.counts if found is not None else {})
 
 
 def _check_finished(seen: Seen, there: Sequence[StageSpec[Any, Any]]) -> Iterator[Finding]:
@@ -115,25 +162,74 @@ def _reads_unfinished(spec: StageSpec[Any, Any], seen: Seen) -> bool:
     return any(_is_unfinished(writer_of(output), seen) for output in spec.reads)
 
 
-def _check_files(stage: Stage, record: ItemRecord, seen: Seen) -> Iterator[Finding]:
-    """The files that a record names, against it."""
-    for kind, written in sorted(record.outputs.items()):
-        output = _OUTPUTS.get(kind.partition("/")[0])
-        url = _url(output, stage, record, kind)
-        name = relative(stage.run, url)
-        found = list(check_file(url, name, written))
-        if not found and output is not None and output.has_rows:
-            of = output.schema_of(seen.recipe, seen.metadata) if output.schema_of is not None else None
-            found = list(check_rows(url, name, written, of))
-        yield from found
+def _checks(
+    seen: Seen, spec: StageSpec[Any, Any], stage: Stage, records: Records, made: ChecksMade, checkers: Checkers
+) -> Iterator[tuple[Task, ItemCheck]]:
+    """Every item of a stage, in their order: what is known of it, or what is found now."""
+    listed = {output.kind: _listing(seen, output) for output in (*spec.reads, *spec.writes)}
+    listed["records"] = files.listing(stage.file("").rstrip("/"))
+    facts = key_of(VERSION, spec.name, stage.fingerprint, seen.recipe.model_dump_json(), sorted(seen.damaged))
+    facts = key_of(facts, seen.metadata, *(() if spec.of_input else (sorted(each.items()) for each in listed.values())))
+    tasks = list(_tasks(spec, stage, records, listed))
+    keys = {task.item: _key(facts, spec, stage, task, listed, seen) for task in tasks}
+    known = {item: made.known[key] for item, key in keys.items() if key is not None and key in made.known}
+    found = checkers.check([task for task in tasks if task.item not in known], seen.damaged)
+    for task in tasks:
+        if task.item in known:
+            yield task, ItemCheck((), task.known, False, known[task.item], seen_before=True)
+            continue
+        same, check = next(found)
+        key = keys[task.item]
+        if key is not None and not check.findings:
+            made.add(key, check.carried)
+        yield same, check
 
 
-def _url(output: Output | None, stage: Stage, record: ItemRecord, kind: str) -> str:
-    if output is SHARDS:  # a shard's kind is its path
-        return stage.run.path(kind)
-    if output is None:  # of another version
-        return stage.output(kind, record.item)
-    return output.url(stage, record.item)
+def _tasks(
+    spec: StageSpec[Any, Any], stage: Stage, records: Records, listed: dict[str, dict[str, Stat]]
+) -> Iterator[Task]:
+    known = dict.fromkeys(records.unreadable) | {record.item: record for record in records}
+    for item, record in sorted(known.items()):
+        sizes = {}
+        for kind in record.outputs if record is not None else ():
+            output = output_of(kind)
+            name = relative(stage.run, url_of(output, stage, item, kind))
+            if output is not None and (stat := listed[output.kind].get(name)) is not None:
+                sizes[kind] = stat.bytes
+        yield Task(spec.name, item, record, sizes)
+
+
+def _key(
+    facts: bytes, spec: StageSpec[Any, Any], stage: Stage, task: Task, listed: dict[str, dict[str, Stat]], seen: Seen
+) -> bytes | None:
+    """Of all that an item's check depends on; None where a file is not listed, or its store says nothing of when it changed."""
+    own = listed["records"].get(f"{task.item:05d}.json")
+    if task.known is None or own is None or not own.mark:
+        return None
+    names = [
+        (kind, relative(stage.run, url_of(output_of(kind), stage, task.item, kind))) for kind in task.known.outputs
+    ]
+    stats = [listed[kind.partition("/")[0]].get(name) for kind, name in names if kind.partition("/")[0] in listed]
+    if len(stats) != len(names) or not all(stat is not None and stat.mark for stat in stats):
+        return None
+    read = [output for output in spec.reads if output.kind in seen.writers] if spec.of_input else []
+    beside = [listed[output.kind].get(seen.name(output, task.item)) for output in read]
+    rows = [seen.shards.get(name) for _, name in names]
+    return key_of(facts, task.item, own, task.known, names, stats, beside, rows)
+
+
+def _listing(seen: Seen, output: Output) -> dict[str, Stat]:
+    """The files of an output, by their names in the run directory."""
+    stage = seen.writers.get(output.kind)
+    if stage is None or not output.by_fingerprint:
+        return {}
+    folder = seen.run.path(output.kind, stage.fingerprint)
+    folders = [folder]
+    if output is SHARDS:
+        folders = [files.join(folder, name) for name in files.folder_names(folder)]
+    return {
+        f"{relative(seen.run, each)}/{name}": stat for each in folders for name, stat in files.listing(each).items()
+    }
 
 
 def _check_manifest(spec: StageSpec[Any, Any], stage: Stage, records: int, totals: Counter[str]) -> Iterator[Finding]:
@@ -141,24 +237,11 @@ def _check_manifest(spec: StageSpec[Any, Any], stage: Stage, records: int, total
     run = stage.run
     name = f"stages/{stage.name}.json"
     manifest = run.stage_manifest(stage.name)
-    if not spec.has_records:
-        return
-    expected = run.stage_manifest("plan")["items"] if spec.of_input else manifest["items"]
-    if records != expected or records != manifest["items"]:
-        detail = f"{records} records of work items, {expected} expected, the manifest says {manifest['items']}"
+    planned = run.stage_manifest("plan")["items"] if spec.of_input and run.has_stage("plan") else manifest["items"]
+    if records != planned or records != manifest["items"]:
+        detail = f"{records} records of work items, {planned} expected, the manifest says {manifest['items']}"
         yield Finding(Check.MISSING, name, detail)
     yield from check_counts(name, "in all records", manifest.get("counts", {}), dict(totals))
-
-
-def _check_contents(spec: StageSpec[Any, Any], stage: Stage, record: ItemRecord, seen: Seen) -> Iterator[Finding]:
-    """What a work item's files mean. Another stage's file that it needs and that is damaged ends the look at it."""
-    if spec.check is None:
-        return
-    try:
-        yield from spec.check(seen, stage, record)
-    except DamageError as error:
-        _mark_damaged(seen, spec)
-        yield Finding(Check.SCHEMA, relative(stage.run, stage.file(f"{record.item:05d}.json")), str(error))
 
 
 def _check_tokenizer(seen: Seen) -> Iterator[Finding]:
@@ -174,13 +257,13 @@ def _check_tokenizer(seen: Seen) -> Iterator[Finding]:
         yield Finding(Check.DIGEST, name, "not the model that the stage was begun with")
 
 
-def _check_sums(seen: Seen) -> Iterator[Finding]:
+def _check_sums(seen: Seen, whole: _Whole) -> Iterator[Finding]:
     """Conservation, and that the kept documents are those in tokens/ and shards/, each once."""
     run = seen.run
     for line in read_statistics(run).broken:
         yield Finding(Check.CONSERVATION, "stages", line)
-    for output, total in ((TOKENS, seen.tokenized), (SHARDS, seen.packed)):
-        if seen.is_sound(DECISIONS, output) and total % (1 << 64) != seen.kept % (1 << 64):
+    for output, total in ((TOKENS, whole.tokenized), (SHARDS, whole.packed)):
+        if seen.is_sound(DECISIONS, output) and total % (1 << 64) != whole.kept % (1 << 64):
             name = f"stages/{seen.writers[output.kind].name}.json"
             yield Finding(Check.CONSERVATION, name, "its documents are not the kept ones, each once")
     packed, tokenized = seen.writers.get(SHARDS.kind), seen.writers.get(TOKENS.kind)

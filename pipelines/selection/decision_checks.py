@@ -1,13 +1,14 @@
 """Checks of `decisions/`: verdicts that do not contradict themselves, representatives that were kept, what edits texts.
 
-Memory: the small columns of one work item; 24 bytes for each duplicate of the whole run.
+Memory: the small columns of one work item; some 40 bytes for each duplicate of the whole run.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from corpus import schema
 from corpus.columns import booleans, numbers
@@ -17,20 +18,20 @@ from corpus.storage import ipc
 from corpus.storage.older_files import read_as
 from corpus.storage.run_directory import ItemRecord, Stage
 from pipelines.stages.contamination_checks import check_contaminated
-from pipelines.stages.findings import Check, Finding, Seen, check_counts, set_sum
+from pipelines.stages.findings import Carried, Check, Clusters, Finding, Seen, check_counts, set_sum
 from pipelines.stages.line_checks import check_line_cuts
 from pipelines.stages.outputs import CONTAMINATION, DECISIONS, LINES, SIGNALS
 from pipelines.stages.personal_checks import check_replaced
 
 
-def check_decisions(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
+def check_decisions(seen: Seen, stage: Stage, record: ItemRecord) -> Generator[Finding, None, Carried]:
     """Decisions row for row beside the signals; verdicts that do not contradict themselves; counts."""
     url, name = seen.url(DECISIONS, record.item), seen.name(DECISIONS, record.item)
     decisions = read_as(url, schema.DECISIONS).combine_chunks()
     signals = ipc.open_table(seen.url(SIGNALS, record.item), columns=["doc_id"])
     if not decisions["doc_id"].equals(signals["doc_id"]):
         yield Finding(Check.ALIGNMENT, name, "doc_id is not that of signals/, row for row")
-        return
+        return Carried()
     ids, kept, sizes = numbers(decisions["doc_id"]), booleans(decisions["kept"]), numbers(decisions["cluster_size"])
     reasons = decisions["reason"].to_pylist()
     unclear = np.flatnonzero(kept != np.array([not reason for reason in reasons], np.bool_)).tolist()
@@ -52,10 +53,8 @@ def check_decisions(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Fi
     yield from _check_tiers(name, decisions, seen.recipe.quality.tiers)
     duplicates = decisions.filter(decisions["representative"].is_valid())
     yield from _check_similarity(name, decisions, seen.recipe.dedup.threshold)
-    seen.representatives.append(np.array(numbers(duplicates["representative"])))
     large = np.flatnonzero(sizes > 1)
-    seen.clusters[record.item] = (ids[large].copy(), sizes[large].copy())
-    seen.kept += set_sum(ids[kept])
+    clusters = Clusters(np.array(numbers(duplicates["representative"])), ids[large], sizes[large], kept[large])
     found = Counter({"documents": len(ids), "kept": int(kept.sum()), "dropped": int((~kept).sum())})
     found.update(f"dropped.{reason}" for reason in reasons if reason)
     recorded = {key: n for key, n in record.counts.items() if key in found or key.startswith("dropped.")}
@@ -66,6 +65,7 @@ def check_decisions(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Fi
         yield from check_line_cuts(seen, record, decisions, name)
     if (exams := seen.recipe.decontaminate) is not None and seen.is_sound(SIGNALS, CONTAMINATION):
         yield from check_contaminated(seen, record, decisions, exams, name)
+    return Carried(kept=set_sum(ids[kept]), clusters=clusters)
 
 
 def _check_tiers(name: str, decisions: pa.Table, least: Sequence[float]) -> Iterator[Finding]:
@@ -92,26 +92,43 @@ def _check_similarity(name: str, decisions: pa.Table, threshold: float) -> Itera
             yield Finding(Check.REPRESENTATIVE, name, f"document {row['doc_id']}: {detail}")
 
 
-def check_representatives(seen: Seen) -> Iterator[Finding]:
-    """A representative is a kept document of this run, and stands for as many as its cluster says."""
+def check_representatives(seen: Seen, clusters: Mapping[int, Clusters]) -> Iterator[Finding]:
+    """A representative is a kept document of this run, and stands for as many as its cluster says.
+
+    `clusters` has every work item whose decisions could be compared. Only where something is wrong decisions/ is read again.
+    """
     if not seen.is_sound(DECISIONS):
         return
     splits = read_as(seen.run.path("splits.arrow"), schema.SPLITS, ["item"])
-    item_of_split = numbers(splits["item"])
-    named, times = np.unique(np.concatenate([np.empty(0, np.uint64), *seen.representatives]), return_counts=True)
-    items = items_of(named, item_of_split)
-    for item, (leaders, sizes) in sorted(seen.clusters.items()):
-        mine, counted = named[items == item], times[items == item]
-        url, name = seen.url(DECISIONS, item), seen.name(DECISIONS, item)
-        table = read_as(url, schema.DECISIONS, ["doc_id", "kept"])
-        kept = numbers(table["doc_id"])[booleans(table["kept"])]
-        for doc_id in mine[~np.isin(mine, kept)].tolist():
-            yield Finding(Check.REPRESENTATIVE, name, f"document {doc_id} stands for others and was not kept")
-        standing = dict(zip(mine.tolist(), counted.tolist(), strict=True))
-        claimed = dict(zip(leaders.tolist(), (sizes - 1).tolist(), strict=True))
-        for doc_id in sorted({*standing, *claimed}):
-            if (stands := standing.get(doc_id, 0)) != (claims := claimed.get(doc_id, 0)):
-                detail = f"document {doc_id} stands for {stands} others, its cluster_size says {claims}"
-                yield Finding(Check.REPRESENTATIVE, name, detail)
-    for doc_id in named[~np.isin(items, list(seen.clusters))].tolist():
+    all_named = np.concatenate([np.empty(0, np.uint64), *(each.named for each in clusters.values())])
+    named, times = np.unique(all_named, return_counts=True)
+    items = items_of(named, numbers(splits["item"]))
+    order = np.argsort(items, kind="stable")
+    named, times, items = named[order], times[order], items[order]
+    for item, each in sorted(clusters.items()):
+        mine = slice(*np.searchsorted(items, [item, item + 1]).tolist())
+        yield from _check_clusters(seen, item, each, named[mine], times[mine])
+    strangers = named[~np.isin(items, np.fromiter(clusters, np.int64, len(clusters)))]
+    for doc_id in np.sort(strangers).tolist():
         yield Finding(Check.REPRESENTATIVE, "decisions", f"representative {doc_id} is no document of this run")
+
+
+def _check_clusters(
+    seen: Seen, item: int, clusters: Clusters, named: NDArray[np.uint64], times: NDArray[np.int64]
+) -> Iterator[Finding]:
+    """The clusters of a work item against the documents of it that others name (ascending), and how often."""
+    order = np.argsort(clusters.leaders)
+    leaders, claimed = clusters.leaders[order], clusters.sizes[order].astype(np.int64) - 1
+    if clusters.kept.all() and np.array_equal(leaders, named) and np.array_equal(claimed, times):
+        return
+    name = seen.name(DECISIONS, item)
+    table = read_as(seen.url(DECISIONS, item), schema.DECISIONS, ["doc_id", "kept"])
+    kept = numbers(table["doc_id"])[booleans(table["kept"])]
+    for doc_id in named[~np.isin(named, kept)].tolist():
+        yield Finding(Check.REPRESENTATIVE, name, f"document {doc_id} stands for others and was not kept")
+    stands_for = dict(zip(named.tolist(), times.tolist(), strict=True))
+    claims_of = dict(zip(leaders.tolist(), claimed.tolist(), strict=True))
+    for doc_id in sorted({*stands_for, *claims_of}):
+        if (stands := stands_for.get(doc_id, 0)) != (claims := claims_of.get(doc_id, 0)):
+            detail = f"document {doc_id} stands for {stands} others, its cluster_size says {claims}"
+            yield Finding(Check.REPRESENTATIVE, name, detail)

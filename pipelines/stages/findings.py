@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Check(enum.StrEnum):
     TOKENS = "tokens"
     MANIFEST = "manifest"
     PHASES = "phases"
+    RECORD = "record"  # a work item's record against what its stage has of it in records.arrow
     INPUT = "input"  # of the run, and no file of its own: nothing of it is ever deleted
 
 
@@ -51,9 +52,33 @@ class Finding:
     detail: str
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
+class Clusters:
+    """What the decisions of a work item say of duplicates."""
+
+    named: NDArray[np.uint64]  # (duplicates,) the document that stands for each
+    leaders: NDArray[np.uint64]  # (clusters,) documents that claim to stand for others
+    sizes: NDArray[np.uint32]  # (clusters,) as decisions/ has it
+    kept: NDArray[np.bool_]  # (clusters,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Carried:
+    """What checks of the whole run need of a work item; sums are over mixed doc_ids, modulo 2^64: equal sets, equal sums."""
+
+    kept: int = 0
+    tokenized: int = 0
+    packed: int = 0
+    clusters: Clusters | None = None
+
+
+#: What a check of a work item's files finds; what the generator returns goes to the checks of the whole run.
+Checked = Iterator["Finding"] | Generator["Finding", None, Carried]
+
+
+@dataclasses.dataclass(frozen=True)
 class Seen:
-    """What is known of the run that is checked, and what is carried from one work item to the next."""
+    """What is known of the run that is checked; the same for every work item of a stage."""
 
     run: RunDirectory
     recipe: Recipe
@@ -61,12 +86,7 @@ class Seen:
     metadata: Mapping[str, str]  # of the manifest; {} where there is none
     shards: Mapping[str, dict[str, Any]]  # path → row of the manifest
     #: Kinds of output with a damaged file: what it says of others, or leaves out of a sum, is noise and not looked at.
-    damaged: set[str] = dataclasses.field(default_factory=set)
-    representatives: list[NDArray[np.uint64]] = dataclasses.field(default_factory=list)  # one for each duplicate
-    clusters: dict[int, tuple[NDArray[np.uint64], NDArray[np.uint32]]] = dataclasses.field(default_factory=dict)
-    kept: int = 0  # sum of mixed doc_ids: equal sets, equal sums
-    tokenized: int = 0
-    packed: int = 0
+    damaged: frozenset[str] = frozenset()
 
     def is_sound(self, *outputs: Output) -> bool:
         """Whether outputs are there and none of their files has been found damaged."""
@@ -91,12 +111,15 @@ def set_sum(doc_ids: NDArray[Any]) -> int:
     return int(mix(doc_ids.astype(np.uint64)).sum(dtype=np.uint64))
 
 
-def check_file(url: str, name: str, written: Written) -> Iterator[Finding]:
-    """Existence, then size, then XXH3-128. Memory: files.CHUNK_BYTES."""
-    if not files.exists(url):
-        yield Finding(Check.MISSING, name, "its record says that it was written")
-        return
-    if (size := files.size(url)) != written.bytes:
+def check_file(url: str, name: str, written: Written, size: int | None = None) -> Iterator[Finding]:
+    """Existence, then size (asked for where no listing told it), then XXH3-128. Memory: files.CHUNK_BYTES."""
+    if size is None:
+        try:
+            size = files.size(url)
+        except FileNotFoundError:
+            yield Finding(Check.MISSING, name, "its record says that it was written")
+            return
+    if size != written.bytes:
         yield Finding(Check.SIZE, name, f"{size} bytes, its record says {written.bytes}")
         return
     if (digest := files.digest(url)) != written.digest:

@@ -20,7 +20,7 @@ from corpus.storage import files, ipc
 from corpus.storage.older_files import read_as
 from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
 from corpus.storage.shards import ALIGNMENT, read_shard
-from pipelines.stages.findings import Check, Finding, Seen, set_sum
+from pipelines.stages.findings import Carried, Check, Finding, Seen, set_sum
 from pipelines.stages.phases_plan import read_plan
 
 CHUNK_TOKENS = 1 << 22
@@ -35,11 +35,13 @@ def read_manifest(run: RunDirectory) -> tuple[dict[str, str], dict[str, Row]]:
     return metadata, {row["path"]: row for row in table.to_pylist()}
 
 
-def check_packed(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Finding]:
-    """A shard against its row of the manifest; what it holds is added to what was packed."""
-    if seen.metadata:
-        row = seen.shards.get(next(iter(record.outputs)))
-        seen.packed += yield from _check_shard(seen.run, record, row, seen.metadata)
+def check_packed(seen: Seen, stage: Stage, record: ItemRecord) -> Generator[Finding, None, Carried]:
+    """A shard against its row of the manifest."""
+    if not seen.metadata:
+        return Carried()
+    row = seen.shards.get(next(iter(record.outputs)))
+    packed = yield from _check_shard(seen.run, record, row, seen.metadata)
+    return Carried(packed=packed)
 
 
 def _check_shard(

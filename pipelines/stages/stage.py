@@ -11,7 +11,7 @@ specifications; adding a stage is a module and a line in it.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -19,7 +19,7 @@ from corpus.recipe import Recipe
 from corpus.storage.item_records import ItemRecord, Records
 from corpus.storage.run_directory import RunDirectory, Stage, Work
 from pipelines.stages.costs import Sizes, StageCost
-from pipelines.stages.findings import Finding, Seen
+from pipelines.stages.findings import Checked, Seen
 from pipelines.stages.listing import Planned
 from pipelines.stages.outputs import Output
 from pipelines.stages.versions import versions_of
@@ -165,7 +165,7 @@ class StageSpec(Generic[Opened, Settings]):
     #: What `plan` says that it takes; None where it takes nothing.
     costs: Callable[[Sizes], StageCost | None] = _nothing
     #: What `verify` looks at in a work item's files, which are the bytes that its record names.
-    check: Callable[[Seen, Stage, ItemRecord], Iterator[Finding]] | None = None
+    check: Callable[[Seen, Stage, ItemRecord], Checked] | None = None
 
     def run(self, driver: Driver, up: Upstream, opened: Opened) -> None:
         """Has the stage done, and tells later ones where its files lie."""

@@ -22,9 +22,10 @@ from corpus.recipe import Recipe
 from corpus.sources.splits import InputFile, write_splits
 from corpus.storage import deletion, files
 from corpus.storage.item_records import Records
-from corpus.storage.run_directory import RunDirectory, Stage, Work
+from corpus.storage.run_directory import COMPACT, STORED, RunDirectory, Stage, Work
 from corpus.storage.run_lock import only_build
 from corpus.storage.run_marker import claim
+from corpus.storage.run_names import MARKER
 from corpus.written_by import stamp, this_version, writer_of
 from pipelines.prepared import prepare
 from pipelines.running import interrupts
@@ -83,10 +84,12 @@ class Build:
         self._check_same_run(planned, inputs)
         self.run.write_json(self.recipe.model_dump(mode="json"), "recipe.json")
         files.write_bytes(self.run.path("recipe.toml"), self.recipe_path.read_bytes())
-        write_splits(self.run.path("splits.arrow"), splits)
+        written = write_splits(self.run.path("splits.arrow"), splits)
         items, total = planned[-1].items, sum(each.input_bytes for each in planned)
         manifest = {"fingerprint": planned[-1].fingerprint, "items": items, "splits": splits.num_rows, **stamp()}
         manifest |= {"files": len(inputs), "input_bytes": total, "additions": [each.to_json() for each in planned]}
+        stored = {name: loose_file(self.run, name) for name in (MARKER, "recipe.json", "recipe.toml")}
+        manifest[STORED] = stored | {"splits.arrow": {"bytes": written.bytes, "digest": written.digest}}
         self.run.write_stage_manifest("plan", manifest)
         self.say("plan", f"{len(inputs)} files, {total:,} bytes, {splits.num_rows} splits, {items} work items")
         return planned
@@ -147,6 +150,8 @@ class Build:
         finished = set(self.records(stage).items.tolist())
         pending = [item for item in items if item not in finished]
         if not pending:
+            if self._lacks_files(stage):  # which a repair deleted; the work of the items is done
+                settings()
             self.say(stage.name, f"{len(items)} items were done before")
             return
         stage.forget_compact()
@@ -174,9 +179,11 @@ class Build:
         """Writes the manifest of a finished stage and deletes what older fingerprints left; the sums of its counts."""
         records = self.records(stage)
         totals = records.totals()
-        if len(records) and not records.stored:
-            stage.compact(records)
+        # Where no manifest has its digest, what lies there proves nothing.
+        is_known = records.stored and self.run.has_stage(stage.name)
+        compacted = stage.compact(records) if len(records) and not is_known else None
         manifest = {"fingerprint": stage.fingerprint, "items": len(records), "counts": totals, **more}
+        manifest[STORED] = self._files_of(spec, stage, new=compacted is not None)
         # The settings under which the stage is complete: pipelines.report.run_settings.
         manifest["recipe"] = self.recipe.model_dump(mode="json")
         manifest |= self._writer(stage)
@@ -222,6 +229,28 @@ class Build:
         options = self.beam_options(pending)
         with StageWatch(self.console, watched, items=items, done=done):
             run_pipeline(transform, options, name=stage.name)
+
+    def _files_of(self, spec: StageSpec[Any, Any], stage: Stage, *, new: bool) -> dict[str, Any]:
+        """What the manifest of a stage says of files that no record names; what it said before is not read again."""
+        before, there = self._files_before(stage), stage.loose()
+        known = {name: each for name, each in before.items() if name in there and there[name].bytes == each["bytes"]}
+        if new:
+            known.pop(stage.name_of(COMPACT), None)
+        found = {name: known[name] if name in known else loose_file(self.run, name) for name in there}
+        return found | {name: loose_file(self.run, name) for name in spec.beside}
+
+    def _lacks_files(self, stage: Stage) -> bool:
+        """Whether files may be gone, or damaged, that a finished stage had beside its records: no manifest, no proof."""
+        if not self.run.has_stage(stage.name):
+            return True
+        before = {name for name in self._files_before(stage) if name.startswith("stages/")}
+        return bool(before) and not before <= stage.loose().keys() | {stage.name_of(COMPACT)}
+
+    def _files_before(self, stage: Stage) -> dict[str, Any]:
+        if not self.run.has_stage(stage.name):
+            return {}
+        manifest = self.run.stage_manifest(stage.name)
+        return dict(manifest.get(STORED, {})) if manifest["fingerprint"] == stage.fingerprint else {}
 
     def _check_recorded(self, stage: Stage, items: list[int]) -> None:
         self._read.pop(stage, None)
@@ -275,6 +304,12 @@ class Build:
         if left:
             more = f" and {len(left) - 3} more" if len(left) > 3 else ""
             self.say(stage, f"left as not of this run: {', '.join(map(repr, left[:3]))}{more}")
+
+
+def loose_file(run: RunDirectory, name: str) -> dict[str, Any]:
+    """Size and XXH3-128 of a file of a run, as a manifest has them."""
+    url = run.path(name)
+    return {"bytes": files.size(url), "digest": files.digest(url)}
 
 
 def _kinds(spec: StageSpec[Any, Any]) -> list[str]:

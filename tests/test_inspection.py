@@ -15,6 +15,7 @@ import xxhash
 from click.testing import CliRunner, Result
 
 from corpus.sources.read import READERS
+from corpus.storage.run_directory import RunDirectory
 from pipelines.cli import COMMANDS, main
 from pipelines.commands.reading import format_of
 from pipelines.report.terminal_text import json_line, one_line, plain
@@ -152,10 +153,9 @@ def test_tokens_of_a_domain_are_what_another_reader_counts_in_its_shards(demo_ru
 
 def test_stats_of_a_count_that_was_lost_end_with_1(demo_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(demo_run, tmp_path / "run")
-    manifest = run / "stages" / "select.json"
-    table = json.loads(manifest.read_text())
+    table = RunDirectory(str(run)).stage_manifest("select")
     table["counts"]["kept"] -= 1
-    manifest.write_text(json.dumps(table))
+    RunDirectory(str(run)).write_stage_manifest("select", table)
     assert "NOT CONSERVED  select" in corpus("stats", run, code=1).stdout
 
 

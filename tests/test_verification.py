@@ -1,5 +1,7 @@
 """`corpus verify` on many items: at once, interrupted, and what no record names."""
 
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -188,3 +190,110 @@ def test_sums_of_what_was_seen_before_count(run: Path, monkeypatch: pytest.Monke
     first, second = wholes
     assert first.kept == second.kept != 0
     assert first.clusters.keys() == second.clusters.keys()
+
+
+# What no record of an item names
+
+_BY_ITEM = ("documents", "signals", "failed", "edges", "decisions", "sample", "tokens", "shards")
+
+
+def test_an_older_run_says_what_could_not_be_checked(repository: Path) -> None:
+    done = CliRunner().invoke(main, ["verify", str(repository / "tests" / "runs" / "0.1.0-schema3")])
+    assert done.exit_code == 0, done.output
+    assert "not checked: manifests of plan, extract, measure" in done.output
+
+
+def test_a_torn_manifest_makes_no_noise(run: Path) -> None:
+    (run / "stages" / "select.json").write_text("{")
+    assert [finding.file for finding in findings(run)] == ["stages/select.json"]
+
+
+def test_one_bit_of_any_file_is_found(run: Path) -> None:
+    """Of files that items wrote too."""
+    paths = sorted(path for path in run.rglob("*") if path.is_file() and path.name not in (".lock", "pending.arrow"))
+    for path in {(path.parent.relative_to(run).parts[0], path.suffix): path for path in paths}.values():
+        flip(path)
+        assert str(path.relative_to(run)) in {finding.file for finding in findings(run)}, path
+        flip(path)
+
+
+def beside_the_items(run: Path) -> list[Path]:
+    """Every file of a run that no item wrote, and the record of one."""
+    found = [path for path in run.rglob("*") if path.is_file() and path.relative_to(run).parts[0] not in _BY_ITEM]
+    transient = {".lock", "pending.arrow"}
+    names = {path for path in found if path.name not in transient and not path.stem.isdigit()}
+    return sorted({*names, min(run.glob("stages/measure/*/0*.json"))})
+
+
+def test_a_byte_of_every_file_matters(run: Path) -> None:
+    paths = beside_the_items(run)
+    names = {path.name for path in paths}
+    assert {"splits.arrow", "recipe.json", "recipe.toml", "corpus-run.json", "manifest.arrow", "records.arrow"} <= names
+    assert {"plan.arrow", "plan.json", "language.model", "tokenizer.model", "begun.json", "measure.json"} <= names
+    for path in paths:
+        for at in (0, path.stat().st_size // 3, path.stat().st_size - 2):
+            flip(path, at)
+            assert str(path.relative_to(run)) in {finding.file for finding in findings(run)}, (path, at)
+            flip(path, at)
+    assert findings(run) == []
+
+
+def test_a_manifest_without_its_digest_is_named(run: Path) -> None:
+    path = run / "stages" / "measure.json"
+    manifest = json.loads(path.read_text())
+    del manifest["digest"]
+    path.write_text(json.dumps(manifest))
+    assert [(finding.check, finding.file) for finding in findings(run)] == [(Check.DIGEST, "stages/measure.json")]
+
+
+def test_what_items_recorded_is_read_once_a_stage_and_compared(run: Path) -> None:
+    record = min(run.glob("stages/measure/*/00001.json"))
+    record.write_text(record.read_text().replace('"documents": ', '"documents": 1', 1))
+    found = {(finding.check, finding.file) for finding in findings(run)}
+    assert (Check.RECORD, str(record.relative_to(run))) in found
+    assert Check.COUNTS in {check for check, _ in found}
+
+
+def digests(run: Path) -> dict[str, str]:
+    found = [path for path in run.rglob("*") if path.is_file() and path.name not in (".lock", "pending.arrow")]
+    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def test_all_of_it_is_made_again(repository: Path, run: Path, build_run: Callable[..., None]) -> None:
+    before = digests(run)
+    for path in beside_the_items(run):
+        # The model is an item's (tests/test_repair.py); of the marker nothing is known without the manifest of `plan`.
+        if path.name not in ("tokenizer.model", "corpus-run.json"):
+            flip(path)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "verify", str(run), "--delete-damaged"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    # With a damaged manifest a stage is not known, nor what lies under it: the next build finds its items done.
+    build_run(repository / "examples" / "demo" / "recipe.toml", run)
+    if findings(run):
+        subprocess.run([sys.executable, "-m", "pipelines.cli", "verify", str(run), "--delete-damaged"], check=False)
+        build_run(repository / "examples" / "demo" / "recipe.toml", run)
+    assert findings(run) == []
+    assert digests(run) == before
+
+
+@pytest.mark.parametrize(
+    "pattern", ["stages/*/*/*.arrow", "stages/*/*/language.model", "stages/measure.json", "*.arrow"]
+)
+def test_one_kind_of_it_is_made_again_by_one_build(
+    pattern: str, repository: Path, run: Path, build_run: Callable[..., None]
+) -> None:
+    before = digests(run)
+    paths = [path for path in run.glob(pattern) if path.name != "pending.arrow"]
+    assert paths
+    for path in paths:
+        flip(path)
+    assert CliRunner().invoke(main, ["verify", str(run), "--delete-damaged"]).exit_code == 1
+    assert not any(path.exists() for path in paths)
+    build_run(repository / "examples" / "demo" / "recipe.toml", run)
+    assert findings(run) == []
+    assert digests(run) == before

@@ -6,7 +6,7 @@
     outputs  list<struct<name: string, rows: int64, bytes: int64, digest: string>>
     inputs   list<struct<split: string, digest: string>>
 
-Its bytes are a function of the records alone. Memory: 12 bytes a count, some 80 an output.
+Its bytes are a function of the records alone; a digest of them stands in the metadata, and is checked by whoever reads it. Memory: 12 bytes a count, some 80 an output.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import xxhash
 from numpy.typing import NDArray
 
 from corpus.columns import numbers
@@ -163,18 +164,25 @@ class Records:
 
     def write(self, url: str) -> Written:
         """`records.arrow`."""
-        names = {"names": json.dumps(self._names, ensure_ascii=False)}
-        return ipc.write_batches(url, RECORDS.with_metadata(names), [self._table])
+        names = json.dumps(self._names, ensure_ascii=False)
+        stored = pa.ipc.read_record_batch(self._table.serialize(), RECORDS)  # as `read` will have it
+        metadata = {"names": names, "digest": _digest(names.encode(), stored)}
+        return ipc.write_batches(url, RECORDS.with_metadata(metadata), [self._table])
 
     @staticmethod
     def read(url: str) -> "Records":
         """Raises DamageError for what is no such file."""
         table = ipc.open_table(url, RECORDS).combine_chunks()
         try:
-            names = json.loads((table.schema.metadata or {})[b"names"])
+            metadata = table.schema.metadata or {}
+            names = json.loads(metadata[b"names"])
             (batch,) = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=RECORDS)]
             batch.validate(full=True)
-            found = Records(batch.replace_schema_metadata(None), names, stored=True)
+            batch = batch.replace_schema_metadata(None)
+            stated = metadata.get(b"digest")  # None: of an earlier version
+            if stated is not None and stated.decode() != _digest(metadata[b"names"], batch):
+                raise ValueError("not what was written")
+            found = Records(batch, names, stored=True)
             if len(found._name) and int(found._name.max()) >= len(found._names):
                 raise ValueError("a count without a name")
             if bool((np.diff(found.items) <= 0).any()):
@@ -197,6 +205,13 @@ class Records:
             made = {each.pop("name"): Written(**each) for each in outputs[row]}
             read = {each["split"]: each["digest"] for each in inputs[row]}
             yield ItemRecord(item, made, dict(zip(names[mine], numbers[mine], strict=True)), read)
+
+
+def _digest(names: bytes, table: pa.RecordBatch) -> str:
+    """XXH3-128, in hex, of what the file holds: it is read before any manifest is known that names a digest of it."""
+    digest = xxhash.xxh3_128(names)
+    digest.update(table.serialize())
+    return digest.hexdigest()
 
 
 def _lists(kind: pa.DataType, lengths: Sequence[int], *columns: Sequence[Any]) -> pa.Array:

@@ -19,16 +19,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any
 
 from corpus.errors import DamageError, RunDirectoryError
+from corpus.seeds import content_digest
 from corpus.storage import deletion, files, paths
 from corpus.storage.ipc import Written
 from corpus.storage.item_records import ItemRecord, Records
 from corpus.storage.pool import concurrently
-from corpus.storage.run_names import BEGUN, EXCHANGE, FINGERPRINT
+from corpus.storage.run_names import BEGUN, COMPACT, EXCHANGE, FINGERPRINT, is_loose
 
 __all__ = ["COMPACT", "ItemRecord", "Records", "RunDirectory", "Stage", "Work"]
 
-#: Beside a stage's records: all of them as one file, once the stage is complete.
-COMPACT = "records.arrow"
+#: Of a stage's manifest: the XXH3-128 of the rest.
+DIGEST = "digest"
+
+#: Of a stage's manifest: name in the run → bytes and XXH3-128 of each file that no item wrote. Versions before it wrote neither.
+STORED = "stored"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,14 +48,21 @@ class Stage:
 
     def begin(self) -> None:
         """Says that what lies under this fingerprint is of this run: the proof by which it may be deleted one day."""
-        if not files.exists(self.file(BEGUN)):
-            self.run.write_json(
-                {"stage": self.name, "fingerprint": self.fingerprint}, "stages", self.name, self.fingerprint, BEGUN
-            )
+        begun = _json({"stage": self.name, "fingerprint": self.fingerprint})
+        try:
+            if files.read_bytes(self.file(BEGUN)) == begun:
+                return
+        except FileNotFoundError:
+            pass
+        files.write_bytes(self.file(BEGUN), begun)
 
     def file(self, name: str) -> str:
         """A file of the stage that belongs to no single item."""
         return self.run.path("stages", self.name, self.fingerprint, name)
+
+    def name_of(self, name: str) -> str:
+        """The same, relative to the run directory."""
+        return posixpath.join("stages", self.name, self.fingerprint, name)
 
     def finished(self) -> list[int]:
         """Numbers of the work items that are done, sorted: one listing."""
@@ -95,10 +106,15 @@ class Stage:
         """Writes the records of a complete stage as one file beside them, for whoever reads all of them."""
         return records.write(self.file(COMPACT))
 
+    def loose(self) -> dict[str, files.Stat]:
+        """The files of the stage's folder that belong to no item, by their names in the run directory: one listing."""
+        there = files.listing(self._folder)
+        return {self.name_of(name): stat for name, stat in there.items() if is_loose(name)}
+
     def forget_compact(self) -> None:
         """To be called before an item runs again, or its record is deleted: it would say what no longer holds."""
         if COMPACT in files.names(self._folder):
-            deletion.remove(self.run.url, [posixpath.join("stages", self.name, self.fingerprint, COMPACT)])
+            deletion.remove(self.run.url, [self.name_of(COMPACT)])
 
     @property
     def _folder(self) -> str:
@@ -162,7 +178,10 @@ class RunDirectory:
         return manifest
 
     def has_stage(self, name: str) -> bool:
-        """Whether a stage is finished. A manifest that cannot be read, as after a power cut, says that it is not."""
+        """Whether a stage is finished. A manifest that cannot be read, as after a power cut, says that it is not.
+
+        So does one that is not what was written, by the digest that it has of itself.
+        """
         return self._manifest(name) is not None
 
     def has_torn_manifest(self, name: str) -> bool:
@@ -174,11 +193,22 @@ class RunDirectory:
             manifest = self._read_json(self.path("stages", f"{name}.json"))
         except (FileNotFoundError, DamageError):
             return None
-        mark = manifest.get("fingerprint")
-        return manifest if isinstance(mark, str) and FINGERPRINT.fullmatch(mark) else None
+        mark, stated = manifest.get("fingerprint"), manifest.pop(DIGEST, None)
+        is_sound = stated is None or stated == content_digest(_json(manifest)).hex()
+        return manifest if is_sound and isinstance(mark, str) and FINGERPRINT.fullmatch(mark) else None
+
+    def has_lost_digest(self, name: str) -> bool:
+        """Whether a manifest has no digest of itself, though it names files with theirs: it was changed since it was written."""
+        try:
+            manifest = self._read_json(self.path("stages", f"{name}.json"))
+        except (FileNotFoundError, DamageError):
+            return False
+        return DIGEST not in manifest and STORED in manifest
 
     def write_stage_manifest(self, name: str, manifest: Mapping[str, Any]) -> None:
-        self._write_json(self.path("stages", f"{name}.json"), manifest)
+        """With a digest of itself, over the rest as it is written."""
+        written = json.loads(_json(manifest))
+        self._write_json(self.path("stages", f"{name}.json"), written | {DIGEST: content_digest(_json(written)).hex()})
 
     def remove(self, names: Iterable[str]) -> list[str]:
         """Deletes files by their paths below the run directory; returns those that are left (corpus.storage.deletion)."""
@@ -225,4 +255,8 @@ class RunDirectory:
         return value
 
     def _write_json(self, url: str, value: Mapping[str, Any]) -> None:
-        files.write_bytes(url, (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode())
+        files.write_bytes(url, _json(value))
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()

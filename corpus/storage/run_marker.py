@@ -31,7 +31,7 @@ def claim(run_url: str, name: str) -> None:
     """
     if _marker(run_url) is None:
         found = _what_is_in(run_url)
-        if found and not _is_older_run(run_url):
+        if found and not is_known_without(run_url):
             raise RunDirectoryError(
                 f"{run_url}: not empty ({', '.join(map(shown, found[:3]))}{', …' if len(found) > 3 else ''}) and no run "
                 f"directory: it has no {MARKER} that can be read; give --run-dir a new or an empty folder"
@@ -53,7 +53,7 @@ def claim(run_url: str, name: str) -> None:
 
 def check_marked(run_url: str) -> None:
     """Raises RunDirectoryError where nothing says that a folder is a run directory, so that nothing in it may be deleted."""
-    if _marker(run_url) is None and not _is_older_run(run_url):
+    if _marker(run_url) is None and not is_known_without(run_url):
         raise RunDirectoryError(f"{run_url}: has no {MARKER}, so it is no run directory and nothing in it is deleted")
 
 
@@ -123,8 +123,8 @@ def _marker(run_url: str) -> dict[str, Any] | None:
     return marker
 
 
-def _is_older_run(run_url: str) -> bool:
-    """Whether a build of a version without markers wrote this: its recipe, its splits and its stages, by their contents."""
+def is_known_without(run_url: str) -> bool:
+    """Whether this is a run of which the marker is lost, or that a version without markers wrote: its recipe, its splits and its stages, by their contents."""
     return (
         _older_name(run_url) is not None
         and _begins_as_arrow(f"{run_url}/splits.arrow")

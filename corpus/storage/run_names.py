@@ -15,6 +15,12 @@ LEASE = ".lease"
 #: Written into a stage's folder before anything else under its fingerprint: what is under it is of this run.
 BEGUN = "begun.json"
 
+#: Beside a stage's records: all of them as one file, once the stage is complete.
+COMPACT = "records.arrow"
+
+#: The items of the call that runs, for its workers: of no meaning after it.
+PENDING = "pending.arrow"
+
 #: Folders into which work items write (pipelines.stages.outputs).
 KINDS = frozenset(
     {
@@ -75,6 +81,11 @@ def is_unfinished(path: str) -> bool:
     folder, slash, name = path.rpartition("/")
     found = _TEMPORARY.fullmatch(name)
     return found is not None and is_file_of_a_run(f"{folder}{slash}{found['name']}")
+
+
+def is_loose(name: str) -> bool:
+    """Whether a file of a stage's folder belongs to no item and outlives the call that writes it."""
+    return re.fullmatch(_OF_STAGE, name) is not None and name != PENDING and re.match(_ITEM, name) is None
 
 
 def is_output(name: str) -> bool:

@@ -50,7 +50,7 @@ def verify(run: str, as_json: bool, delete_damaged: bool, inputs: bool, workers:
       corpus verify runs/demo --delete-damaged
     """
     found: list[Finding] = []
-    before: list[int] = []
+    notes: list[str] = []
     say_versions(RunDirectory(run.rstrip("/")))
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("verify", total=None)
@@ -59,16 +59,13 @@ def verify(run: str, as_json: bool, delete_damaged: bool, inputs: bool, workers:
             progress.update(task, completed=done, total=of)
 
         of_run = findings_of(
-            RunDirectory(run.rstrip("/")), progress=watch, workers=workers, again=again, skipped=before.append
+            RunDirectory(run.rstrip("/")), progress=watch, workers=workers, again=again, note=notes.append
         )
         found.extend(of_run)
         if inputs:
             found.extend(check_inputs(RunDirectory(run.rstrip("/"))))
-    for items in before:
-        say(
-            f"not read again: {items:,} work items that an interrupted call found sound, with the same sizes and times since; "
-            f"--again reads them too"
-        )
+    for line in notes:
+        say(line)
     if as_json:
         click.echo(json_line(findings_json(found)))
     elif found:

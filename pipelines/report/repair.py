@@ -12,8 +12,8 @@ from corpus.errors import DamageError
 from corpus.storage import files
 from corpus.storage.run_directory import COMPACT, RunDirectory, Stage
 from corpus.storage.run_lock import only_build
-from corpus.storage.run_marker import check_marked
-from corpus.storage.run_names import is_file_of_a_run
+from corpus.storage.run_marker import check_marked, is_known_without
+from corpus.storage.run_names import MARKER, is_file_of_a_run
 from pipelines.stage_list import NAMES, STAGES
 from pipelines.stages.findings import Finding
 
@@ -21,7 +21,7 @@ from pipelines.stages.findings import Finding
 STAGE_OF = {output.kind: spec.name for spec in STAGES if spec.has_records for output in spec.writes}
 
 #: Written by every build, whatever is done already.
-ALWAYS_WRITTEN = frozenset({"manifest.arrow", "phases/plan.json", "splits.arrow"})
+ALWAYS_WRITTEN = frozenset({"manifest.arrow", "phases/plan.json", "splits.arrow", "recipe.json", "recipe.toml"})
 
 
 def delete_damaged(run: RunDirectory, findings: Iterable[Finding]) -> tuple[list[str], list[Finding]]:
@@ -49,7 +49,7 @@ def _delete(run: RunDirectory, findings: Iterable[Finding]) -> tuple[list[str], 
 
 
 def _is_record(name: str) -> bool:
-    return name.startswith("stages/") and name.count("/") == 3
+    return name.startswith("stages/") and name.count("/") == 3 and name.endswith(".json")
 
 
 def _to_delete(run: RunDirectory, file: str) -> set[str]:
@@ -58,10 +58,13 @@ def _to_delete(run: RunDirectory, file: str) -> set[str]:
     folder, _, rest = file.partition("/")
     if file in ALWAYS_WRITTEN:
         return {file}
-    if folder == "stages" and rest.count("/") == 2:  # the record of an item
+    if file == MARKER:  # a build writes it anew where the rest shows that this is a run
+        return {file} if is_known_without(run.url) else set()
+    if folder == "stages" and rest.count("/") == 2:  # the record of an item, or what lies beside it
         return {file}
     if folder == "stages" and rest.removesuffix(".json") in NAMES:  # a manifest: what it sums up lies in the records
-        return {file} if run.has_torn_manifest(rest.removesuffix(".json")) else set()
+        stage_name = rest.removesuffix(".json")
+        return {file} if run.has_torn_manifest(stage_name) or run.has_lost_digest(stage_name) else set()
     name = STAGE_OF.get(folder)
     if name is None or not run.has_stage(name):
         return set()

@@ -160,6 +160,12 @@ class Statistics:
         return table
 
 
+def _finished(run: RunDirectory) -> list[str]:
+    """The finished stages; none from the first on whose manifest is damaged: what follows would be compared with nothing."""
+    torn = (at for at, name in enumerate(NAMES) if run.has_torn_manifest(name))
+    return [name for name in NAMES[: next(torn, len(NAMES))] if run.has_stage(name)]
+
+
 def read_statistics(run: RunDirectory) -> Statistics:
     """The statistics of a run as far as it was built.
 
@@ -167,7 +173,7 @@ def read_statistics(run: RunDirectory) -> Statistics:
     """
     given = parse_stored_recipe(run.read_json("recipe.json"), run.path("recipe.json")).recipe
     wanted = ("plan", *(spec.name for spec in STAGES if spec.wanted(given)))
-    manifests = {stage: run.stage_manifest(stage) for stage in NAMES if run.has_stage(stage)}
+    manifests = {stage: run.stage_manifest(stage) for stage in _finished(run)}
     counts: dict[str, Counts] = {stage: manifest.get("counts", {}) for stage, manifest in manifests.items()}
     shards = _shards(run) if find_stage(run, SHARDS) is not None else []
     funnels = tuple(funnel_of(stage, counts[stage]) for stage in _LAWS if stage in counts)

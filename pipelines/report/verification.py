@@ -19,8 +19,9 @@ from corpus.errors import CorpusError
 from corpus.recipe import fingerprint
 from corpus.storage import files
 from corpus.storage.files import Stat
+from corpus.storage.ipc import Written
 from corpus.storage.item_records import Records
-from corpus.storage.run_directory import ItemRecord, RunDirectory, Stage
+from corpus.storage.run_directory import COMPACT, STORED, ItemRecord, RunDirectory, Stage
 from pipelines.report.checking import Checkers, workers_for
 from pipelines.report.checks_made import ChecksMade, key_of
 from pipelines.report.item_checks import ItemCheck, Task, output_of, url_of
@@ -28,7 +29,7 @@ from pipelines.report.run_settings import settings_in_force
 from pipelines.report.run_statistics import by_suffix, read_statistics
 from pipelines.selection.decision_checks import check_representatives
 from pipelines.stage_list import NAMES, STAGES, find_stage, writer_of
-from pipelines.stages.findings import Carried, Check, Clusters, Finding, Seen, check_counts, relative
+from pipelines.stages.findings import Carried, Check, Clusters, Finding, Seen, check_counts, check_file, relative
 from pipelines.stages.outputs import DECISIONS, PHASES, SHARDS, TOKENIZER, TOKENS, Output
 from pipelines.stages.shard_checks import Row, check_phases, check_shard_sums, read_manifest
 from pipelines.stages.stage import StageSpec
@@ -63,12 +64,12 @@ def verify(
     progress: Progress = lambda done, of: None,
     workers: int | None = None,
     again: bool = False,
-    skipped: Callable[[int], None] = lambda items: None,
+    note: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Finding]:
     """Every finding, file by file; nothing in a sound run. A run that stopped early is checked as far as it came.
 
     `workers` None: as many as there are cores, where the run is large. With `again` what an interrupted call saw does not count.
-    `skipped` is called with the number of items, not 0, that an interrupted call saw and this one did not read.
+    `note` is called with a line for what was not looked at: items that an interrupted call saw, manifests without a digest.
     Raises RunDirectoryError for what is no run directory, DamageError where recipe or stage manifests cannot be read.
     """
     recipe = settings_in_force(run)
@@ -83,7 +84,18 @@ def verify(
     made = ChecksMade.read(run)
     if again:
         made.forget()
-    recorded = {spec.name: stage.read_records() for spec, stage in there if spec.has_records}
+    loose = [finding for name in NAMES if run.has_stage(name) for finding in _check_loose(run, name)]
+    yield from loose
+    if older := [name for name in NAMES if run.has_stage(name) and STORED not in run.stage_manifest(name)]:
+        note(
+            f"not checked: manifests of {', '.join(older)}, and what lies beside their records; their version wrote no digests of it"
+        )
+    wrong = {finding.file for finding in loose}
+    recorded = {
+        spec.name: stage.read_records(compact=stage.name_of(COMPACT) not in wrong)
+        for spec, stage in there
+        if spec.has_records
+    }
     steps = sum(len(records) + len(records.unreadable) for records in recorded.values()) + 1
     processes = workers_for(sum(records.output_bytes() for records in recorded.values()), workers)
     done = before = 0
@@ -123,7 +135,10 @@ def verify(
             yield Finding(Check.SCHEMA, "", str(error))
     made.forget()
     if before:
-        skipped(before)
+        note(
+            f"not read again: {before:,} work items that an interrupted call found sound, with the same sizes and times since; "
+            f"--again reads them too"
+        )
     progress(steps, steps)
 
 
@@ -133,6 +148,19 @@ def _manifest(run: RunDirectory) -> tuple[dict[str, str], dict[str, Row]]:
         return read_manifest(run)
     except CorpusError:
         return {}, {}
+
+
+def _check_loose(run: RunDirectory, name: str) -> Iterator[Finding]:
+    """A finished stage's manifest, and the files that it names."""
+    if run.has_lost_digest(name):
+        yield Finding(Check.DIGEST, f"stages/{name}.json", "has no digest of itself any more: it was changed")
+    for path, stated in sorted(run.stage_manifest(name).get(STORED, {}).items()):
+        try:
+            written = Written(rows=0, bytes=stated["bytes"], digest=stated["digest"])
+        except (TypeError, KeyError):
+            yield Finding(Check.SCHEMA, f"stages/{name}.json", f"says nothing of {path}")
+            continue
+        yield from check_file(run.path(path), path, written, by=f"stages/{name}.json")
 
 
 def _correct(totals: Counter[str], known: ItemRecord | None, found: ItemRecord | None) -> None:
@@ -146,7 +174,11 @@ def _check_finished(seen: Seen, there: Sequence[StageSpec[Any, Any]]) -> Iterato
     """That each manifest can be read, and no stage before the last finished one lacks its own: as after a power cut."""
     torn = [name for name in NAMES if seen.run.has_torn_manifest(name)]
     for name in torn:
-        yield Finding(Check.SCHEMA, f"stages/{name}.json", "cannot be read, so the stage counts as not finished")
+        yield Finding(
+            Check.SCHEMA,
+            f"stages/{name}.json",
+            "cannot be read, or is not what was written, so the stage counts as not finished",
+        )
     for spec in STAGES[: STAGES.index(there[-1])] if there else ():
         if _is_unfinished(spec, seen) and spec.name not in torn:
             yield Finding(Check.MISSING, f"stages/{spec.name}.json", f"not there, though {there[-1].name} is finished")

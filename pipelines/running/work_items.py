@@ -14,6 +14,7 @@ import pyarrow as pa
 from corpus.errors import DamageError
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord, Stage, Work
+from corpus.storage.run_names import PENDING as PENDING_NAME
 from pipelines.running.metrics import count
 
 PENDING = pa.schema([pa.field("item", pa.uint32(), nullable=False)])
@@ -21,7 +22,7 @@ PENDING = pa.schema([pa.field("item", pa.uint32(), nullable=False)])
 
 def write_pending(stage: Stage, items: list[int]) -> str:
     """Writes the list that ReadWorkItems reads; returns its URL."""
-    url = stage.file("pending.arrow")
+    url = stage.file(PENDING_NAME)
     ipc.write_table(url, pa.table({"item": items}, schema=PENDING), PENDING)
     return url
 

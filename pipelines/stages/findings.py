@@ -111,19 +111,21 @@ def set_sum(doc_ids: NDArray[Any]) -> int:
     return int(mix(doc_ids.astype(np.uint64)).sum(dtype=np.uint64))
 
 
-def check_file(url: str, name: str, written: Written, size: int | None = None) -> Iterator[Finding]:
+def check_file(
+    url: str, name: str, written: Written, size: int | None = None, *, by: str = "its record"
+) -> Iterator[Finding]:
     """Existence, then size (asked for where no listing told it), then XXH3-128. Memory: files.CHUNK_BYTES."""
     if size is None:
         try:
             size = files.size(url)
         except FileNotFoundError:
-            yield Finding(Check.MISSING, name, "its record says that it was written")
+            yield Finding(Check.MISSING, name, f"{by} says that it was written")
             return
     if size != written.bytes:
-        yield Finding(Check.SIZE, name, f"{size} bytes, its record says {written.bytes}")
+        yield Finding(Check.SIZE, name, f"{size} bytes, {by} says {written.bytes}")
         return
     if (digest := files.digest(url)) != written.digest:
-        yield Finding(Check.DIGEST, name, f"XXH3-128 is {digest}, its record says {written.digest}")
+        yield Finding(Check.DIGEST, name, f"XXH3-128 is {digest}, {by} says {written.digest}")
 
 
 def check_rows(url: str, name: str, written: Written, schema: pa.Schema | None) -> Iterator[Finding]:

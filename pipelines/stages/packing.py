@@ -282,6 +282,7 @@ PACK = StageSpec(
     fingerprint=lambda up, opened: (up.planned[-1].fingerprint, up.recipe.shards, up.recipe.run.seed),
     drive=_drive,
     of_input=False,
+    beside=("manifest.arrow",),
     conserves=Conservation("documents", "documents"),
     check=check_packed,
     costs=_costs,

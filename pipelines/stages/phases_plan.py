@@ -43,8 +43,8 @@ def _drive(driver: Driver, up: Upstream, spec: "StageSpec[None, None]", opened: 
         left = driver.withdraw(spec)
         raise RecipeError(f"{up.recipe_path}: {error}{left}") from error
     text = plan.to_json().encode()
-    files.write_bytes(up.run.path("phases", "plan.json"), text)
     stage = driver.open(spec, fingerprint("phases", up.marks[SHARDS.mark], json.loads(text)))
+    files.write_bytes(up.run.path("phases", "plan.json"), text)
     more: dict[str, Any] = {"items": len(up.recipe.phase)}
     driver.close(spec, stage, more)
     driver.say(spec.name, ", ".join(f"{phase.name} {phase.steps:,} steps" for phase in plan.phases))
@@ -60,4 +60,5 @@ PLAN_PHASES = StageSpec(
     wanted=lambda recipe: bool(recipe.phase),
     drive=_drive,
     has_records=False,
+    beside=("phases/plan.json",),
 )

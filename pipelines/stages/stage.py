@@ -161,6 +161,8 @@ class StageSpec(Generic[Opened, Settings]):
     #: A record for each work item of the plan; else items of its own, or none at all.
     of_input: bool = True
     has_records: bool = True
+    #: Files that each build writes anew, in no folder of the stage's; without a record.
+    beside: tuple[str, ...] = ()
     conserves: Conservation | None = None
     #: What `plan` says that it takes; None where it takes nothing.
     costs: Callable[[Sizes], StageCost | None] = _nothing

@@ -25,7 +25,6 @@ from pathlib import Path
 
 from corpus.recipe.parsing import load_recipe
 from corpus.storage.run_directory import RunDirectory
-from filters.quality.rules import load_profiles
 from pipelines.stage_list import stage_of
 from pipelines.stages.outputs import CONTAMINATION, DECISIONS, DOCUMENTS, SCORES, SIGNALS, TOKENS, Output
 
@@ -186,7 +185,7 @@ def main() -> None:
     recipe = load_recipe(DEMO)
     known = calibrated(DEMO, f"{HOW}, the demo")
     item_bytes, inputs = inputs_of(recipe, DEMO.parent, where=str(DEMO))
-    plan = estimate(recipe, load_profiles(recipe), inputs, known, item_bytes=item_bytes, token_bytes=2)
+    plan = estimate(recipe, inputs, known, item_bytes=item_bytes, token_bytes=2)
     with tempfile.TemporaryDirectory() as folder:
         run, seconds = built(Path(folder))
         actual = dict(measured_of(run))

@@ -226,11 +226,6 @@ def signal_type(name: str) -> pa.DataType:
     return pa.uint32() if name in counts or name.startswith(WORDS_IN) else pa.float32()
 
 
-def groups_among(names: Collection[str]) -> tuple[str, ...]:
-    """The groups of SIGNAL_GROUPS whose columns are among these names."""
-    return tuple(group for group, columns in SIGNAL_GROUPS.items() if set(columns) <= set(names))
-
-
 def signals_schema(*, permutations: int, bands: int, groups: Collection[str] = ()) -> pa.Schema:
     """`signals/`: one row a document; codes of its signature (permutations,) bytes and band hashes (bands,) uint64.
 

@@ -62,7 +62,7 @@ def planned(recipe: Recipe, sizes: list[tuple[int, int]]) -> Estimate:
         for source, (files, size) in zip(recipe.source, sizes, strict=True)
     ]
     known = shipped_coefficients()
-    return estimate(recipe, load_profiles(recipe), inputs, known, item_bytes=1_000_000, token_bytes=2)
+    return estimate(recipe, inputs, known, item_bytes=1_000_000, token_bytes=2)
 
 
 # ------------------------------------------------------------------------------------------------ arithmetic
@@ -116,7 +116,7 @@ def test_the_formulas_by_hand() -> None:
     prices = {"currency": "EUR", "core_hour": 0.5, "gigabyte_month": 2.0, "months": 3.0}
     recipe = recipe_of(source, prices=prices)
     inputs = [SourceInputs(recipe.source[0], True, 10, 2_000_000_000, 10, 10)]
-    plan = estimate(recipe, load_profiles(recipe), inputs, known, item_bytes=1 << 28, token_bytes=2)
+    plan = estimate(recipe, inputs, known, item_bytes=1 << 28, token_bytes=2)
     (web,) = plan.sources
     assert (web.records, web.documents, web.text_bytes) == (100_000, 50_000, 150_000_000)
     assert (web.kept, web.kept_text_bytes, web.tokens) == (10_000, 40_000_000, {"zh": 10_000_000})
@@ -384,7 +384,6 @@ def tokenized(name: str, languages: dict[str, tuple[int, int]]) -> MeasuredSourc
 
 def test_the_large_recipe_is_the_reported_corpus_and_its_phases_fit(repository: Path) -> None:
     recipe = load_recipe(repository / LARGE)
-    profiles = load_profiles(recipe)
     kinds = {source.name: source.kind for source in recipe.source}
     tokens: dict[str, float] = {}
     for phase in recipe.phase:
@@ -396,7 +395,7 @@ def test_the_large_recipe_is_the_reported_corpus_and_its_phases_fit(repository: 
     assert tokens == pytest.approx({kind: billions * 1e9 for kind, billions in REPORTED.items()})
     assert sum(phase.tokens for phase in recipe.phase) == 1_604_900_000_000
     item_bytes, inputs = inputs_of(recipe, repository / "recipes", where="x", stated=True)
-    plan = estimate(recipe, profiles, inputs, shipped_coefficients(), item_bytes=item_bytes, token_bytes=2)
+    plan = estimate(recipe, inputs, shipped_coefficients(), item_bytes=item_bytes, token_bytes=2)
     assert plan.phases_problem is None
     assert plan.phases is not None
     assert max(line.epochs for line in plan.phases.report()) <= 1

@@ -80,7 +80,7 @@ def plan(
 
     settings = load_recipe(recipe, overrides_of(overrides))
     with naming(recipe):
-        profiles = load_profiles(settings)
+        load_profiles(settings)  # a rule that does not exist is said before anything is measured
     known = read_coefficients(coefficients) if coefficients is not None else shipped_coefficients()
     item_bytes, inputs = inputs_of(settings, recipe.parent, where=str(recipe), stated=stated)
     token_bytes = _token_bytes(settings, recipe)
@@ -91,7 +91,7 @@ def plan(
         known = _calibrated(only(settings, there), recipe, known, sample_bytes)
         files.write_bytes(str(calibrate), (known.model_dump_json(indent=1) + "\n").encode())
     with naming(recipe):
-        found = estimate(settings, profiles, inputs, known, item_bytes=item_bytes, token_bytes=token_bytes)
+        found = estimate(settings, inputs, known, item_bytes=item_bytes, token_bytes=token_bytes)
     if as_json:
         click.echo(json_line(_as_json(found)))
         return

@@ -12,7 +12,6 @@ from corpus.domains import names_of
 from corpus.errors import RecipeError
 from corpus.feed.phases import PhasePlan, plan_phases
 from corpus.recipe import Prices, Recipe
-from filters.quality.rules import Profiles
 from pipelines.planning.coefficients import Coefficients
 from pipelines.planning.exchange_costs import Exchange, exchange_of
 from pipelines.planning.inputs import SourceInputs
@@ -72,7 +71,6 @@ class Estimate:
 
 def estimate(
     recipe: Recipe,
-    profiles: Profiles,
     inputs: Sequence[SourceInputs],
     coefficients: Coefficients,
     *,

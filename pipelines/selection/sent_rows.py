@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from pipelines.selection.decision_settings import NEAR, TEXT, URL, SelectSettings
+from pipelines.selection.decision_settings import SelectSettings
 from pipelines.selection.step_context import Kind
 
 U64, I64, U32, U8 = pa.uint64(), pa.int64(), pa.uint32(), pa.uint8()
@@ -65,6 +65,3 @@ def line_kinds(schema: pa.Schema, name: str, scopes: Iterable[str], receivers: i
 
 def scoped(name: str, scope: str) -> str:
     return f"{name}-{scope}"
-
-
-COPIES = (URL, TEXT, NEAR)

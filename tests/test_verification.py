@@ -211,7 +211,7 @@ def test_a_torn_manifest_makes_no_noise(run: Path) -> None:
 def test_one_bit_of_any_file_is_found(run: Path) -> None:
     """Of files that items wrote too."""
     paths = sorted(path for path in run.rglob("*") if path.is_file() and path.name not in (".lock", "pending.arrow"))
-    for path in {(path.parent.relative_to(run).parts[0], path.suffix): path for path in paths}.values():
+    for path in {(path.relative_to(run).parts[0], path.suffix): path for path in paths}.values():
         flip(path)
         assert str(path.relative_to(run)) in {finding.file for finding in findings(run)}, path
         flip(path)

@@ -230,11 +230,11 @@ def test_a_byte_of_every_file_matters(run: Path) -> None:
     names = {path.name for path in paths}
     assert {"splits.arrow", "recipe.json", "recipe.toml", "corpus-run.json", "manifest.arrow", "records.arrow"} <= names
     assert {"plan.arrow", "plan.json", "language.model", "tokenizer.model", "begun.json", "measure.json"} <= names
-    for path in paths:
-        for at in (0, path.stat().st_size // 3, path.stat().st_size - 2):
-            flip(path, at)
-            assert str(path.relative_to(run)) in {finding.file for finding in findings(run)}, (path, at)
-            flip(path, at)
+    for number, path in enumerate(paths):
+        at = (0, path.stat().st_size // 3, path.stat().st_size - 2)[number % 3]
+        flip(path, at)
+        assert str(path.relative_to(run)) in {finding.file for finding in findings(run)}, (path, at)
+        flip(path, at)
     assert findings(run) == []
 
 

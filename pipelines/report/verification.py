@@ -35,7 +35,7 @@ from pipelines.stages.shard_checks import Row, check_phases, check_shard_sums, r
 from pipelines.stages.stage import StageSpec
 
 #: Of the checks: what another version saw is not taken for seen.
-VERSION = 1
+_FORM_OF_CHECKS = 1
 
 #: Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]
@@ -200,7 +200,7 @@ def _checks(
     """Every item of a stage, in their order: what is known of it, or what is found now."""
     listed = {output.kind: _listing(seen, output) for output in (*spec.reads, *spec.writes)}
     listed["records"] = files.listing(stage.file("").rstrip("/"))
-    facts = key_of(VERSION, spec.name, stage.fingerprint, seen.recipe.model_dump_json(), sorted(seen.damaged))
+    facts = key_of(_FORM_OF_CHECKS, spec.name, stage.fingerprint, seen.recipe.model_dump_json(), sorted(seen.damaged))
     facts = key_of(facts, seen.metadata, *(() if spec.of_input else (sorted(each.items()) for each in listed.values())))
     tasks = list(_tasks(spec, stage, records, listed))
     keys = {task.item: _key(facts, spec, stage, task, listed, seen) for task in tasks}

@@ -23,7 +23,7 @@ EDITS = pa.list_(
     )
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 #: `doc_id` = split number << ROW_BITS | row of the document in its split.
 ROW_BITS = 32

@@ -226,7 +226,7 @@ def _tasks(
         for kind in record.outputs if record is not None else ():
             output = output_of(kind)
             name = relative(stage.run, url_of(output, stage, item, kind))
-            if output is not None and (stat := listed[output.kind].get(name)) is not None:
+            if output is not None and (stat := listed.get(output.kind, {}).get(name)) is not None:
                 sizes[kind] = stat.bytes
         yield Task(spec.name, item, record, sizes)
 
@@ -245,7 +245,7 @@ def _key(
     if len(stats) != len(names) or not all(stat is not None and stat.mark for stat in stats):
         return None
     read = [output for output in spec.reads if output.kind in seen.writers] if spec.of_input else []
-    beside = [listed[output.kind].get(seen.name(output, task.item)) for output in read]
+    beside = [listed.get(output.kind, {}).get(seen.name(output, task.item)) for output in read]
     rows = [seen.shards.get(name) for _, name in names]
     return key_of(facts, task.item, own, task.known, names, stats, beside, rows)
 

@@ -1,6 +1,7 @@
 """What `filters.privacy.pii` finds in labelled cases, and what it costs beside the signals: python benchmarks/bench_pii.py
 
     --input FILE.jsonl(.gz)   texts to measure the cost on; without it none is measured there
+    --markdown DATA           print nothing but the table of DATA/pii2/cases.jsonl: precision and recall by kind
     --list                    print what is found in them, each once, with what stands around it, to be judged by eye
 
 Costs are CPU time of one process, the least of some rounds. A *place* is what the compiled gate lets through to the regular
@@ -13,6 +14,7 @@ import importlib.util
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +22,7 @@ from types import ModuleType
 import pyarrow as pa
 
 from corpus.unicode.segmentation import utf8_buffers
-from filters.privacy import pii
+from filters.privacy import gate, pii
 from filters.quality import signals
 
 CASES = Path(__file__).parents[1] / "tests" / "pii_cases.py"
@@ -63,6 +65,26 @@ def print_cases() -> None:
         )
 
 
+def print_markdown(file: Path) -> None:
+    """Precision and recall by kind on {"text", "spans": [{"kind", "begin", "end"}]}, offsets in code points."""
+    right, wrong, missed = Counter[str](), Counter[str](), Counter[str]()
+    for case in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+        text = case["text"]
+        data = text.encode()
+        found = {
+            (str(kind), len(data[:begin].decode()), len(data[:end].decode())) for kind, begin, end in pii.find(text)
+        }
+        marked = {(span["kind"], span["begin"], span["end"]) for span in case["spans"]}
+        for counter, each in ((right, found & marked), (wrong, found - marked), (missed, marked - found)):
+            counter.update(kind for kind, _, _ in each)
+            counter["all"] += len(each)
+    print("| kind | marked | found | precision | recall |\n| --- | --- | --- | --- | --- |")
+    for kind in sorted({*right, *wrong, *missed}, key=lambda kind: (kind == "all", kind)):
+        marked_of, found_of = right[kind] + missed[kind], right[kind] + wrong[kind]
+        shares = (f"{right[kind] / size:.3f}" if size else "" for size in (found_of, marked_of))
+        print(f"| `{kind}` | {marked_of} | {found_of} | {' | '.join(shares)} |")
+
+
 def load_cases() -> ModuleType:
     spec = importlib.util.spec_from_file_location("pii_cases", CASES)
     assert spec is not None
@@ -92,7 +114,7 @@ def print_costs(texts: list[str]) -> None:
     array = pa.array(pieces, pa.large_string())
     data, offsets = utf8_buffers(array)
     size, number = len(data), len(pieces)
-    gate = best_seconds(lambda: gate.find_places(data, offsets))
+    gating = best_seconds(lambda: gate.find_places(data, offsets))
     whole = best_seconds(lambda: pii.measure(array))
     measured = best_seconds(lambda: signals.measure(array, ["en"] * number), 2)
     places = gate.find_places(data, offsets)
@@ -101,10 +123,10 @@ def print_costs(texts: list[str]) -> None:
     print(f"\n{number} documents of {size / number:.0f} bytes: {counts}")
     print(f"signals        {measured / number * 1e6:8.2f} µs a document")
     print(
-        f"gate           {gate / number * 1e6:8.2f} µs a document, {gate / measured:.1%} of the signals; {gate / size * 1e9:.2f} ns a byte"
+        f"gate           {gating / number * 1e6:8.2f} µs a document, {gating / measured:.1%} of the signals; {gating / size * 1e9:.2f} ns a byte"
     )
     print(f"all            {whole / number * 1e6:8.2f} µs a document, {whole / measured:.1%} of the signals")
-    per_place = (whole - gate) / max(len(places.kind), 1)
+    per_place = (whole - gating) / max(len(places.kind), 1)
     print(f"places         {len(places.kind) / number:8.2f} a document, {per_place * 1e6:.1f} µs each")
     print(f"without any    {without:8.1%} of the documents: those cost the gate alone")
 
@@ -135,7 +157,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--input", type=Path, help="JSONL or JSONL.gz with a text in each row")
     parser.add_argument("--list", action="store_true", help="print what is found in it instead")
+    parser.add_argument("--markdown", action="store_true", help="the table of the quality page")
+    parser.add_argument("--data", type=Path, help="folder of pii2/, with --markdown")
     arguments = parser.parse_args()
+    if arguments.markdown:
+        print_markdown(arguments.markdown / "pii2" / "cases.jsonl")
+        return
     texts = read_texts(arguments.input) if arguments.input else []
     if arguments.list:
         print_found(texts)

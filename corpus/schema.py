@@ -188,8 +188,21 @@ SIGNAL_GROUPS: Mapping[str, tuple[str, ...]] = {
 PERSONAL_SIGNALS = (
     "pii_emails",
     "pii_ips",  # public addresses, IPv4 and IPv6
+    "pii_macs",
+    "pii_ibans",
     "pii_resident_ids",  # of China
+    "pii_usccs",  # unified social credit codes, of organisations in China
     "pii_cards",  # payment cards
+    "pii_imeis",
+    "pii_hk_ids",
+    "pii_tw_ids",
+    "pii_mo_ids",
+    "pii_passports",
+    "pii_travel_permits",  # between China, Hong Kong, Macau and Taiwan
+    "pii_plates",  # of vehicles in China
+    "pii_qqs",
+    "pii_wechats",
+    "pii_bank_accounts",
     "pii_phones",
 )
 

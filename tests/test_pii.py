@@ -193,7 +193,7 @@ def test_country_codes_are_no_prefixes_of_each_other() -> None:
 def test_the_recipe_has_a_key_for_every_kind() -> None:
     assert set(Privacy.model_fields) == set(Kind)
     assert len(PERSONAL_SIGNALS) == len(Kind) == len(set(TOKENS.values()))
-    mixed = Privacy(email="drop", ip="keep")
+    mixed = Privacy(email="drop", ip="keep", uscc="replace")
     assert kinds_that_are("drop", mixed) == (Kind.EMAIL,)
     assert kinds_that_are("keep", mixed) == (Kind.IP,)
     assert sum(len(kinds_that_are(action, mixed)) for action in get_args(PersonalAction)) == len(Kind)

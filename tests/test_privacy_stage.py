@@ -97,7 +97,8 @@ def test_counts_of_every_kind(finished: tuple[Path, Path]) -> None:
     kinds = {
         row["kind"]: (row["found"], row["documents"], row["action"], row["replaced"]) for row in found["personal_data"]
     }
-    assert kinds == {
+    assert list(kinds) == list(Kind)
+    assert {kind: counts for kind, counts in kinds.items() if counts[0]} == {
         "email": (2, 1, "replace", 2),
         "ip": (1, 1, "replace", 1),
         "resident_id": (1, 1, "replace", 1),

@@ -306,8 +306,21 @@ class Privacy(_Settings):
 
     email: PersonalAction = "replace"
     ip: PersonalAction = "replace"
+    mac: PersonalAction = "replace"
+    iban: PersonalAction = "replace"
     resident_id: PersonalAction = "replace"
+    uscc: PersonalAction = "keep"
     card: PersonalAction = "replace"
+    imei: PersonalAction = "replace"
+    hk_id: PersonalAction = "replace"
+    tw_id: PersonalAction = "replace"
+    mo_id: PersonalAction = "replace"
+    passport: PersonalAction = "replace"
+    travel_permit: PersonalAction = "replace"
+    plate: PersonalAction = "replace"
+    qq: PersonalAction = "replace"
+    wechat: PersonalAction = "replace"
+    bank_account: PersonalAction = "replace"
     phone: PersonalAction = "replace"
 
 

@@ -31,6 +31,72 @@ _USER_OF_URL, _PATH_OF_URL = re.compile(r"://[^\s/@]{0,64}$"), re.compile(r"://[
 _RESERVED = re.compile(r"(?:^|\.)example(?:\.(?:com|net|org|edu))?$", re.IGNORECASE)
 #: Users that are programs.
 _ROBOTS = frozenset({"git", "hg", "svn", "cvs"})
+#: What `@` follows in code: Kotlin's `this@Outer`, `return@label`, Swift's `self`, digests of images.
+_KEYWORDS = frozenset({"this", "super", "return", "break", "continue", "self", "cls", "yield", "await"})
+_DIGESTS = frozenset({"sha1", "sha256", "sha384", "sha512", "md5"})
+#: Top-level domains that are also names of methods and properties: `W@x.to(device)`, `a@B.name`.
+_MEMBERS = frozenset(
+    [
+        "app",
+        "at",
+        "call",
+        "cat",
+        "data",
+        "dev",
+        "dot",
+        "fit",
+        "foo",
+        "id",
+        "in",
+        "info",
+        "is",
+        "it",
+        "link",
+        "live",
+        "map",
+        "me",
+        "my",
+        "name",
+        "new",
+        "next",
+        "no",
+        "now",
+        "id",
+        "one",
+        "page",
+        "pro",
+        "run",
+        "show",
+        "so",
+        "st",
+        "study",
+        "sy",
+        "systems",
+        "to",
+        "tools",
+        "top",
+        "training",
+        "tt",
+        "type",
+        "vc",
+        "view",
+        "watch",
+        "work",
+        "works",
+        "zip",
+        "mt",
+        "as",
+        "do",
+        "cc",
+        "ml",
+        "nu",
+        "py",
+        "rs",
+        "sh",
+    ]
+)
+_CALL = re.compile(r"\([ -~]|\[|\s?(?:=[^=]|\+=|==|\*|\{)")
+_CAPITALISED = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)?$|[A-Z]$|[a-z]$")
 #: Endings that are also those of files, of `sprite@2x.zip`.
 _FILE_ENDINGS = frozenset({"app", "cc", "java", "md", "mov", "pl", "ps", "py", "rs", "sh", "so", "zip"})
 
@@ -59,13 +125,15 @@ def email_at(text: str, at: int) -> tuple[int, int] | None:
         return None
     labels = match[0].split(".")
     # `name@host.com.Then`, `name@host.comThen`: what goes on without a space.
-    while len(labels) > 1 and not _is_top_level(labels[-1]):
+    while len(labels) > 1 and not is_top_level(labels[-1]):
         glued = _GLUED.match(labels.pop())
-        if glued is not None and _is_top_level(glued[0]):
+        if glued is not None and is_top_level(glued[0]):
             labels.append(glued[0])
     domain = ".".join(labels)
     end = at + 1 + len(domain)
     if len(labels) < 2 or _RESERVED.search(domain) or (labels[-1].lower() in _FILE_ENDINGS and labels[-2][0].isdigit()):
+        return None
+    if text[begin:at] in _KEYWORDS or labels[-2] in _DIGESTS or _is_code(text, labels, end):
         return None
     after = text[end : end + 1]
     if after and (
@@ -76,16 +144,35 @@ def email_at(text: str, at: int) -> tuple[int, int] | None:
         return None
     if _PATH.match(text, end) or _USER_OF_URL.search(text, max(0, begin - 80), begin):
         return None
+    if before == "/" and begin > 1 and _is_word(text[begin - 2]) and _CONNECTS.search(text, max(0, begin - 40), begin):
+        return None
     if before == "/" and _PATH_OF_URL.search(text, max(0, begin - 160), begin):
         return None
     return begin, end
+
+
+#: `sqlplus scott/tiger@orcl.world`: a user and a password.
+_CONNECTS = re.compile(
+    r"(?:sqlplus|sqlldr|expdp|impdp|exp|imp|connect|conn|rman|rman target|jdbc\S*)\s+\S{0,24}/$", re.IGNORECASE
+)
+
+
+def _is_code(text: str, labels: list[str], end: int) -> bool:
+    """Whether `@` is an operator or a label of code: a member of a value follows it, not a domain."""
+    last, host = labels[-1], labels[-2]
+    if last.lower() != last and last.upper() != last:  # `K.mT`; `Company.Com` is written so too
+        return last != last.capitalize() or len(labels) < 2 or len(host) == 1
+    if last.lower() not in _MEMBERS or last.isupper():
+        return False
+    return bool(_CALL.match(text, end)) or (len(labels) == 2 and _CAPITALISED.match(host) is not None)
 
 
 def _is_word(character: str) -> bool:
     return character.isascii() and character.isalnum()
 
 
-def _is_top_level(label: str) -> bool:
+def is_top_level(label: str) -> bool:
+    """Whether a label is a top-level domain, in ASCII."""
     name = label.lower()
     return name in top_level_domains() or name.startswith("xn--")
 

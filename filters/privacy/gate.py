@@ -7,12 +7,15 @@ NUMBER  digits, with what may stand between them, seven or more, or with three d
         decimal; and digits too few to be anything by themselves only after a word that may say so (`Tel.`, `call`), or
         one that is not of ASCII letters
 COLON   a colon after the four hexadecimal digits with which a public IPv6 address begins (2000::/3)
+CODE    digits with capitals beside them, as in `E12345678`, `DE89 3704`, `91330106830W`, 浙B·7K21M
+WORD    微信, `vx`, `wechat` and the like
+SPELLED a sign of an e-mail address that is written out: `at)`, `dot `, 艾特, `name#host.`
+TWELVE  the first sign of six pairs or three fours of hexadecimal digits: the address of a network card
 
 Full-width digits, `@`, dots, hyphens and brackets are what their ASCII forms are. A gate only: whatever it lets through is
 judged by `filters.privacy.personal_numbers` and `filters.privacy.addresses`, and what it keeps back they would not have taken.
 
-Cost: a load and a branch for a byte that begins nothing, 0.3 ns; some 10 ns for a run of digits. Linear: a byte is looked
-at a bounded number of times.
+Cost: a load and a branch for a byte that begins nothing, alone or with the next, .5 ns; some 10 ns for a run of digits. Linear: a byte is looked at a bounded number of times.
 """
 
 import re
@@ -21,16 +24,29 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.unicode.segmentation import Int8s, Int32s, Int64s, UInt8s, UInt64s, kernel
+from filters.privacy.gate_codes import (
+    HEXADECIMAL,
+    hardware_address,
+    is_code,
+    is_letter,
+    is_told_of_qq,
+    is_wechat,
+    is_word,
+)
 from filters.privacy.number_context import PASSED_OVER, TELLING_OF_PHONES
 
-AT, NUMBER, COLON = 1, 2, 3
+AT, NUMBER, COLON, CODE, WORD, SPELLED, TWELVE = 1, 2, 3, 4, 5, 6, 7
 
 #: Fewer digits are no number of a person in any of the kinds.
 LEAST_DIGITS = 7
 #: Fewer, all together or divided, are none unless they begin with 0 or + or a word before them says so.
 LEAST_ALONE, LEAST_ALONE_DIVIDED = 11, 10
+#: The shortest QQ number; so short a one only directly after `qq`, 扣 or 群.
+LEAST_QQ = 5
 #: So far before a number the word may end.
 WORD_BYTES = 40
+#: So far before `dot` its `at` may stand.
+MOST_BEFORE_DOT = 70
 #: ` - `, `） - (`: more characters between two digits separate two numbers.
 MOST_BETWEEN = 4
 
@@ -56,28 +72,44 @@ def _tail(word: str) -> int:
     return int.from_bytes(word.encode("ascii")[-8:].lower(), "little")
 
 
+_TELLING_OF_OTHERS = ("qq", "q", "account", "konto", "kontonummer", "acct", "bir")
+
+
 def _telling_tails() -> UInt64s:
     """Of the words that may stand before a telephone number, sorted; of those with other letters the ASCII tail."""
-    tails = (re.split(r"[^A-Za-z]", word)[-1] for word in (*TELLING_OF_PHONES, *PASSED_OVER))
+    tails = (re.split(r"[^A-Za-z]", word)[-1] for word in (*TELLING_OF_PHONES, *PASSED_OVER, *_TELLING_OF_OTHERS))
     return np.unique(np.array([_tail(tail) for tail in tails if tail], np.uint64))
 
 
-def _hexadecimal() -> UInt8s:
-    found = np.zeros(256, np.uint8)
-    found[[ord(c) for c in "0123456789abcdefABCDEF"]] = 1
+#: Of _PAIRS: the byte begins a place by itself.
+_BEGINS = 1 << 15
+_ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#: Two bytes, each one of some, with which a place may begin: 信's, `vx`, `we`, `+v` and 加v, `t)` and the like, `do`, 艾's, `#s`, `(с`.
+_SIGNS: tuple[tuple[bytes, bytes], ...] = (
+    (b"\xbf", b"\xa1"),
+    (b"vV", b"xX"),
+    (b"wW", b"eE"),
+    (b"+\x8b\xa0", b"vV"),
+    (b"tT", b")]}_\xe3\xef"),
+    (b"dD", b"oO"),
+    (b"\x89", b"\xbe"),
+    (b"#", _ALPHANUMERIC.encode()),
+    (b"(", b"\xd1"),
+)
+
+
+def _beginnings() -> Int64s:
+    """Per byte: bit n, that it may be the first of _SIGNS[n]; bit 16 + n, the second; _BEGINS. 0xEF leads the full-width forms."""
+    found = np.zeros(256, np.int64)
+    found[[0xEF, *(ord(c) for c in "@:0123456789")]] = _BEGINS
+    for number, signs in enumerate(_SIGNS):
+        for shift, of_sign in enumerate(signs):
+            found[list(of_sign)] |= 1 << (number + 16 * shift)
     return found
 
 
-def _beginnings() -> UInt8s:
-    """Bytes with which a place may begin; 0xEF leads the full-width forms."""
-    found = np.zeros(256, np.uint8)
-    found[[0xEF, *(ord(c) for c in "@:0123456789")]] = 1
-    return found
-
-
-_BEGINS = _beginnings()
+_PAIRS = _beginnings()
 _CLASSES = _ascii_classes()
-_HEXADECIMAL = _hexadecimal()
 _TELLING = _telling_tails()
 
 
@@ -118,16 +150,30 @@ def _fill_places(data: UInt8s, offsets: Int64s, documents: Int32s, kinds: Int8s,
             if i == stop:
                 break
             byte = data[i]
-            kind, begin, end = 0, i, i + 1
-            if byte == 58:
+            kind, also, begin, end = 0, 0, i, i + 1
+            if not _PAIRS[byte] & _BEGINS:
+                kind = _sign(data, start, i, stop)
+            elif byte == 58:
                 if _begins_address(data, start, i, stop):
                     kind = COLON
             elif _is_at(data, i, stop):
                 end = i + (1 if byte == 64 else 3)
                 if _ends_name(data, start, i) and _begins_name(data, end, stop):
                     kind = AT
+            elif i + 2 < stop and byte == 0xEF and data[i + 1] == 0xBC and (data[i + 2] == 0xB6 or data[i + 2] == 0x83):
+                kind = WORD if data[i + 2] == 0xB6 else SPELLED if _begins_host(data, i + 3, stop) else 0
             elif _class(data, i, stop)[0] == _DIGIT:
+                hardware = hardware_address(data, start, i, stop) if byte < 0x80 else -1
+                if hardware >= 0:
+                    if found < len(kinds):
+                        documents[found], kinds[found] = document, TWELVE
+                        begins[found], ends[found] = hardware, hardware + 1
+                    found += 1
+                    i = free = max(i + 1, hardware + (10 if data[hardware] == 46 else 15))
+                    continue
                 end, digits, dots, together = _number(data, i, stop)
+                if byte < 0x80 and is_code(data, start, i, stop):
+                    also = CODE
                 if digits >= LEAST_DIGITS or dots >= 3:
                     begin = _reach_back(data, free, i)
                     alone = digits >= LEAST_ALONE if together else digits >= LEAST_ALONE_DIVIDED
@@ -139,7 +185,14 @@ def _fill_places(data: UInt8s, offsets: Int64s, documents: Int32s, kinds: Int8s,
                         or _is_told_of(data, start, begin)
                     ):
                         kind = NUMBER
+                elif LEAST_QQ <= digits < LEAST_DIGITS and is_told_of_qq(data, start, i):
+                    kind = NUMBER
                 free = end
+            if also != 0:
+                if found < len(kinds):
+                    documents[found], kinds[found] = document, also
+                    begins[found], ends[found] = i, min(i + 1, stop)
+                found += 1
             i = end
             if kind != 0:
                 if found < len(kinds):
@@ -150,15 +203,77 @@ def _fill_places(data: UInt8s, offsets: Int64s, documents: Int32s, kinds: Int8s,
 
 
 @kernel
+def _sign(data: UInt8s, start: int, i: int, stop: int) -> int:
+    """WORD, SPELLED or TWELVE where a sign of _SIGNS is one, else 0."""
+    a, b = data[i], data[i + 1]
+    c = data[i + 2] if i + 2 < stop else 0
+    before = data[i - 1] if i > start else 0
+    small, after = a | 32, b | 32
+    if a == 0xBF:
+        return WORD if before == 0xE4 and is_wechat(data, start, i - 2) else 0
+    if after == 118:  # after a plus or 加
+        if (
+            is_letter(c)
+            or (a == 43 and is_word(before))
+            or (a == 0xA0 and before != 0x8A)
+            or (a == 0x8B and before != 0xBC)
+        ):
+            return 0
+        return WORD
+    if small == 118:
+        return WORD if not (is_letter(c) or is_letter(before)) else 0
+    if small == 119:
+        d = data[i + 3] | 32 if i + 3 < stop else 0
+        return WORD if (c | 32 == 99 and d == 104) or (c | 32 == 105 and d == 120) else 0
+    if small == 116:
+        if (before | 32 != 97 and before != 0xA4) or (b != 95 and i - 2 >= start and is_letter(data[i - 2])):
+            return 0
+        if b == 95:
+            return SPELLED if i - 1 > start and data[i - 2] == 95 else 0
+        if b < 0x80:
+            return SPELLED
+        d = data[i + 3] if i + 3 < stop else 0
+        return SPELLED if (b == 0xE3 and c == 0x80 and d == 0x91) or (b == 0xEF and c == 0xBC and d == 0x89) else 0
+    if small == 100:
+        d = data[i + 3] if i + 3 < stop else 0
+        if c | 32 != 116 or (d != 32 and d != 95) or (before != 32 and before != 95):
+            return 0
+        for place in range(max(start, i - MOST_BEFORE_DOT), i - 2):
+            if data[place] | 32 == 97 and data[place + 1] | 32 == 116 and not is_letter(data[place + 2]):
+                return SPELLED
+        return 0
+    if a == 0x89:
+        return SPELLED if before == 0xE8 else 0
+    if a == 35:
+        return SPELLED if is_word(before) and _begins_host(data, i + 1, stop) else 0
+    return SPELLED if a == 40 and c == 0x81 else 0
+
+
+@kernel
+def _begins_host(data: UInt8s, i: int, stop: int) -> bool:
+    """Whether letters, digits and hyphens and then a dot and a letter stand at i."""
+    begin = i
+    while i < stop and i - begin < 64 and (is_word(data[i]) or data[i] == 45):
+        i += 1
+    return i > begin and i + 1 < stop and data[i] == 46 and 97 <= (data[i + 1] | 32) <= 122
+
+
+@kernel
 def _next_beginning(data: UInt8s, i: int, stop: int) -> int:
-    """Where the next byte stands with which a place may begin; eight are looked at for each branch."""
-    while i + 8 <= stop:
-        early = _BEGINS[data[i]] | _BEGINS[data[i + 1]] | _BEGINS[data[i + 2]] | _BEGINS[data[i + 3]]
-        late = _BEGINS[data[i + 4]] | _BEGINS[data[i + 5]] | _BEGINS[data[i + 6]] | _BEGINS[data[i + 7]]
-        if early | late:
+    """Where the next byte stands with which a place may begin, alone or with the next; eight are looked at for each branch."""
+    while i + 9 <= stop:
+        a, b, c, d = _PAIRS[data[i]], _PAIRS[data[i + 1]], _PAIRS[data[i + 2]], _PAIRS[data[i + 3]]
+        e, f, g, h = _PAIRS[data[i + 4]], _PAIRS[data[i + 5]], _PAIRS[data[i + 6]], _PAIRS[data[i + 7]]
+        alone = (a | b | c | d | e | f | g | h) & _BEGINS
+        early = (a & (b >> 16)) | (b & (c >> 16)) | (c & (d >> 16)) | (d & (e >> 16))
+        late = (e & (f >> 16)) | (f & (g >> 16)) | (g & (h >> 16)) | (h & (_PAIRS[data[i + 8]] >> 16))
+        if alone | early | late:
             break
         i += 8
-    while i < stop and _BEGINS[data[i]] == 0:
+    while i < stop:
+        pairs = _PAIRS[data[i]]
+        if pairs & _BEGINS or (i + 1 < stop and pairs & (_PAIRS[data[i + 1]] >> 16)):
+            break
         i += 1
     return i
 
@@ -200,9 +315,9 @@ def _begins_address(data: UInt8s, start: int, colon: int, stop: int) -> bool:
     first = colon - 4
     if first < start or colon + 1 >= stop or (data[first] != 50 and data[first] != 51):
         return False
-    if not (_HEXADECIMAL[data[first + 1]] and _HEXADECIMAL[data[first + 2]] and _HEXADECIMAL[data[first + 3]]):
+    if not (HEXADECIMAL[data[first + 1]] and HEXADECIMAL[data[first + 2]] and HEXADECIMAL[data[first + 3]]):
         return False
-    if not (_HEXADECIMAL[data[colon + 1]] or data[colon + 1] == 58):
+    if not (HEXADECIMAL[data[colon + 1]] or data[colon + 1] == 58):
         return False
     if first == start:
         return True

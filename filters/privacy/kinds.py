@@ -20,8 +20,21 @@ class Kind(enum.StrEnum):
 
     EMAIL = "email"
     IP = "ip"
+    MAC = "mac"
+    IBAN = "iban"
     RESIDENT_ID = "resident_id"
+    USCC = "uscc"
     CARD = "card"
+    IMEI = "imei"
+    HK_ID = "hk_id"
+    TW_ID = "tw_id"
+    MO_ID = "mo_id"
+    PASSPORT = "passport"
+    TRAVEL_PERMIT = "travel_permit"
+    PLATE = "plate"
+    QQ = "qq"
+    WECHAT = "wechat"
+    BANK_ACCOUNT = "bank_account"
     PHONE = "phone"
 
 
@@ -29,8 +42,21 @@ class Kind(enum.StrEnum):
 TOKENS: Mapping[Kind, str] = {
     Kind.EMAIL: "<EMAIL>",
     Kind.IP: "<IP>",
+    Kind.MAC: "<MAC>",
+    Kind.IBAN: "<IBAN>",
     Kind.RESIDENT_ID: "<ID>",
+    Kind.USCC: "<USCC>",
     Kind.CARD: "<CARD>",
+    Kind.IMEI: "<IMEI>",
+    Kind.HK_ID: "<HKID>",
+    Kind.TW_ID: "<TWID>",
+    Kind.MO_ID: "<MOID>",
+    Kind.PASSPORT: "<PASSPORT>",
+    Kind.TRAVEL_PERMIT: "<PERMIT>",
+    Kind.PLATE: "<PLATE>",
+    Kind.QQ: "<QQ>",
+    Kind.WECHAT: "<WECHAT>",
+    Kind.BANK_ACCOUNT: "<ACCOUNT>",
     Kind.PHONE: "<PHONE>",
 }
 #: Kind → the column of signals/ that counts it.

@@ -49,7 +49,7 @@ _WORDS = {
     Context.PHONE: (
         "tel tél tlf tfn fon telefon telefonnummer rufnummer telefono telefone teléfono telefoon telephone téléphone phone phones ph mobil mobile mob cell "
         "cellphone cellular celular móvil fax telefax faks call calling dial ring sms text whatsapp handy hotline тел телефон "
-        "факс моб"
+        "факс моб линия звоните контакты"
     ),
     Context.CARD: (
         "card cards account visa mastercard master mc amex express discover jcb diners unionpay maestro cc credit debit"
@@ -64,7 +64,7 @@ _WORDS = {
 _ENDINGS = {  # of a run of Chinese, Japanese or Korean characters
     Context.PHONE: (
         "电话 電話 手机 手機 座机 座機 传真 傳真 热线 熱線 专线 方式 联系 聯絡 联系我 致电 请电 請電 拨打 來電 来电 总机 分机 小灵通 微信 "
-        "携帯 連絡先 전화 휴대폰 팩스"
+        "携帯 連絡先 ダイヤル 問合せ 問い合わせ 전화 휴대폰 팩스 연락처 문의 고객센터 대표번호 상담"
     ),
     Context.CARD: "卡 卡号 卡號 账号 帐号 帳號 汇款 打款 转账 账户 銀聯 银联 捐款",
     Context.IDENTITY: "身份证 身份證 身分證 证件 證件 身份",

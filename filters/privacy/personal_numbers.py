@@ -157,7 +157,9 @@ _NATIONAL = re.compile(  # forms with a trunk 0 that are unlike a date, a range 
     r"|09[0-9]{2}-[0-9]{3}-[0-9]{3}"  # Taiwan
     r"|07[0-9]{3} [0-9]{6}"  # British mobile
     r"|0[1-9][0-9]{1,3}/[0-9]{4,8}(?:-[0-9]{1,4})?"  # 0711/2312-500
-    r"|8 ?\([0-9]{3,4}\) ?[0-9]{2,3}-[0-9]{2}-[0-9]{2})(?![0-9])"  # 8 (495) 555-01-23
+    r"|0(?:120|570|800)-[0-9]{2,4}-[0-9]{3,4}"  # Japan, free of charge
+    r"|8 ?\([0-9]{3,4}\) ?[0-9]{2,3}-[0-9]{2}-[0-9]{2}"  # 8 (495) 555-01-23
+    r"|8[ -](?:[3489][0-9]{2})[ -][0-9]{3}[ -][0-9]{2}-[0-9]{2})(?![0-9])"  # 8 800 555-01-23
 )
 _PAIR_BEFORE, _PAIR_AFTER = (
     re.compile(r"[0-9A-Fa-f]{2}[ .-]{1,2}$"),
@@ -165,12 +167,17 @@ _PAIR_BEFORE, _PAIR_AFTER = (
 )
 _FRENCH = re.compile(r"(?<![0-9+])0[1-9](?P<between>[ .-])(?:[0-9]{2}(?P=between)){3}[0-9]{2}(?![0-9])")
 _LABELLED = re.compile(  # after a word that says so
-    r"(?<![0-9+])(?:[0-9]{7,12}"
+    r"(?<![0-9+])(?:[0-9]{7,12}|0[0-9]{1,4}\([0-9]{1,4}\)[0-9]{4}"
     r"|\(?\+?[0-9]{1,6}\)?(?: ?[./-] ?| |--|(?<=\)) ?)\(?[0-9]{1,8}\)?(?: ?[./-] ?[0-9]{1,8}| [0-9]{2,8}){0,4})(?![0-9])"
     + _EXTENSION
     + "(?![0-9])",
     re.IGNORECASE,
 )
+
+
+def is_mobile(digits: str) -> bool:
+    """Whether 11 digits are a mobile's in China."""
+    return _CN_MOBILE_PREFIX.match(digits) is not None
 
 
 def _is_cn_mobile(found: re.Match[str], context: Context | None) -> bool:
@@ -278,9 +285,13 @@ def _candidates(text: str, begin: int, end: int, digits: int) -> Iterator[Number
         yield from _resident_ids(text, begin, end, context)
     if digits >= 14 and context in (None, Context.CARD):
         yield from _cards(text, begin, end, context)
+    if context is Context.CARD:  # an account by a mobile number: 支付宝账号：138…
+        for match in _matches(_CN_MOBILE, text, begin, end):
+            if _is_cn_mobile(match, context) and stands_alone(text, *match.span(), labelled=True):
+                yield Number("phone", *match.span())
     if context not in (None, Context.PHONE):
         return
-    if "+" in core or (core.startswith("00") and context is not None):
+    if "+" in core or core.startswith("0086") or (core.startswith("00") and context is not None):
         yield from _internationals(text, begin, end, context)
     if context is None and digits == len(core) < _LEAST_UNLABELLED_RUN:
         return

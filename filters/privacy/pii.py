@@ -1,11 +1,11 @@
-"""Personal data in a text: e-mail addresses, public IP addresses, telephone numbers, payment cards, Chinese resident IDs.
+"""Personal data in a text: addresses of persons and machines, and the numbers by which states, banks and networks know them.
 
 Reads a string array; returns for every text how many of each kind there are, and where, as edits (corpus.text.edits): each
 replaces what was found by the token of its kind. Nothing is decided here: the edits lie beside the text, and the recipe's
 [privacy] says of each kind whether they are applied, the document is dropped, or neither (docs/privacy.md).
 
 A compiled gate (`filters.privacy.gate`) looks at every byte and names the few places where something could be; regular
-expressions and checksums (`filters.privacy.addresses`, `filters.privacy.personal_numbers`) see a window of bounded size around each. In doubt
+expressions and checksums (`filters.privacy.addresses`, `disguised`, `personal_numbers`, and `identifiers` by tables) see a window of bounded size around each. In doubt
 nothing is found: documentation addresses, private ranges, versions, order numbers, ISBNs and dates are no personal data.
 
 Invariant: edits of a text lie in order, do not overlap, and depend on the text alone. Cost: 0.1 to 1 ns a byte for the
@@ -23,17 +23,28 @@ from corpus.columns import numbers
 from corpus.schema import EDITS, PERSONAL_SIGNALS
 from corpus.unicode.segmentation import utf8_buffers
 from filters.privacy.addresses import address_v6, addresses_v4, email_at
-from filters.privacy.gate import AT, COLON, NUMBER, find_places
+from filters.privacy.disguised import disguised_in
+from filters.privacy.gate import AT, CODE, COLON, NUMBER, SPELLED, TWELVE, WORD, find_places
+from filters.privacy.identifiers import identifiers_in
 from filters.privacy.kinds import SIGNALS, TOKENS, Kind
 from filters.privacy.number_context import AFTER_CHARACTERS, BEFORE_CHARACTERS, folded
 from filters.privacy.personal_numbers import numbers_in
 
 #: Part of the fingerprint of `extract`: raise it with every change that can find something else.
-VERSION = 1
+VERSION = 2
 
 #: Bytes before and after a place that its window has: for a number the telling words, else what a name and a domain take.
-_AROUND_NUMBER, _AROUND_AT = (3 * BEFORE_CHARACTERS, 3 * AFTER_CHARACTERS), (160, 260)
-
+_TELLING, _NAME = (3 * BEFORE_CHARACTERS, 3 * AFTER_CHARACTERS), (160, 260)
+_AROUND = {
+    AT: _NAME,
+    COLON: _NAME,
+    NUMBER: _TELLING,
+    CODE: _TELLING,
+    WORD: (24, 120),
+    TWELVE: _TELLING,
+    SPELLED: (250, 330),
+}
+_SHAPES = {CODE: "code", TWELVE: "hardware"}
 
 _PRIORITY = {kind: number for number, kind in enumerate(Kind)}
 
@@ -114,7 +125,7 @@ def _resolved(met: list[Found]) -> list[Found]:
 
 def _judged(view: memoryview, start: int, stop: int, sort: int, begin: int, end: int) -> Iterator[Found]:
     """What a place holds, in bytes of its text."""
-    before, after = _AROUND_NUMBER if sort == NUMBER else _AROUND_AT
+    before, after = _AROUND[sort]
     first, last = max(start, begin - before), min(stop, end + after)
     while first < begin and view[first] & 0xC0 == 0x80:
         first += 1
@@ -126,7 +137,8 @@ def _judged(view: memoryview, start: int, stop: int, sort: int, begin: int, end:
     plain = len(window) == len(raw)
     here, there = begin - first, end - first  # in characters from here on
     if not plain:
-        here, there = len(raw[:here].decode()), len(raw[:there].decode())
+        # A sign may be seen at a byte within a character: the place is then that character's.
+        here, there = (len(raw[:at].decode("utf-8", "ignore")) for at in (here, there))
     spans: list[tuple[Kind, int, int]] = []
     if sort == AT:
         if (span := email_at(text, here)) is not None:
@@ -134,10 +146,19 @@ def _judged(view: memoryview, start: int, stop: int, sort: int, begin: int, end:
     elif sort == COLON:
         if (span := address_v6(text, here - 4)) is not None:
             spans.append((Kind.IP, *span))
-    else:
+    elif sort == SPELLED:
+        if (span := disguised_in(text, here, there)) is not None:
+            spans.append((Kind.EMAIL, *span))
+    elif sort == WORD:
+        after_word = min(len(text), there + AFTER_CHARACTERS)
+        spans += [(Kind(each.kind), each.begin, each.end) for each in identifiers_in(text, there, after_word, "word")]
+    elif sort == NUMBER:
         if text.count(".", here, there) >= 3:
             spans += [(Kind.IP, *span) for span in addresses_v4(text, here, there)]
-        spans += [(Kind(each.kind), each.begin, each.end) for each in numbers_in(text, here, there)]
+        for each in (*numbers_in(text, here, there), *identifiers_in(text, here, there, "number")):
+            spans.append((Kind(each.kind), each.begin, each.end))
+    else:
+        spans += [(Kind(each.kind), each.begin, each.end) for each in identifiers_in(text, here, there, _SHAPES[sort])]
     origin = first - start
     for kind, past, stop in spans:
         if plain:

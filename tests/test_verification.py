@@ -263,7 +263,8 @@ def test_all_of_it_is_made_again(repository: Path, run: Path, build_run: Callabl
     before = digests(run)
     for path in beside_the_items(run):
         # The model is an item's (tests/test_repair.py); of the marker nothing is known without the manifest of `plan`.
-        if path.name not in ("tokenizer.model", "corpus-run.json"):
+        # What an item recorded is compared with records.arrow, so not both at once.
+        if path.name not in ("tokenizer.model", "corpus-run.json") and not path.stem.isdigit():
             flip(path)
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", "verify", str(run), "--delete-damaged"],

@@ -50,6 +50,12 @@ def reader_as(
     return OlderReader(reader, schema.with_metadata(there.metadata), convert)
 
 
+def columns_there(url: str, columns: Collection[str]) -> list[str]:
+    """Those of the columns that a file has: a version before this one did not count everything."""
+    there = set(ipc.open_reader(url).schema.names)
+    return [name for name in columns if name in there]
+
+
 def _conversion(
     url: str, there: pa.Schema, schema: pa.Schema, columns: Collection[str] | None, needs: Collection[str] | None
 ) -> tuple[list[str], Callable[[pa.Table], pa.Table]]:

@@ -168,9 +168,12 @@ def _judged(view: memoryview, start: int, stop: int, sort: int, begin: int, end:
 
 
 def found_counts(signals: pa.Table | pa.RecordBatch) -> dict[str, int]:
-    """What is counted of a work item: occurrences of each kind, and the documents with any of it."""
+    """What is counted of a work item: occurrences of each kind, and the documents with any of it.
+
+    Of kinds that another version did not look for there is no column, and no count.
+    """
     counts: dict[str, int] = {}
-    for kind in Kind:
+    for kind in (kind for kind in Kind if SIGNALS[kind] in signals.schema.names):
         column = numbers(signals[SIGNALS[kind]])
         counts[f"personal_data.{kind}"] = int(column.sum())
         counts[f"personal_data_documents.{kind}"] = int((column > 0).sum())

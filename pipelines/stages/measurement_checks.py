@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from corpus import schema
 from corpus.seeds import content_digest
 from corpus.storage import ipc
-from corpus.storage.older_files import reader_as
+from corpus.storage.older_files import columns_there, reader_as
 from corpus.storage.run_directory import ItemRecord, Stage
 from filters.privacy.pii import found_counts
 from pipelines.stages.findings import Check, Finding, Seen, check_counts
@@ -21,7 +21,8 @@ def check_measured(seen: Seen, stage: Stage, record: ItemRecord) -> Iterator[Fin
     url, name = seen.url(DOCUMENTS, record.item), seen.name(DOCUMENTS, record.item)
     reader = reader_as(url, schema.DOCUMENTS)
     columns = ["doc_id", "key", "text_hash", "personal_data", *schema.PERSONAL_SIGNALS]
-    signals = ipc.open_table(seen.url(SIGNALS, record.item), columns=columns)
+    beside_it = seen.url(SIGNALS, record.item)
+    signals = ipc.open_table(beside_it, columns=columns_there(beside_it, columns))
     begin = 0
     for number in range(reader.num_record_batches):
         documents = reader.get_batch(number)

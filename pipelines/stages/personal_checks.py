@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from corpus import schema
 from corpus.columns import filled_rows
 from corpus.storage import ipc
 from corpus.storage.run_directory import ItemRecord
@@ -20,10 +19,10 @@ from pipelines.stages.outputs import SIGNALS as SIGNAL_FILES
 
 def check_found(documents: pa.RecordBatch, signals: pa.Table, name: str) -> Iterator[Finding]:
     """Personal data of a batch: as many edits of a kind as its column counts, in order, on characters of the text."""
-    edits = signals["personal_data"]
+    edits, there = signals["personal_data"], set(signals.column_names)
     for row in filled_rows(edits):
         found = [Edit(**edit) for edit in edits[row].as_py()]
-        counted = {kind: signals[SIGNALS[kind]][row].as_py() for kind in Kind}
+        counted = {kind: signals[SIGNALS[kind]][row].as_py() if SIGNALS[kind] in there else 0 for kind in Kind}
         tokens = Counter(edit.replacement for edit in found)
         wrong = [kind for kind in Kind if tokens[TOKENS[kind]] != counted[kind]]
         if wrong or sum(counted.values()) != len(found):
@@ -40,7 +39,7 @@ def check_found(documents: pa.RecordBatch, signals: pa.Table, name: str) -> Iter
 def check_replaced(seen: Seen, record: ItemRecord, decisions: pa.Table, name: str) -> Iterator[Finding]:
     """What is replaced is all that was found of the kinds that the recipe replaces, in kept documents alone."""
     privacy, counts, url = seen.recipe.privacy, record.counts, seen.url(SIGNAL_FILES, record.item)
-    signals = ipc.open_table(url, columns=["personal_data", *schema.PERSONAL_SIGNALS])
+    signals = ipc.open_table(url, columns=["personal_data"])
     expected = replacements(signals["personal_data"], kinds_that_are("replace", privacy))
     stored = replacements(decisions["replacements"], tuple(Kind))
     kept = decisions["kept"].to_pylist()

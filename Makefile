@@ -10,12 +10,13 @@ FUZZ_SEED ?= 0
 PYTEST := $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --durations 15
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help demo test check bench spark spark-local flink prism dataflow faults fuzz clean
+.PHONY: help demo test check bench quality spark spark-local flink prism dataflow faults fuzz clean
 help:
 	@echo "make demo    install into $(VENV), build a corpus from the bundled pages, print its statistics"
 	@echo "make test    install, pass the tests"
 	@echo "make check   format, lint, types, import arrows, tests"
 	@echo "make bench   one command per claim: ours and the peer in one run"
+	@echo "make quality the tables of docs/quality.md again; DATA=../shared/data"
 	@echo "make fuzz    damaged inputs, models, recipes and files of the demo's run; FUZZ_SECONDS=120, FUZZ_SEED=0"
 	@echo "make faults  builds that are killed, terminated, damaged, and continued"
 	@echo "make spark   the demo on a standalone Spark master and worker, compared; also spark-local, flink, prism"
@@ -52,6 +53,10 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST)
+
+# Tables on data of others: docs/quality.md.
+quality: $(VENV)/dev.stamp
+	$(BENCH)/make_quality.py $(DATA)
 
 # Those without a file need nothing but this repository. DATA is a folder of test data that is no part of it (README of each
 # benchmark), DATATROVE and TEXT_DEDUP the Pythons of benchmarks/peers/install.sh; without them what needs them is left out.

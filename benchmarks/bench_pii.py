@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of pii2/, with --markdown")
     arguments = parser.parse_args()
     if arguments.markdown:
-        print_markdown(arguments.markdown / "pii2" / "cases.jsonl")
+        print_markdown(arguments.data / "pii2" / "cases.jsonl")
         return
     texts = read_texts(arguments.input) if arguments.input else []
     if arguments.list:

@@ -98,6 +98,7 @@ ifneq ($(wildcard $(DATA)/extraction/gold.jsonl),)
 	$(BENCH)/bench_charsets.py $(DATA)
 	@echo "main text is better than every setting of trafilatura"
 	$(BENCH)/bench_extraction_quality.py $(DATA)/extraction
+	$(BENCH)/bench_choice.py $(DATA)/extraction $(DATA)/extraction2 --worst 20
 	@echo "what each line rule does to that score"
 	$(BENCH)/bench_line_rules.py $(DATA)/extraction
 	@echo "language identification is nowhere below the bare model, and .99 for the marked languages"

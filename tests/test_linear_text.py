@@ -14,7 +14,19 @@ import pyarrow as pa
 import pytest
 from lxml.html import document_fromstring
 
-from corpus.pages import charset, lede, markup, opt_out, page_kind, page_metadata
+from corpus.pages import (
+    blocks,
+    candidates,
+    charset,
+    lede,
+    markup,
+    next_article,
+    opt_out,
+    page_kind,
+    page_metadata,
+    threads,
+    trafilatura_text,
+)
 from corpus.pages.boilerplate import remove_boilerplate
 from corpus.pages.screens import too_much_markup
 from corpus.text import line_rules, mojibake, normalisation
@@ -105,6 +117,16 @@ def parsed(use: Callable[..., object]) -> Callable[[str], object]:
     )
 
 
+def board(text: str) -> str:
+    """A thread with a post for each word, quoted in the next."""
+    plain = html.escape(text.replace("\0", ""))
+    words = [plain[at : at + 512] for at in range(0, len(plain), 512)]
+    return "<html><body>" + "".join(
+        f"<div class=post><b class=user>u</b> 10:00<blockquote>{before}</blockquote><p>{word}</p></div>"
+        for before, word in itertools.pairwise(words)
+    )
+
+
 ALGORITHMS: dict[str, Callable[[str], object]] = {
     "normalise": lambda text: normalisation.normalise(text, NORMALISATION),
     "normal_line": lambda text: normalisation.normal_line(text, at_most=200),
@@ -141,6 +163,10 @@ ALGORITHMS: dict[str, Callable[[str], object]] = {
     "a line of fastText": lambda text: load_model_once().predict([text.replace("\n", " ")], k=1),
     "boilerplate": parsed(remove_boilerplate),
     "kind of page": parsed(page_kind.kind_of),
+    "blocks": parsed(lambda tree: candidates.look_at(tree, discussion=False)),
+    "posts": lambda text: threads.find_posts(blocks.blocks_of(document_fromstring(board(text)))),
+    "next articles": parsed(next_article.cut_next_articles),
+    "lines of scripts": lambda text: trafilatura_text.without_scripts(text, ""),
     "visible text": parsed(lede.visible_text),
     "lede": lambda text: lede.find_lede(
         document_fromstring("<p>" + html.escape(text.replace("\0", "")) + "</p>"), text

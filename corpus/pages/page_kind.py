@@ -18,7 +18,7 @@ import re
 
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
-VERSION = 1
+VERSION = 2
 
 
 class PageKind(enum.StrEnum):
@@ -41,9 +41,14 @@ _FORUM_SOFTWARE = re.compile(
 )
 _DISCUSSION_TYPES = ("DiscussionForumPosting", "QAPage")
 _JSON_DISCUSSION = re.compile(r'"@type"\s*:\s*(?:\[[^\]]{0,200})?"(?:DiscussionForumPosting|QAPage)"')
-# One post of: vBulletin, Discuz!, phpBB, MyBB, SMF, XenForo 1 and 2, Stack Exchange. WordPress' `post-1` is a blog's.
+_JSON_ARTICLE = re.compile(r'"@type"\s*:\s*(?:\[[^\]]{0,200})?"(?:\w{0,20}Article|BlogPosting|Recipe|Product)"')
+# One post of: vBulletin, Discuz!, phpBB, MyBB, SMF, XenForo 1 and 2, Stack Exchange, Tieba, Zhihu, Douban, V2EX, Reddit,
+# Lemmy, Flarum, Discourse, Hacker News and its like. WordPress' `post-1` is a blog's.
 _POST_ID = re.compile(r"(?:post_?message_|pid_?|postcontent|msg_|js-post-|answer-)\d+$")
-_POST_CLASS = re.compile(r"(?:^|\s)(?:postbody|message--post|topic-post|post_body|cPost_contentWrap|comtr)(?:\s|$)")
+_POST_CLASS = re.compile(
+    r"(?:^|\s)(?:postbody|message--post|topic-post|post_body|cPost_contentWrap|comtr|post_wrapper|postcontainer|l_post"
+    r"|d_post_content|AnswerItem|reply-doc|reply_content|usertext-body|comment-node|CommentPost|crawler-post|comments_subtree)(?:\s|$)"
+)
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3041-\u30fa]")
 _POST_BLOCKS = ("html", "body", "main", "article", "section", "div", "li", "table", "tr", "td")
@@ -77,6 +82,17 @@ def is_discussion(tree: HtmlElement) -> bool:
             if posts >= MIN_POSTS:
                 return True
     return False
+
+
+def says_article(tree: HtmlElement) -> bool:
+    """Whether a page declares itself an article: by og:type, or by a `@type` of JSON-LD."""
+    for meta in tree.iter("meta"):
+        if meta.get("property") == "og:type" and (meta.get("content") or "").strip().lower() == "article":
+            return True
+    return any(
+        script.get("type") == "application/ld+json" and script.text and _JSON_ARTICLE.search(script.text)
+        for script in tree.iter("script")
+    )
 
 
 def is_chinese(paragraphs: list[str]) -> bool:

@@ -387,7 +387,7 @@ def test_a_run_does_not_differ_from_itself(demo_run: Path) -> None:
 
 def test_another_threshold_differs_in_decisions_and_not_in_signals(demo_run: Path, other_run: Path) -> None:
     found = json.loads(corpus("diff", demo_run, other_run, "--json", code=1).stdout)
-    assert found["settings"] == [["dedup.threshold", "0.7", "0.95"]]
+    assert found["settings"] == [["dedup.threshold", "0.65", "0.95"]]
     assert (found["only_a"], found["only_b"], found["signals"]) == (0, 0, {})
     before, after = (
         {row["doc_id"]: row["reason"] for row in rows_of(run, "decisions")} for run in (demo_run, other_run)

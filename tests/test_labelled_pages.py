@@ -21,9 +21,9 @@ Label = labels.Label
 
 
 def shares(judged: list[Any]) -> dict[tuple[str, str], float]:
-    """(language, label) → share that is decided rightly, of at least ten documents."""
+    """(language, label) → share that is decided rightly, of at least ten documents; one wrong of few is taken for none."""
     return {
-        (language, label): right / documents
+        (language, label): right / documents if documents - right > 1 else 1.0
         for language, label, documents, right, _ in labels.label_rows(judged)
         if documents >= 10
     }

@@ -136,7 +136,7 @@ def test_what_is_not_respected_is_not_looked_at(wish: str) -> None:
 
 
 def test_the_header_counts_for_plain_text_and_markup_in_it_does_not() -> None:
-    body = b"<meta name=robots content=noindex>"
+    body = b"How to ask: <meta name=robots content=noindex>"  # text, which does not begin as a page does
 
     def plain(*headers: tuple[str, str]) -> MainText | Loss:
         page = Page(0, 9, None, None, None, 200, "text/plain", None, body, headers)

@@ -62,8 +62,8 @@ class Page:
     content_type: str  # lower case, without parameters; "" where the response names none
     charset: str | None  # as the HTTP header declares it
     body: bytes
-    cut: bool = False  # its coding ends early: `body` is what inflates of it
     opt_outs: tuple[tuple[str, str], ...] = ()  # name and value of each header of OPT_OUT_HEADERS
+    cut: bool = False  # its coding ends early: `body` is what inflates of it
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Pages with broken bytes and wrong declarations: the charset stays, one character is lost, and the loss is U+FFFD."""
 
+from encodings.aliases import aliases
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,6 +109,13 @@ def test_few_letters_are_what_was_declared() -> None:
         page = f"<html><p>A page in English, with one word: {text}.</p>"
         codec = {"gbk": "gbk"}.get(label, label)
         assert decode_page(page.encode(codec), label)[0] == page
+
+
+@pytest.mark.parametrize("label", sorted({*aliases, *aliases.values(), "iso-8859-8-i", "macintosh", "iso-8859-16"}))
+def test_any_label_of_a_charset_leaves_the_bytes_their_say(label: str) -> None:
+    """Labels of charsets that hardly any page is in ended in an IndexError, and with it the page."""
+    for charset in ("cp1251", "gb18030", "cp1252"):
+        assert decode_page(TEXTS[charset].encode(charset), label)[0] == TEXTS[charset]
 
 
 @settings(deadline=None, max_examples=60)

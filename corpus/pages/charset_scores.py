@@ -23,15 +23,16 @@ CONTROL_COST, BROKEN_COST = 12 * SCALE, 12 * SCALE
 SAMPLE_BYTES = 2_500
 
 IDEOGRAPHIC = ("zh-Hans", "zh-Hant", "ja", "ko")
-LANGUAGES = (
+ALPHABETIC = (
     "de", "fr", "es", "pt", "it", "nl", "sv", "da", "nb", "fi", "is", "ca", "ga", "en",
     "pl", "cs", "sk", "hu", "ro", "hr", "sl", "sq", "tr", "az", "lt", "lv", "et", "vi",
-    "ru", "uk", "be", "bg", "mk", "sr", "el", "he", "ar", "fa", "ur", "th", *IDEOGRAPHIC,
+    "ru", "uk", "be", "bg", "mk", "sr", "el", "he", "ar", "fa", "ur", "th",
 )  # fmt: skip
+LANGUAGES = (*ALPHABETIC, *IDEOGRAPHIC)
 #: Labels of training texts → the language they are counted as.
 TRAINED_ON = {"zh-CN": "zh-Hans", "zh": "zh-Hans", "zh-TW": "zh-Hant", "bs": "hr", "nn": "nb"}
 
-_WESTERN = ("de", "fr", "es", "pt", "it", "nl", "sv", "da", "nb", "fi", "is", "ca", "ga", "en")
+_WESTERN = ALPHABETIC[:14]
 _CENTRAL = ("pl", "cs", "sk", "hu", "ro", "hr", "sl", "sq", "de")
 _CYRILLIC = ("ru", "uk", "be", "bg", "mk", "sr")
 #: Python codec → the languages that pages in it are read as.
@@ -197,6 +198,12 @@ def _pair_costs() -> tuple[list[str], np.ndarray]:
     return codecs, np.stack(rows)
 
 
+@functools.cache
+def _pair_costs_in(codec: str) -> np.ndarray:
+    """The same of a codec that hardly any page is in, for every language with an alphabet."""
+    return np.stack([_byte_costs(codec, language) for language in ALPHABETIC])
+
+
 def _byte_costs(codec: str, language: str) -> np.ndarray:
     letters = letters_of(language)
     characters = bytes(range(256)).decode(codec, "replace")
@@ -213,7 +220,7 @@ def _byte_costs(codec: str, language: str) -> np.ndarray:
 
 @functools.cache
 def _ascii_means() -> np.ndarray:
-    return np.mean([_ascii_costs(language) for language in LANGUAGES if language not in IDEOGRAPHIC], axis=0)
+    return np.mean([_ascii_costs(language) for language in ALPHABETIC], axis=0)
 
 
 def _ascii_costs(language: str) -> np.ndarray:
@@ -240,18 +247,17 @@ def _oddity(character: str) -> int:
 def single_byte_costs(sample: bytes) -> dict[str, float]:
     """Nats of a sample in each single-byte codec, in the language that suits it best."""
     codecs, costs = _pair_costs()
-    pairs, counts = _pairs_of(sample)
-    totals = costs[:, pairs].astype(np.float64) @ counts / SCALE
     best: dict[str, float] = {}
-    for codec, total in zip(codecs, totals.tolist(), strict=True):
+    for codec, total in zip(codecs, _totals(costs, sample).tolist(), strict=True):
         best[codec] = min(total, best.get(codec, total))
     return best
 
 
-def _pairs_of(sample: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """(pairs,) of bytes, the first times 256, and how often each stands in the sample."""
+def _totals(costs: np.ndarray, sample: bytes) -> np.ndarray:
+    """(rows,) nats of a sample by each row of costs of pairs."""
     values = np.frombuffer(b" " + sample, np.uint8).astype(np.int32)
-    return np.unique(values[:-1] * 256 + values[1:], return_counts=True)
+    pairs, counts = np.unique(values[:-1] * 256 + values[1:], return_counts=True)
+    return costs[:, pairs].astype(np.float64) @ counts / SCALE
 
 
 # ------------------------------------------------------------------------------------------------ longer characters
@@ -276,11 +282,9 @@ def character_costs(characters: str, language: str) -> np.ndarray:
 
 def cost_in(codec: str, sample: bytes) -> float:
     """Nats of a sample in a codec that is none of SINGLE_BYTE and MULTI_BYTE, in whatever language."""
-    characters = bytes(range(256)).decode(codec, "replace")
-    if len(characters) != 256:
+    if len(bytes(range(256)).decode(codec, "replace")) != 256:
         return multi_byte_cost(sample.decode(codec, "replace"), IDEOGRAPHIC)
-    pairs, counts = _pairs_of(sample)
-    return min(float(_byte_costs(codec, each)[pairs].astype(np.float64) @ counts) for each in LANGUAGES) / SCALE
+    return float(_totals(_pair_costs_in(codec), sample).min())
 
 
 def _costs_after(before: np.ndarray, points: np.ndarray, rare: np.ndarray, letters: Letters) -> np.ndarray:

@@ -15,8 +15,9 @@ from pipelines.terminal import say
 def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     """Checks a recipe and all that it names, every mistake at once.
 
-    It builds nothing; `corpus build` begins with the same check. Every mistake is a line with the file, the line in it, the key and what is allowed. Inputs are listed and their first and last
-    bytes read; profiles, models, word lists and exams are opened.
+    It builds nothing; `corpus build` begins with the same check. Every mistake is a line with the file, the line in it, the
+    key and what is allowed. Inputs are listed and their first and last bytes read; profiles, models, word lists and exams are
+    opened.
 
     \b
     Examples

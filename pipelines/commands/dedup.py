@@ -1,12 +1,9 @@
 """`corpus dedup`: how good deduplication was, and why one document stays or goes as a copy."""
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Sequence
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 from rich.text import Text
 
 from corpus.reasons import Reason
@@ -19,6 +16,7 @@ from pipelines.report.run_documents import RunDocuments
 from pipelines.report.table_layout import ReportTable
 from pipelines.report.tables import open_console, table_of
 from pipelines.report.terminal_text import json_line, plain
+from pipelines.terminal import progress_of
 
 SAMPLED = 1000
 
@@ -58,12 +56,7 @@ def report(run: str, removed: int, kept: int, seed: int, as_json: bool) -> None:
       corpus dedup report runs/demo --kept 5000 --json | jq '.levels'
     """
     documents = RunDocuments(RunDirectory(run.rstrip("/")))
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("dedup report", total=None)
-
-        def watch(done: int, of: int) -> None:
-            progress.update(task, completed=done, total=of)
-
+    with progress_of("dedup report") as watch:
         found = dedup_report(documents, removed=removed, kept=kept, seed=seed, progress=watch)
     if as_json:
         click.echo(json_line(dataclasses.asdict(found)))

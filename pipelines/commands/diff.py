@@ -3,14 +3,13 @@
 import sys
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from corpus.storage.run_directory import RunDirectory
 from pipelines.report.difference import compare_runs
 from pipelines.report.run_settings import say_versions
 from pipelines.report.tables import difference_tables, open_console
 from pipelines.report.terminal_text import json_line
+from pipelines.terminal import progress_of
 
 
 @click.command()
@@ -33,12 +32,7 @@ def diff(run_a: str, run_b: str, examples: int, as_json: bool) -> None:
     a, b = (RunDirectory(run.rstrip("/")) for run in (run_a, run_b))
     say_versions(a)
     say_versions(b)
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("diff", total=None)
-
-        def watch(done: int, of: int) -> None:
-            progress.update(task, completed=done, total=of)
-
+    with progress_of("diff") as watch:
         difference = compare_runs(a, b, progress=watch)
     if as_json:
         for found in (difference.examples_a, difference.examples_b, difference.examples_changed):

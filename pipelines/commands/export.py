@@ -1,15 +1,11 @@
 """`corpus export`: the kept texts of a run as files for other programs."""
 
-import sys
-
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from corpus.storage.run_directory import RunDirectory
 from pipelines.report.run_settings import say_versions
 from pipelines.report.text_export import Form, export_texts
-from pipelines.terminal import say
+from pipelines.terminal import progress_of, say
 
 
 @click.command()
@@ -31,9 +27,6 @@ def export(run: str, out: str, form: Form) -> None:
     """
     directory = RunDirectory(run.rstrip("/"))
     say_versions(directory)
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("export", total=None)
-        written, documents = export_texts(
-            directory, out.rstrip("/"), form, progress=lambda done, of: progress.update(task, completed=done, total=of)
-        )
+    with progress_of("export") as watch:
+        written, documents = export_texts(directory, out.rstrip("/"), form, progress=watch)
     say(f"{out}: {written:,} files written, {documents:,} documents in them", err=False)

@@ -3,8 +3,6 @@
 import sys
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from corpus.storage.run_directory import RunDirectory
 from pipelines.report.input_checks import check_inputs
@@ -15,7 +13,7 @@ from pipelines.report.terminal_text import json_line
 from pipelines.report.verification import findings_json
 from pipelines.report.verification import verify as findings_of
 from pipelines.stages.findings import Check, Finding
-from pipelines.terminal import say
+from pipelines.terminal import progress_of, say
 
 
 @click.command()
@@ -52,12 +50,7 @@ def verify(run: str, as_json: bool, delete_damaged: bool, inputs: bool, workers:
     found: list[Finding] = []
     notes: list[str] = []
     say_versions(RunDirectory(run.rstrip("/")))
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("verify", total=None)
-
-        def watch(done: int, of: int) -> None:
-            progress.update(task, completed=done, total=of)
-
+    with progress_of("verify") as watch:
         of_run = findings_of(
             RunDirectory(run.rstrip("/")), progress=watch, workers=workers, again=again, note=notes.append
         )

@@ -15,7 +15,6 @@ from rich.console import Console
 
 from corpus.recipe.parsing import load_recipe
 from corpus.storage.run_directory import RunDirectory
-from filters.quality.rules import load_profiles
 from pipelines.planning.coefficients import shipped_coefficients
 from pipelines.planning.estimate import estimate
 from pipelines.planning.inputs import inputs_of
@@ -69,9 +68,7 @@ def test_the_plan_of_the_largest_recipe_is_whole(width: int) -> None:
     recipe = REPOSITORY / "recipes" / "internlm-1.6t.toml"
     settings = load_recipe(recipe, {})
     item_bytes, inputs = inputs_of(settings, recipe.parent, where=str(recipe), stated=True)
-    found = estimate(
-        settings, load_profiles(settings), inputs, shipped_coefficients(), item_bytes=item_bytes, token_bytes=4
-    )
+    found = estimate(settings, inputs, shipped_coefficients(), item_bytes=item_bytes, token_bytes=4)
     shown = [each for each in tables_of(found) if isinstance(each, ReportTable)]
     assert len(shown) >= 6
     for table in shown:

@@ -3,7 +3,7 @@
 from corpus.recipe.recipe import (
     GIB,
     MIB,
-    STORED,
+    OF_A_RUN,
     Addition,
     CopyKind,
     Decontaminate,
@@ -60,7 +60,7 @@ from corpus.recipe.setting_types import (
 __all__ = [
     "GIB",
     "MIB",
-    "STORED",
+    "OF_A_RUN",
     "STRICT",
     "Addition",
     "Agent",

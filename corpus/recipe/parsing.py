@@ -15,7 +15,7 @@ import pydantic
 from pydantic import BaseModel
 
 from corpus.errors import RecipeError, VersionError
-from corpus.recipe import STORED, Recipe
+from corpus.recipe import OF_A_RUN, Recipe
 from corpus.recipe.places import Location, line_of
 from corpus.recipe.setting_types import PATTERNS, MistakesError
 from corpus.recipe.suggestions import language_code
@@ -93,7 +93,7 @@ def parse_stored_recipe(table: Mapping[str, Any], where: str) -> StoredRecipe:
     rest, unknown = copy.deepcopy(dict(table)), dict[str, Any]()
     while True:
         try:
-            return StoredRecipe(Recipe.model_validate(rest, context=STORED), unknown)
+            return StoredRecipe(Recipe.model_validate(rest, context=OF_A_RUN), unknown)
         except pydantic.ValidationError as error:
             taken = [each for each in error.errors() if each["type"] != "missing" and _take(rest, each["loc"], unknown)]
             if not taken:

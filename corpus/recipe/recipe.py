@@ -51,7 +51,7 @@ GIB = 1 << 30
 
 
 #: The validation context of a recipe that a run keeps: it was built, whatever checks across tables say of it by now.
-STORED: Mapping[str, str] = MappingProxyType({"recipe": "stored"})
+OF_A_RUN: Mapping[str, str] = MappingProxyType({"recipe": "stored"})
 
 
 class _Settings(BaseModel):
@@ -439,7 +439,7 @@ class Recipe(_Settings):
 
     @pydantic.model_validator(mode="after")
     def _check_across(self, info: pydantic.ValidationInfo) -> "Recipe":
-        if info.context is not STORED and (found := list(self._mistakes())):
+        if info.context is not OF_A_RUN and (found := list(self._mistakes())):
             raise MistakesError(found)
         return self
 

@@ -4,7 +4,6 @@ Memory: the asked columns of one work item. Text is read only where it is asked 
 """
 
 import dataclasses
-import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from corpus.text.edits import Edit
 from filters.privacy.kinds import kind_of
 from filters.quality.rules import SIGNALS, Limit, all_reasons, load_profiles
 from pipelines.commands.measure import shortest
-from pipelines.report.run_documents import Head, RunDocuments
+from pipelines.report.run_documents import Head, RunDocuments, iso_date
 from pipelines.report.run_settings import settings_in_force
 from pipelines.report.terminal_text import plain
 from pipelines.stage_list import find_stage, stage_of
@@ -247,7 +246,3 @@ def with_signals(document: Document) -> Row:
         "tokens": document.pieces,
         "text": document.row["text"],
     }
-
-
-def iso_date(date: datetime.datetime | None) -> str | None:
-    return date.strftime("%Y-%m-%dT%H:%M:%SZ") if date is not None else None

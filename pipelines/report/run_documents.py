@@ -7,6 +7,7 @@ Cost    finding by doc_id opens one work item; by anything else it scans keys, i
 """
 
 import dataclasses
+import datetime
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,11 @@ _HEAD = ["doc_id", "key", "id", "url"]
 _SIGNALS = tuple(schema.signals_schema(permutations=1, bands=1).names)
 
 _SCHEMAS = {"documents": schema.DOCUMENTS, "contamination": schema.CONTAMINATION, "decisions": schema.DECISIONS}
+
+
+def iso_date(date: datetime.datetime | None) -> str | None:
+    """A time of a document as rows of JSON have it."""
+    return date.strftime("%Y-%m-%dT%H:%M:%SZ") if date is not None else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

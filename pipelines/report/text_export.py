@@ -16,6 +16,7 @@ import pyarrow.parquet
 from corpus.columns import numbers
 from corpus.storage import files
 from corpus.storage.run_directory import RunDirectory
+from pipelines.report.run_documents import iso_date
 from pipelines.report.terminal_text import json_line
 from pipelines.stage_list import stage_of
 from pipelines.stages.kept_documents import DocumentStages, kept_documents
@@ -81,7 +82,7 @@ def _write_lines(url: str, tables: Iterator[pa.Table]) -> int:
     with files.atomic_writer(url) as stream, gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
         for table in tables:
             for row in table.to_pylist():
-                row["date"] = row["date"].isoformat().replace("+00:00", "Z") if row["date"] is not None else None
+                row["date"] = iso_date(row["date"])
                 row["published"] = row["published"].isoformat() if row["published"] is not None else None
                 packed.write(json_line(row).encode() + b"\n")
             rows += table.num_rows

@@ -180,24 +180,24 @@ class Build:
         records = self.records(stage)
         totals = records.totals()
         # Where no manifest has its digest, what lies there proves nothing.
-        is_known = records.stored and self.run.has_stage(stage.name)
-        compacted = stage.compact(records) if len(records) and not is_known else None
+        is_new = len(records) > 0 and not (records.stored and self.run.has_stage(stage.name))
+        if is_new:
+            stage.compact(records)
         manifest = {"fingerprint": stage.fingerprint, "items": len(records), "counts": totals, **more}
-        manifest[STORED] = self._files_of(spec, stage, new=compacted is not None)
+        before = self._manifest_before(stage)
+        manifest[STORED] = self._files_of(spec, stage, before or {}, new=is_new)
         # The settings under which the stage is complete: pipelines.report.run_settings.
         manifest["recipe"] = self.recipe.model_dump(mode="json")
-        manifest |= self._writer(stage)
+        # The version that finished the stage: of one that was finished before, the one that did it then.
+        manifest |= stamp() if before is None else {key: before[key] for key in stamp() if key in before}
         self.run.write_stage_manifest(stage.name, manifest)
         self._name_left(stage.name, self.run.remove_superseded(stage, tuple(_kinds(spec))))
         return totals
 
-    def _writer(self, stage: Stage) -> dict[str, Any]:
-        """The version that finished the stage: of one that was finished before, the one that did it then."""
-        if self.run.has_stage(stage.name):
-            before = self.run.stage_manifest(stage.name)
-            if before["fingerprint"] == stage.fingerprint:
-                return {key: before[key] for key in stamp() if key in before}
-        return stamp()
+    def _manifest_before(self, stage: Stage) -> dict[str, Any] | None:
+        """The manifest of a stage that was finished before, under this fingerprint."""
+        before = self.run.manifest_of(stage.name)
+        return before if before is not None and before["fingerprint"] == stage.fingerprint else None
 
     @property
     def exchange(self) -> ExchangeName | None:
@@ -230,10 +230,13 @@ class Build:
         with StageWatch(self.console, watched, items=items, done=done):
             run_pipeline(transform, options, name=stage.name)
 
-    def _files_of(self, spec: StageSpec[Any, Any], stage: Stage, *, new: bool) -> dict[str, Any]:
+    def _files_of(
+        self, spec: StageSpec[Any, Any], stage: Stage, before: Mapping[str, Any], *, new: bool
+    ) -> dict[str, Any]:
         """What the manifest of a stage says of files that no record names; what it said before is not read again."""
-        before, there = self._files_before(stage), stage.loose()
-        known = {name: each for name, each in before.items() if name in there and there[name].bytes == each["bytes"]}
+        there = stage.loose()
+        stated = before.get(STORED, {}).items()
+        known = {name: each for name, each in stated if name in there and there[name].bytes == each["bytes"]}
         if new:
             known.pop(stage.name_of(COMPACT), None)
         found = {name: known[name] if name in known else loose_file(self.run, name) for name in there}
@@ -243,14 +246,9 @@ class Build:
         """Whether files may be gone, or damaged, that a finished stage had beside its records: no manifest, no proof."""
         if not self.run.has_stage(stage.name):
             return True
-        before = {name for name in self._files_before(stage) if name.startswith("stages/")}
+        stated = (self._manifest_before(stage) or {}).get(STORED, {})
+        before = {name for name in stated if name.startswith("stages/")}
         return bool(before) and not before <= stage.loose().keys() | {stage.name_of(COMPACT)}
-
-    def _files_before(self, stage: Stage) -> dict[str, Any]:
-        if not self.run.has_stage(stage.name):
-            return {}
-        manifest = self.run.stage_manifest(stage.name)
-        return dict(manifest.get(STORED, {})) if manifest["fingerprint"] == stage.fingerprint else {}
 
     def _check_recorded(self, stage: Stage, items: list[int]) -> None:
         self._read.pop(stage, None)

@@ -172,7 +172,7 @@ class RunDirectory:
 
     def stage_manifest(self, name: str) -> dict[str, Any]:
         """Raises RunDirectoryError where the stage is not finished: there is no manifest, or none that can be read."""
-        manifest = self._manifest(name)
+        manifest = self.manifest_of(name)
         if manifest is None:
             raise RunDirectoryError(f"{self.url}: stage {name} is not finished here; run `corpus build` on it first")
         return manifest
@@ -182,13 +182,14 @@ class RunDirectory:
 
         So does one that is not what was written, by the digest that it has of itself.
         """
-        return self._manifest(name) is not None
+        return self.manifest_of(name) is not None
 
     def has_torn_manifest(self, name: str) -> bool:
         """Whether a stage has a manifest that cannot be read."""
         return not self.has_stage(name) and files.exists(self.path("stages", f"{name}.json"))
 
-    def _manifest(self, name: str) -> dict[str, Any] | None:
+    def manifest_of(self, name: str) -> dict[str, Any] | None:
+        """The manifest of a finished stage; None where the stage is not finished: one read, where `has_stage` first makes two."""
         try:
             manifest = self._read_json(self.path("stages", f"{name}.json"))
         except (FileNotFoundError, DamageError):

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import NamedTuple
 
+from filters.privacy.checksums import PROVINCES, luhn
 from filters.privacy.number_context import Context, context_before, stands_alone
 
 
@@ -31,10 +32,6 @@ class Number(NamedTuple):
 
 # ------------------------------------------------------------------------------------------------ resident IDs
 
-#: The first two digits: provinces, regions and cities of GB/T 2260; 71, 81, 82 Taiwan, Hong Kong, Macau; 83 residents.
-PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()  # noqa: SIM905
-)
 #: Nobody with such a number is older; and the newest. Constants: a clock would make the output depend on the day.
 FIRST_YEAR, LAST_YEAR = 1900, 2029
 
@@ -96,9 +93,7 @@ def is_card(number: str) -> bool:
     head = int(number[:6])
     if not any(least <= head <= most and len(number) in lengths for least, most, lengths in _ISSUERS):
         return False
-    doubled = "0246813579"
-    check = sum(int(doubled[int(digit)] if place % 2 else digit) for place, digit in enumerate(reversed(number)))
-    return check % 10 == 0 and len(set(number)) > 2
+    return luhn(number) and len(set(number)) > 2
 
 
 # ------------------------------------------------------------------------------------------------ telephones

@@ -1,6 +1,7 @@
 """Check digits and shapes of identifiers, by the names that filters/privacy/jurisdictions/*.toml call them.
 
-Each takes what a pattern matched, folded to ASCII, and whether a telling word stands before it, and says whether it can be one.
+Each takes what a pattern matched, folded to ASCII, and whether a telling word stands before it, and says how many of its
+characters are one: all, none or, of an IBAN, as many as its country has.
 Numbers that documentation gives as examples are none.
 
 Sources: GB 32100 (credit codes), ISO 13616 and the SWIFT registry (IBAN), the Luhn algorithm (ISO/IEC 7812), Hong Kong's Registration of
@@ -129,15 +130,22 @@ def is_plate(plate: str, told: bool) -> bool:
     return told or " " not in plate
 
 
-CHECKS: Mapping[str, Callable[[str, bool], bool]] = {
-    "": lambda _matched, _told: True,
-    "credit_code": is_credit_code,
-    "iban": lambda matched, _told: iban_length(matched) > 0,
-    "imei": is_imei,
-    "hong_kong": is_hong_kong_id,
-    "taiwan": is_taiwan_id,
-    "mac": is_mac,
-    "account": is_account,
-    "no_date": is_no_date,
-    "spaced_plate": is_plate,
+Check = Callable[[str, bool], int]
+
+
+def _of_all(is_one: Callable[[str, bool], bool]) -> Check:
+    return lambda matched, told: len(matched) if is_one(matched, told) else 0
+
+
+CHECKS: Mapping[str, Check] = {
+    "": lambda matched, _told: len(matched),
+    "credit_code": _of_all(is_credit_code),
+    "iban": lambda matched, _told: iban_length(matched),
+    "imei": _of_all(is_imei),
+    "hong_kong": _of_all(is_hong_kong_id),
+    "taiwan": _of_all(is_taiwan_id),
+    "mac": _of_all(is_mac),
+    "account": _of_all(is_account),
+    "no_date": _of_all(is_no_date),
+    "spaced_plate": _of_all(is_plate),
 }

@@ -5,10 +5,12 @@ An entry of a table is a kind that is written in one way:
 kind     what it is (filters.privacy.kinds)
 shape    which places of the gate may hold it: "code" (letters and digits; the default), "number" (digits alone), "word", "hardware"
 pattern  what it looks like; nothing that is part of a longer word or number counts
+end      "check": the pattern may reach beyond it, and the check says where it ends
 check    a name of filters.privacy.checksums.CHECKS; without one the words must tell
 word     "before": a telling word stands directly before it, with `glue` between; "optional": it tells by itself
 words    telling words by language, expressions; case does not matter
 glue     expression between word and identifier
+unless_only  words that tell only with a colon behind them, or the like
 near     expression that must stand somewhere around it, unless it is a number of LONG_ACCOUNT digits
 
 So a jurisdiction is added by a table, and a check by a function. Precision first: a kind without a checksum is found after a word only.
@@ -21,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filters.privacy.checksums import CHECKS, iban_length
+from filters.privacy.checksums import CHECKS, Check
 from filters.privacy.number_context import AFTER_CHARACTERS, BEFORE_CHARACTERS, LETTERS, stands_alone
 from filters.privacy.personal_numbers import Number, is_mobile
 
@@ -50,7 +52,7 @@ class Identifier(NamedTuple):
     kind: str
     shape: str
     pattern: re.Pattern[str]
-    check: str
+    check: Check
     needs_word: bool
     before: re.Pattern[str] | None  # the word and the glue, at the end of what stands before
     words: re.Pattern[str] | None  # anywhere
@@ -94,15 +96,14 @@ def _compiled(entry: dict[str, Any]) -> Identifier:
     alternatives = "|".join(
         rf"(?<![{LETTERS}]){word}" if word[0].isascii() and word[0].isalpha() else word for word in words
     )
-    CHECKS[entry.get("check", "")]
     edge = "0-9" if number else "0-9A-Za-z"
     return Identifier(
         kind=entry["kind"],
         shape=shape,
         pattern=re.compile(
-            rf"(?<![{edge}])(?:{entry['pattern']})(?![{edge}])" if entry["kind"] != "iban" else entry["pattern"]
+            entry["pattern"] if entry.get("end") == "check" else rf"(?<![{edge}])(?:{entry['pattern']})(?![{edge}])"
         ),
-        check=entry.get("check", ""),
+        check=CHECKS[entry.get("check", "")],
         needs_word=entry["word"] == "before",
         before=re.compile(rf"(?P<word>{alternatives})(?P<glue>{entry['glue']})$", re.IGNORECASE)
         if "glue" in entry
@@ -137,14 +138,13 @@ _BACK = {"code": 12, "number": 0, "word": 0, "hardware": 6}
 
 def _end(text: str, match: re.Match[str], entry: Identifier) -> int:
     """Where the identifier of a match ends; 0 where there is none."""
-    begin, end = match.span()
+    begin = match.start()
     before = text[max(0, begin - BEFORE_CHARACTERS) : begin]
     told = _told(before, entry)
     if entry.needs_word and not told:
         return 0
-    if entry.kind == "iban":
-        end = begin + iban_length(match[0])
-    if end == begin or not CHECKS[entry.check](match[0], told):
+    end = begin + entry.check(match[0], told)
+    if end == begin:
         return 0
     if entry.shape == "number":
         if not stands_alone(text, begin, end, labelled=True):

@@ -76,16 +76,16 @@ def identifiers() -> dict[str, tuple[Identifier, ...]]:
 
 
 @cache
-def _beginnings(shape: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """How the telling words of a shape begin, those in ASCII and the others: without one in sight no other expression is tried."""
-    words = {word for each in identifiers()[shape] for word in each.telling}
+def _beginnings() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """How the telling words of numbers begin, those in ASCII and the others: without one in sight no other expression is tried."""
+    words = {word for each in identifiers()["number"] for word in each.telling}
     in_ascii = sorted({re.escape(word[:3].lower()) for word in words if word.isascii()})
     others = sorted({word[0].lower() for word in words if not word.isascii()})
     return re.compile("|".join(in_ascii)), re.compile(f"[{''.join(others)}]")
 
 
-def _may_be_told(before: str, shape: str) -> bool:
-    in_ascii, others = _beginnings(shape)
+def _may_be_told(before: str) -> bool:
+    in_ascii, others = _beginnings()
     before = before.lower()
     return in_ascii.search(before) is not None or (not before.isascii() and others.search(before) is not None)
 
@@ -118,7 +118,7 @@ def _compiled(entry: dict[str, Any]) -> Identifier:
 def identifiers_in(text: str, begin: int, end: int, shape: str) -> list[Number]:
     """Identifiers of a shape that reach into [begin, end) of a folded window, as `filters.privacy.pii` resolves them."""
     first = max(0, begin - BEFORE_CHARACTERS)
-    if shape == "number" and not _may_be_told(text[first:begin], shape):
+    if shape == "number" and not _may_be_told(text[first:begin]):
         return []
     found = []
     for entry in identifiers()[shape]:

@@ -139,7 +139,7 @@ def _judged(view: memoryview, start: int, stop: int, sort: int, begin: int, end:
     if not plain:
         # A sign may be seen at a byte within a character: the place is then that character's.
         here, there = (len(raw[:at].decode("utf-8", "ignore")) for at in (here, there))
-    spans: list[tuple[Kind, int, int]] = []
+    spans: list[tuple[str, int, int]] = []
     if sort == AT:
         if (span := email_at(text, here)) is not None:
             spans.append((Kind.EMAIL, *span))
@@ -150,17 +150,17 @@ def _judged(view: memoryview, start: int, stop: int, sort: int, begin: int, end:
         if (span := disguised_in(text, here, there)) is not None:
             spans.append((Kind.EMAIL, *span))
     elif sort == WORD:
-        after_word = min(len(text), there + AFTER_CHARACTERS)
-        spans += [(Kind(each.kind), each.begin, each.end) for each in identifiers_in(text, there, after_word, "word")]
+        spans += identifiers_in(text, there, min(len(text), there + AFTER_CHARACTERS), "word")
     elif sort == NUMBER:
         if text.count(".", here, there) >= 3:
             spans += [(Kind.IP, *span) for span in addresses_v4(text, here, there)]
-        for each in (*numbers_in(text, here, there), *identifiers_in(text, here, there, "number")):
-            spans.append((Kind(each.kind), each.begin, each.end))
+        spans += numbers_in(text, here, there)
+        spans += identifiers_in(text, here, there, "number")
     else:
-        spans += [(Kind(each.kind), each.begin, each.end) for each in identifiers_in(text, here, there, _SHAPES[sort])]
+        spans += identifiers_in(text, here, there, _SHAPES[sort])
     origin = first - start
-    for kind, past, stop in spans:
+    for name, past, stop in spans:
+        kind = Kind(name)
         if plain:
             yield Found(kind, origin + past, origin + stop)
         else:

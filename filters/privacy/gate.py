@@ -150,7 +150,7 @@ def _fill_places(data: UInt8s, offsets: Int64s, documents: Int32s, kinds: Int8s,
             if i == stop:
                 break
             byte = data[i]
-            kind, also, begin, end = 0, 0, i, i + 1
+            kind, begin, end = 0, i, i + 1
             if not _PAIRS[byte] & _BEGINS:
                 kind = _sign(data, start, i, stop)
             elif byte == 58:
@@ -165,15 +165,14 @@ def _fill_places(data: UInt8s, offsets: Int64s, documents: Int32s, kinds: Int8s,
             elif _class(data, i, stop)[0] == _DIGIT:
                 hardware = hardware_address(data, start, i, stop) if byte < 0x80 else -1
                 if hardware >= 0:
-                    if found < len(kinds):
-                        documents[found], kinds[found] = document, TWELVE
-                        begins[found], ends[found] = hardware, hardware + 1
+                    _put(documents, kinds, begins, ends, found, document, TWELVE, hardware, hardware + 1)
                     found += 1
                     i = free = max(i + 1, hardware + (10 if data[hardware] == 46 else 15))
                     continue
                 end, digits, dots, together = _number(data, i, stop)
                 if byte < 0x80 and is_code(data, start, i, stop):
-                    also = CODE
+                    _put(documents, kinds, begins, ends, found, document, CODE, i, i + 1)
+                    found += 1
                 if digits >= LEAST_DIGITS or dots >= 3:
                     begin = _reach_back(data, free, i)
                     alone = digits >= LEAST_ALONE if together else digits >= LEAST_ALONE_DIVIDED
@@ -188,18 +187,29 @@ def _fill_places(data: UInt8s, offsets: Int64s, documents: Int32s, kinds: Int8s,
                 elif LEAST_QQ <= digits < LEAST_DIGITS and is_told_of_qq(data, start, i):
                     kind = NUMBER
                 free = end
-            if also != 0:
-                if found < len(kinds):
-                    documents[found], kinds[found] = document, also
-                    begins[found], ends[found] = i, min(i + 1, stop)
-                found += 1
             i = end
             if kind != 0:
-                if found < len(kinds):
-                    documents[found], kinds[found] = document, kind
-                    begins[found], ends[found] = begin, end
+                _put(documents, kinds, begins, ends, found, document, kind, begin, end)
                 found += 1
     return found
+
+
+@kernel
+def _put(
+    documents: Int32s,
+    kinds: Int8s,
+    begins: Int64s,
+    ends: Int64s,
+    at: int,
+    document: int,
+    kind: int,
+    begin: int,
+    end: int,
+) -> None:
+    """Writes a place where there is room for it."""
+    if at < len(kinds):
+        documents[at], kinds[at] = document, kind
+        begins[at], ends[at] = begin, end
 
 
 @kernel
@@ -255,7 +265,7 @@ def _begins_host(data: UInt8s, i: int, stop: int) -> bool:
     begin = i
     while i < stop and i - begin < 64 and (is_word(data[i]) or data[i] == 45):
         i += 1
-    return i > begin and i + 1 < stop and data[i] == 46 and 97 <= (data[i + 1] | 32) <= 122
+    return i > begin and i + 1 < stop and data[i] == 46 and is_letter(data[i + 1])
 
 
 @kernel
@@ -300,7 +310,7 @@ def _begins_name(data: UInt8s, i: int, stop: int) -> bool:
 
 @kernel
 def _is_of_name(byte: int) -> bool:
-    return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122 or byte == 95 or byte == 43 or byte == 45 or byte == 46
+    return is_word(byte) or byte == 95 or byte == 43 or byte == 45 or byte == 46
 
 
 @kernel
@@ -322,7 +332,7 @@ def _begins_address(data: UInt8s, start: int, colon: int, stop: int) -> bool:
     if first == start:
         return True
     before = data[first - 1]
-    return not (48 <= before <= 57 or 97 <= (before | 32) <= 122 or before == 58)
+    return not (is_word(before) or before == 58)
 
 
 @kernel
@@ -376,7 +386,7 @@ def _is_told_of(data: UInt8s, start: int, begin: int) -> bool:
     """Whether the word before a number may say that it is a telephone's: one of the table, or not of ASCII letters."""
     i = begin - 1
     least = max(start, begin - WORD_BYTES)
-    while i >= least and data[i] < 0x80 and not 97 <= (data[i] | 32) <= 122:
+    while i >= least and data[i] < 0x80 and not is_letter(data[i]):
         i -= 1
     if i < least:
         return False
@@ -384,7 +394,7 @@ def _is_told_of(data: UInt8s, start: int, begin: int) -> bool:
         return True
     tail = np.uint64(0)
     for _ in range(8):
-        if i < start or not 97 <= (data[i] | 32) <= 122:
+        if i < start or not is_letter(data[i]):
             break
         tail = (tail << np.uint64(8)) | np.uint64(data[i] | 32)
         i -= 1

@@ -52,8 +52,8 @@ def is_code(data: UInt8s, start: int, i: int, stop: int) -> bool:
         spaced = after == 32 and i + 3 < stop and is_word(data[i + 3])
         if digits >= 8 or (digits == 2 and (spaced or _is_capital(after))):
             return True
-    if letters == 0 and digits >= 8 and i + digits < stop and 97 <= (data[i + digits] | 32) <= 122:
-        return before == start or not is_word(data[before - 1])
+    if letters == 0 and digits >= 8 and i + digits < stop and is_letter(data[i + digits]):
+        return first
     return before > start and _is_of_plate(data, start, before, letters)
 
 
@@ -169,4 +169,4 @@ def _is_capital(byte: int) -> bool:
 
 @kernel
 def is_word(byte: int) -> bool:
-    return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122
+    return 48 <= byte <= 57 or is_letter(byte)

@@ -70,6 +70,13 @@ def kernel(function: _Function) -> _Function:
     return cast(_Function, nb.njit(cache=True, nogil=True)(function))
 
 
+@kernel
+def is_among(value: np.integer[Any] | int, ascending: npt.NDArray[Any]) -> bool:
+    """Whether a value is one of others, which ascend."""
+    place = np.searchsorted(ascending, value)
+    return bool(place < len(ascending) and ascending[place] == value)
+
+
 def utf8_buffers(texts: pa.Array) -> tuple[UInt8s, Int64s]:
     """The text bytes of a string array, uncopied, and the (len + 1,) offsets of its rows in them; slices are honoured.
 

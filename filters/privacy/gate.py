@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from corpus.unicode.segmentation import Int8s, Int32s, Int64s, UInt8s, UInt64s, kernel
+from corpus.unicode.segmentation import Int8s, Int32s, Int64s, UInt8s, UInt64s, is_among, kernel
 from filters.privacy.gate_codes import (
     HEXADECIMAL,
     hardware_address,
@@ -398,8 +398,7 @@ def _is_told_of(data: UInt8s, start: int, begin: int) -> bool:
             break
         tail = (tail << np.uint64(8)) | np.uint64(data[i] | 32)
         i -= 1
-    found = np.searchsorted(_TELLING, tail)
-    return bool(found < len(_TELLING) and _TELLING[found] == tail)
+    return is_among(tail, _TELLING)
 
 
 @kernel

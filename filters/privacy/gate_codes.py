@@ -6,7 +6,7 @@ Each kernel reads a few bytes around a place `i` of a document [start, stop) and
 
 import numpy as np
 
-from corpus.unicode.segmentation import Int64s, UInt8s, kernel
+from corpus.unicode.segmentation import Int64s, UInt8s, is_among, kernel
 from filters.privacy.checksums import IBAN_COUNTRIES
 
 
@@ -76,8 +76,7 @@ def _is_of_plate(data: UInt8s, start: int, before: int, letters: int) -> bool:
     if at - start < 3 or data[at - 3] < 0xE4:
         return False
     point = np.int64(data[at - 3]) << 16 | np.int64(data[at - 2]) << 8 | np.int64(data[at - 1])
-    found = np.searchsorted(_PROVINCES, point)
-    return bool(found < len(_PROVINCES) and _PROVINCES[found] == point)
+    return is_among(point, _PROVINCES)
 
 
 @kernel

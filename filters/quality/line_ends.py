@@ -12,7 +12,7 @@ lines of modern verse half.
 import numpy as np
 
 from corpus.unicode.code_points import CJK, SPACE, TERMINAL
-from corpus.unicode.segmentation import SYMBOLIC, UInt16s, UInt32s, kernel
+from corpus.unicode.segmentation import SYMBOLIC, UInt16s, UInt32s, is_among, kernel
 
 
 def _sorted_points(characters: str) -> UInt32s:
@@ -34,21 +34,15 @@ _FEWEST_SPOKEN = 4
 
 
 @kernel
-def _is_among(point: np.uint32, points: UInt32s) -> bool:
-    place = np.searchsorted(points, point)
-    return bool(place < len(points) and points[place] == point)
-
-
-@kernel
 def ends_sentence(points: UInt32s, flags: UInt16s, first: int, last: int) -> bool:
     """Whether a line ends with a sentence-end mark or a sign of feeling, other punctuation, symbols and white space behind it
     looked through; a closing quote of Japanese and a laugh in brackets are such signs."""
     while (
         last > first and (flags[last] & (SYMBOLIC | SPACE) or points[last] == _VARIATION) and not flags[last] & TERMINAL
     ):
-        if _is_among(points[last], _FEELINGS) or _FIRST_EMOJI <= points[last] <= _LAST_EMOJI:
+        if is_among(points[last], _FEELINGS) or _FIRST_EMOJI <= points[last] <= _LAST_EMOJI:
             return True
-        if flags[last] & SYMBOLIC and last - 1 > first and _is_among(points[last - 1], _LAUGHS):
+        if flags[last] & SYMBOLIC and last - 1 > first and is_among(points[last - 1], _LAUGHS):
             return True
         last -= 1
     return bool(flags[last] & TERMINAL)
@@ -63,8 +57,8 @@ def speaks(points: UInt32s, flags: UInt16s, first: int, last: int) -> bool:
         if _FIRST_KANA <= points[i] <= _LAST_KANA:
             while last > first and not flags[last] & CJK:
                 last -= 1
-            return _is_among(points[last], _JAPANESE_ENDINGS)
+            return is_among(points[last], _JAPANESE_ENDINGS)
     for i in range(first, last + 1):  # noqa: SIM110 - Numba has no generators in any()
-        if _is_among(points[i], _CHINESE_VOICE):
+        if is_among(points[i], _CHINESE_VOICE):
             return True
     return False

@@ -20,8 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.unicode import code_points
-from corpus.unicode.code_points import LETTER, MARK, NO_SPACE, NUMBER, SPACE
+from corpus.unicode.code_points import NO_SPACE, SPACE
 from corpus.unicode.segmentation import (
+    ALPHANUMERIC,
     Int64s,
     UInt8s,
     UInt16s,
@@ -54,6 +55,7 @@ _PAIR = np.uint64(0x2545F491)
 _MASK = np.uint64(BUCKETS - 1)
 
 Int8Weights = npt.NDArray[np.int8]
+Buckets = npt.NDArray[np.int32]
 
 
 def scores(texts: pa.Array) -> npt.NDArray[np.float32]:
@@ -68,17 +70,16 @@ def scores(texts: pa.Array) -> npt.NDArray[np.float32]:
     return np.where(counts > 0, found, 0).astype(np.float32)
 
 
-def features(texts: pa.Array) -> tuple[npt.NDArray[np.int32], Int64s]:
+def features(texts: pa.Array) -> tuple[Buckets, Int64s]:
     """(buckets of the features of all texts, one after the other; (texts + 1,) where each text's begin)."""
     data, offsets = utf8_buffers(texts)
     classes = code_points.load().classes
     out, ends = [], [0]
-    scratch = np.empty(MOST_FEATURES, np.int32)
-    points, tokens, shortened = _scratch()
+    points, tokens, shortened, found = _scratch()
     for row in range(len(texts)):
-        found = _features(data, offsets[row], offsets[row + 1], classes, points, tokens, shortened, scratch)
-        out.append(scratch[:found].copy())
-        ends.append(ends[-1] + found)
+        count = _features(data, offsets[row], offsets[row + 1], classes, points, tokens, shortened, found)
+        out.append(found[:count].copy())
+        ends.append(ends[-1] + count)
     return np.concatenate(out) if out else np.empty(0, np.int32), np.array(ends, np.int64)
 
 
@@ -95,18 +96,22 @@ def _model() -> tuple[Int8Weights, float, float]:
         return stored["weights"], float(stored["scale"]), float(stored["bias"])
 
 
-def _scratch() -> tuple[UInt32s, UInt64s, UInt64s]:
-    return np.empty(4 * CHARACTERS, np.uint32), np.empty(CHARACTERS, np.uint64), np.empty(CHARACTERS, np.uint64)
+@kernel
+def _scratch() -> tuple[UInt32s, UInt64s, UInt64s, Buckets]:
+    """(points, tokens, shortened, found) of one text after another, as `_features` takes them."""
+    return (
+        np.empty(4 * CHARACTERS, np.uint32),
+        np.empty(CHARACTERS, np.uint64),
+        np.empty(CHARACTERS, np.uint64),
+        np.empty(MOST_FEATURES, np.int32),
+    )
 
 
 @kernel
 def _sum_weights(
     data: UInt8s, offsets: Int64s, classes: UInt16s, weights: Int8Weights, sums: Int64s, counts: Int64s
 ) -> None:
-    points = np.empty(4 * CHARACTERS, np.uint32)
-    tokens = np.empty(CHARACTERS, np.uint64)
-    shortened = np.empty(CHARACTERS, np.uint64)
-    found = np.empty(MOST_FEATURES, np.int32)
+    points, tokens, shortened, found = _scratch()
     for row in range(len(offsets) - 1):
         count = _features(data, offsets[row], offsets[row + 1], classes, points, tokens, shortened, found)
         total = 0
@@ -125,7 +130,7 @@ def _features(
     points: UInt32s,  # scratch, (4 * CHARACTERS,)
     tokens: UInt64s,  # scratch, (CHARACTERS,)
     shortened: UInt64s,  # scratch, (CHARACTERS,)
-    found: npt.NDArray[np.int32],  # out, (MOST_FEATURES,): buckets
+    found: Buckets,  # out, (MOST_FEATURES,): buckets
 ) -> int:
     """Writes the buckets of a text's features and returns how many."""
     stop = min(end, begin + 4 * CHARACTERS)
@@ -156,12 +161,12 @@ def _tokens(points: UInt32s, characters: int, classes: UInt16s, tokens: UInt64s,
     count = 0
     i = 0
     while i < characters:
-        flag = _class_of(points[i], classes)
+        flag = classes[points[i]]
         if flag & SPACE or points[i] < 32:
             i += 1
             continue
-        if flag & (LETTER | NUMBER | MARK) == 0 or flag & NO_SPACE:
-            tokens[count] = mix64(np.uint64(_folded(points[i], flag)) + _OFFSET)
+        if not _is_of_word(flag):
+            tokens[count] = mix64(np.uint64(_folded(points[i])) + _OFFSET)
             shortened[count] = 0
             count += 1
             i += 1
@@ -169,11 +174,8 @@ def _tokens(points: UInt32s, characters: int, classes: UInt16s, tokens: UInt64s,
         word = _OFFSET
         first = i
         beginning = np.uint64(0)
-        while i < characters:
-            flag = _class_of(points[i], classes)
-            if flag & (LETTER | NUMBER | MARK) == 0 or flag & NO_SPACE:
-                break
-            word = (word ^ np.uint64(_folded(points[i], flag))) * _FACTOR
+        while i < characters and _is_of_word(classes[points[i]]):
+            word = (word ^ np.uint64(_folded(points[i]))) * _FACTOR
             i += 1
             if i - first <= _PREFIX_CHARACTERS:
                 beginning = word
@@ -184,12 +186,13 @@ def _tokens(points: UInt32s, characters: int, classes: UInt16s, tokens: UInt64s,
 
 
 @kernel
-def _class_of(point: np.uint32, classes: UInt16s) -> np.uint16:
-    return classes[point]
+def _is_of_word(flag: np.uint16) -> bool:
+    """Whether a character goes on a word; one of a script without spaces is a token of its own."""
+    return bool(flag & ALPHANUMERIC != 0 and flag & NO_SPACE == 0)
 
 
 @kernel
-def _folded(point: np.uint32, flag: np.uint16) -> np.uint32:
+def _folded(point: np.uint32) -> np.uint32:
     """Lower case of Latin, Greek and Cyrillic letters, full-width forms as ASCII, every digit 0."""
     if 0xFF01 <= point <= 0xFF5E:
         point = np.uint32(point - 0xFEE0)

@@ -27,6 +27,7 @@ from filters.language.scripts import (
     LATIN,
     MARKS,
     SCRIPTS,
+    SHARED_SCRIPTS,
     Characters,
     Float64s,
 )
@@ -131,13 +132,5 @@ def turkic(classes: list[int], marks: list[int]) -> tuple[str, float] | None:
 def is_written(language: str, script: str, number: int) -> bool:
     """Whether a language, or the script that its label names, is written with a class of SHARED_SCRIPTS."""
     if script:
-        return script in _CODES[number]
+        return script in SHARED_SCRIPTS[number - LATIN].codes
     return language not in _NOT_LATIN if number == LATIN else language in _BY_SCRIPT[number]
-
-
-_CODES = {
-    LATIN: frozenset({"Latn"}),
-    CYRILLIC: frozenset({"Cyrl"}),
-    ARABIC: frozenset({"Arab", "Aran"}),
-    DEVANAGARI: frozenset({"Deva"}),
-}

@@ -19,7 +19,6 @@ VERSION = 1
 UNSURE = 0.5
 
 _CODE = re.compile(r"([a-z]{2,3})((?:[-_][a-z0-9]{1,8})*)", re.IGNORECASE)
-_NO_LANGUAGE = frozenset({UNDETERMINED, "mul", "mis", "zxx"})
 _CHINESE_FORMS = {"hans": "hans", "cn": "hans", "sg": "hans", "hant": "hant", "tw": "hant", "hk": "hant", "mo": "hant"}
 
 
@@ -30,7 +29,7 @@ def with_hint(found: Identification, hint: str | None, *, trusted: bool) -> Iden
         return found
     # As a label with a script: without one, language_of_label reads the codes of Wikipedia.
     language, _ = language_of_label(f"{match[1].lower()}_Zyyy")
-    if language in _NO_LANGUAGE or not (trusted or found.language == UNDETERMINED or found.score < UNSURE):
+    if language == UNDETERMINED or not (trusted or found.language == UNDETERMINED or found.score < UNSURE):
         return found
     script = found.script
     if language == found.second:

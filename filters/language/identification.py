@@ -51,7 +51,7 @@ import numpy as np
 from corpus.errors import InputError
 from filters.language.evidence import JAPANESE_LEAST, is_written, japanese_odds, turkic, with_model
 from filters.language.fasttext_model import FastTextModel, OwnPredict, load_model
-from filters.language.romanised import LEAST_WORDS, MOST_CHARACTERS, romanised
+from filters.language.romanised import LEAST_WORDS, romanised
 from filters.language.scripts import (
     ARABIC,
     CANTONESE_SHARE,
@@ -432,7 +432,7 @@ def _of_han(scores: dict[int, float], labels: Sequence[_Label], letters: _Letter
 
 def _short(text: str, language: str, score: float) -> tuple[str, float]:
     """(language, score) of a text of one window in an alphabet that the model is not sure of."""
-    if len(text) <= MOST_CHARACTERS and text.count(" ") >= LEAST_WORDS - 1 and romanised(text):
+    if text.count(" ") >= LEAST_WORDS - 1 and romanised(text):
         return UNDETERMINED, 0.0
     if len(text) < _SHORT_CHARACTERS and _DIGIT.search(text):
         # Letters beside digits are names of colours and files, not words.

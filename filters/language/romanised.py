@@ -57,8 +57,10 @@ _SYLLABLES = {"zh": _PINYIN, "ja": _MORAE}
 
 def romanised(text: str) -> str:
     """The language that a text is a romanisation of, or "" where it is none."""
+    if len(text) > MOST_CHARACTERS:
+        return ""
     words = [_plain(word) for word in _WORD.findall(text)]
-    if len(words) < LEAST_WORDS or len(text) > MOST_CHARACTERS:
+    if len(words) < LEAST_WORDS:
         return ""
     for language, known in _WORDS.items():
         common = [word for word in words if word in known or (language == "ja" and _JAPANESE_ENDING.search(word))]

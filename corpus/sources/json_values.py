@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from corpus.errors import InputError
 from corpus.reasons import Reason
-from corpus.sources.records import DEFAULT_FIELDS, Fields, Limits, Loss
+from corpus.sources.records import Fields, Limits, Loss, renamed
 
 #: A mapped field that none of so many rows has is misspelt.
 SEEN_ROWS = 1000
@@ -86,17 +86,17 @@ def _between(data: bytes | bytearray, offset: int) -> Iterator[tuple[int, Loss]]
         yield offset, Loss(offset, len(data), Reason.MALFORMED_RECORD, "not JSON: no object")
 
 
-def field_of(row: Any, name: str) -> Any:
+def field_of(row: Any, name: str, missing: Any = None) -> Any:
     """A row's field; `meta.url` is what its `meta` has under `url`, unless the row has a key of that name."""
-    if not isinstance(row, dict):
-        return None
-    if name in row or "." not in name:
-        return row.get(name)
-    for key in name.split("."):
-        if not isinstance(row, dict):
-            return None
-        row = row.get(key)
+    keys = [name] if isinstance(row, dict) and name in row else name.split(".")
+    for key in keys:
+        if not isinstance(row, dict) or key not in row:
+            return missing
+        row = row[key]
     return row
+
+
+_ABSENT = object()
 
 
 class NamedFields:
@@ -104,8 +104,7 @@ class NamedFields:
 
     def __init__(self, fields: Fields, file: str) -> None:
         self._file = file
-        pairs = zip(fields._fields, fields, DEFAULT_FIELDS, strict=True)
-        self._missing = {field: name for field, name, usual in pairs if name != usual}
+        self._missing = renamed(fields)
         self._keys: dict[str, None] = {}
         self._rows = 0
 
@@ -116,7 +115,7 @@ class NamedFields:
         self._rows += 1
         self._keys.update(dict.fromkeys(keys_of(row)))
         self._missing = {
-            field: name for field, name in self._missing.items() if name not in row and not _has(row, name)
+            field: name for field, name in self._missing.items() if field_of(row, name, _ABSENT) is _ABSENT
         }
         if self._rows == SEEN_ROWS:
             self.check()
@@ -134,15 +133,6 @@ def misspelt(file: str, field: str, name: str, there: list[str], what: str) -> I
     return InputError(
         f'{file}: {what} "{name}", which {field} is read from; there are {shown}: correct the name of the field'
     )
-
-
-def _has(row: Mapping[str, Any], name: str) -> bool:
-    place: Any = row
-    for key in name.split("."):
-        if not isinstance(place, Mapping) or key not in place:
-            return False
-        place = place[key]
-    return True
 
 
 def keys_of(row: Mapping[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from corpus.reasons import Reason
 from corpus.sources.fence import Fence, FenceError, TaskError
 from corpus.sources.json_values import misspelt
 from corpus.sources.planned import opened
-from corpus.sources.records import DEFAULT_FIELDS, Item, Limits, Loss, Split, Text
+from corpus.sources.records import Item, Limits, Loss, Split, Text, renamed
 from corpus.storage import files
 
 #: Rows that are read at once: first, after an accident, and after each further end of the process.
@@ -62,8 +62,8 @@ def row_groups(url: str, file_bytes: int) -> list[tuple[int, int]]:
 
 def _check_names(split: Split, columns: list[str]) -> None:
     """Raises InputError for a column that the recipe names and the file has not."""
-    for field, name, usual in zip(split.fields._fields, split.fields, DEFAULT_FIELDS, strict=True):
-        if name != usual and name not in columns and not any(column.startswith(f"{name}.") for column in columns):
+    for field, name in renamed(split.fields).items():
+        if name not in columns and not any(column.startswith(f"{name}.") for column in columns):
             raise misspelt(split.file, field, name, columns, "no column is called")
 
 

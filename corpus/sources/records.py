@@ -20,6 +20,12 @@ class Fields(NamedTuple):
 DEFAULT_FIELDS = Fields()
 
 
+def renamed(fields: Fields) -> dict[str, str]:
+    """Field → the name that a recipe gives it, of fields that it names otherwise than they are called."""
+    of_all = zip(fields._fields, fields, DEFAULT_FIELDS, strict=True)
+    return {field: name for field, name, usual in of_all if name != usual}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Split:
     """A piece of an input that one worker reads from beginning to end: a row of `splits.arrow`."""

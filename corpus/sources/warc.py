@@ -131,7 +131,6 @@ def parse_response(header: bytes, content: bytes, offset: int, length: int, limi
         )
     except BodyError as error:
         return Loss(offset, length, Reason.BODY_DECODING, _line(error), url)
-    declared = http.get("Content-Type") or ""
     return Page(
         offset=offset,
         length=length,
@@ -139,7 +138,7 @@ def parse_response(header: bytes, content: bytes, offset: int, length: int, limi
         url=url,
         date=record.headers.get("WARC-Date"),
         status=http.status_code,
-        content_type=declared.partition(";")[0].strip().lower(),
+        content_type=_type_of(http.get("Content-Type")),
         charset=record.http_charset,
         body=body.data,
         cut=body.cut,

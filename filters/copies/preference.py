@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-UInt64s = NDArray[np.uint64]
+from filters.quality.repetition import WINDOW_CHARACTERS
 
-#: Of the windows whose repetition is measured (filters.quality.repetition).
-WINDOW_CHARACTERS = 13
+UInt64s = NDArray[np.uint64]
 
 #: Values of `claim`.
 LATER, SPARED = 1, 2

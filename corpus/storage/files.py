@@ -173,13 +173,8 @@ def listing(folder: str) -> dict[str, Stat]:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         return {name: Stat(of.st_size, f"{of.st_mtime_ns} {of.st_ctime_ns} {of.st_ino}") for name, of in sorted(found)}
-    filesystem, path = store_of(folder)
-    try:
-        entries = retried(folder, lambda: filesystem.ls(path, detail=True))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    named = {posixpath.basename(each["name"]): each for each in entries if each["type"] == "file"}
-    return {name: Stat(int(each["size"] or 0), _mark(each)) for name, each in sorted(named.items())}
+    entries = sorted(_entries(folder, "file").items())
+    return {name: Stat(int(each["size"] or 0), _mark(each)) for name, each in entries}
 
 
 def _mark(entry: Mapping[str, Any]) -> str:
@@ -198,25 +193,25 @@ def names(folder: str) -> list[str]:
             return sorted(entry.name for entry in os.scandir(local_path(folder)) if entry.is_file())
         except FileNotFoundError:
             return []
-    return _entries(folder, "file")
+    return sorted(_entries(folder, "file"))
 
 
 def folder_names(folder: str) -> list[str]:
     """Base names of the folders in a folder, sorted; [] where there is none."""
-    return _entries(folder, "directory")
+    return sorted(_entries(folder, "directory"))
 
 
-def _entries(folder: str, kind: str) -> list[str]:
-    """Base names of a folder's entries of a kind, sorted, by one listing."""
+def _entries(folder: str, kind: str) -> dict[str, Mapping[str, Any]]:
+    """Base name → what the store says of it, of a folder's entries of a kind; {} where there is none. One listing."""
     filesystem, path = store_of(folder)
     try:
         entries = retried(folder, lambda: filesystem.ls(path, detail=True))
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return {}
     own = path.rstrip("/")
-    names = (entry["name"].rstrip("/") for entry in entries if entry["type"] == kind)
+    named = ((entry["name"].rstrip("/"), entry) for entry in entries if entry["type"] == kind)
     # A file lists itself; so does, on an object store, a folder that was made by hand.
-    return sorted(posixpath.basename(name) for name in names if name != own)
+    return {posixpath.basename(name): entry for name, entry in named if name != own}
 
 
 def open_read(url: str) -> io.BufferedReader:

@@ -58,7 +58,7 @@ class Stage:
 
     def file(self, name: str) -> str:
         """A file of the stage that belongs to no single item."""
-        return self.run.path("stages", self.name, self.fingerprint, name)
+        return self.run.path(self.name_of(name))
 
     def name_of(self, name: str) -> str:
         """The same, relative to the run directory."""
@@ -190,9 +190,8 @@ class RunDirectory:
 
     def manifest_of(self, name: str) -> dict[str, Any] | None:
         """The manifest of a finished stage; None where the stage is not finished: one read, where `has_stage` first makes two."""
-        try:
-            manifest = self._read_json(self.path("stages", f"{name}.json"))
-        except (FileNotFoundError, DamageError):
+        manifest = self._stored_manifest(name)
+        if manifest is None:
             return None
         mark, stated = manifest.get("fingerprint"), manifest.pop(DIGEST, None)
         is_sound = stated is None or stated == content_digest(_json(manifest)).hex()
@@ -200,11 +199,15 @@ class RunDirectory:
 
     def has_lost_digest(self, name: str) -> bool:
         """Whether a manifest has no digest of itself, though it names files with theirs: it was changed since it was written."""
+        manifest = self._stored_manifest(name)
+        return manifest is not None and DIGEST not in manifest and STORED in manifest
+
+    def _stored_manifest(self, name: str) -> dict[str, Any] | None:
+        """As it lies there; None where there is none, or it is no JSON."""
         try:
-            manifest = self._read_json(self.path("stages", f"{name}.json"))
+            return self._read_json(self.path("stages", f"{name}.json"))
         except (FileNotFoundError, DamageError):
-            return False
-        return DIGEST not in manifest and STORED in manifest
+            return None
 
     def write_stage_manifest(self, name: str, manifest: Mapping[str, Any]) -> None:
         """With a digest of itself, over the rest as it is written."""

@@ -303,17 +303,15 @@ _LZ4 = Codec("lz4", _LZ4_MAGIC, "lz4 frame", Lz4Frame, skippable=True)
 
 def codec_of(stored: StoredBytes) -> Codec | None:
     """The coding that a file's first bytes name, with the file's dictionary where it has one."""
-    head = stored.take(0, 4)
-    if stored.take(0, len(_XZ_MAGIC)) == _XZ_MAGIC:
-        return _XZ
-    if _BZIP2_HEAD.match(stored.take(0, 10)):
+    head = stored.take(0, 10)
+    if _BZIP2_HEAD.match(head):
         return _BZIP2
-    if head == _ZSTD_DICTIONARY_FRAME:
+    if head.startswith(_ZSTD_DICTIONARY_FRAME):
         # The dictionary of the draft, or any writer's frame before lz4 or zstd.
         return with_dictionary(stored, _ZSTD) if _after_skippable(stored, _LZ4_MAGIC) is None else _LZ4
-    if head in _SKIPPABLE_MAGICS:
+    if head.startswith(_SKIPPABLE_MAGICS):
         return _LZ4 if _after_skippable(stored, _LZ4_MAGIC) is not None else _ZSTD
-    return next((codec for codec in (_GZIP, _ZSTD, _LZ4) if head.startswith(codec.magic)), None)
+    return next((codec for codec in (_GZIP, _ZSTD, _XZ, _LZ4) if head.startswith(codec.magic)), None)
 
 
 def codecs(stored: StoredBytes) -> list[Codec]:

@@ -1,7 +1,7 @@
 """What `filters.privacy.pii` finds in labelled cases, and what it costs beside the signals: python benchmarks/bench_pii.py
 
     --input FILE.jsonl(.gz)   texts to measure the cost on; without it none is measured there
-    --markdown DATA           print nothing but the table of DATA/pii2/cases.jsonl: precision and recall by kind
+    --markdown --data DATA    print nothing but the table of DATA/pii2/cases.jsonl: precision and recall by kind
     --list                    print what is found in them, each once, with what stands around it, to be judged by eye
 
 Costs are CPU time of one process, the least of some rounds. A *place* is what the compiled gate lets through to the regular

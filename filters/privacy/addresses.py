@@ -36,64 +36,11 @@ _KEYWORDS = frozenset({"this", "super", "return", "break", "continue", "self", "
 _DIGESTS = frozenset({"sha1", "sha256", "sha384", "sha512", "md5"})
 #: Top-level domains that are also names of methods and properties: `W@x.to(device)`, `a@B.name`.
 _MEMBERS = frozenset(
-    [
-        "app",
-        "at",
-        "call",
-        "cat",
-        "data",
-        "dev",
-        "dot",
-        "fit",
-        "foo",
-        "id",
-        "in",
-        "info",
-        "is",
-        "it",
-        "link",
-        "live",
-        "map",
-        "me",
-        "my",
-        "name",
-        "new",
-        "next",
-        "no",
-        "now",
-        "id",
-        "one",
-        "page",
-        "pro",
-        "run",
-        "show",
-        "so",
-        "st",
-        "study",
-        "sy",
-        "systems",
-        "to",
-        "tools",
-        "top",
-        "training",
-        "tt",
-        "type",
-        "vc",
-        "view",
-        "watch",
-        "work",
-        "works",
-        "zip",
-        "mt",
-        "as",
-        "do",
-        "cc",
-        "ml",
-        "nu",
-        "py",
-        "rs",
-        "sh",
-    ]
+    (  # noqa: SIM905
+        "app at call cat data dev dot fit foo id in info is it link live map me my name new next no now one page pro "
+        "run show so st study sy systems to tools top training tt type vc view watch work works zip mt as do cc ml nu "
+        "py rs sh"
+    ).split()
 )
 _CALL = re.compile(r"\([ -~]|\[|\s?(?:=[^=]|\+=|==|\*|\{)")
 _CAPITALISED = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)?$|[A-Z]$|[a-z]$")
@@ -114,7 +61,7 @@ def email_at(text: str, at: int) -> tuple[int, int] | None:
     while begin > 0 and text[begin - 1] in _LOCAL and at - begin <= MOST_LOCAL_CHARACTERS:
         begin -= 1
     before = text[begin - 1] if begin else ""
-    while begin < at and text[begin] in "._%+'-" and text[begin] != "_":
+    while begin < at and text[begin] in ".%+'-":
         begin += 1
     if not 0 < at - begin <= MOST_LOCAL_CHARACTERS or text[at - 1] in ".%'" or ".." in text[begin:at]:
         return None
@@ -161,7 +108,7 @@ def _is_code(text: str, labels: list[str], end: int) -> bool:
     """Whether `@` is an operator or a label of code: a member of a value follows it, not a domain."""
     last, host = labels[-1], labels[-2]
     if last.lower() != last and last.upper() != last:  # `K.mT`; `Company.Com` is written so too
-        return last != last.capitalize() or len(labels) < 2 or len(host) == 1
+        return last != last.capitalize() or len(host) == 1
     if last.lower() not in _MEMBERS or last.isupper():
         return False
     return bool(_CALL.match(text, end)) or (len(labels) == 2 and _CAPITALISED.match(host) is not None)

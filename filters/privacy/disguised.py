@@ -7,11 +7,10 @@ com` is a sentence, so a bare ` at ` counts in capitals, with a name that has a 
 
 import re
 
-from filters.privacy.addresses import is_top_level
+from filters.privacy.addresses import MOST_LOCAL_CHARACTERS, is_top_level
 
 #: Characters of a window before and after what the gate saw: from a last `dot` back to the name, from a sign on to the end.
 BEFORE, AFTER = 110, 110
-_MOST_LOCAL_CHARACTERS = 64
 
 _OPEN, _CLOSE = r"[\[({【（<]", r"[\])}】）>]"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -55,7 +54,7 @@ def disguised_in(text: str, begin: int, end: int) -> tuple[int, int] | None:
 def _local_begin(text: str, end: int, *, spaced: bool) -> int:
     """Where the name that ends at a place begins; ` dot ` may stand in it."""
     begin = end
-    while begin > 0 and end - begin < _MOST_LOCAL_CHARACTERS:
+    while begin > 0 and end - begin < MOST_LOCAL_CHARACTERS:
         if text[begin - 1] in _LOCAL:
             begin -= 1
         elif spaced and text[begin - 5 : begin].lower() == " dot " and begin < end:

@@ -14,7 +14,7 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from corpus.pages.blocks import NAMES, TAGS, Blocks
+from corpus.pages.blocks import NAMES, TAGS, Blocks, tag_bits
 
 VERSION = 1
 
@@ -28,7 +28,7 @@ _COMMAS = ",，、"
 _ODD = "{}<>=\\|_$#&"
 _LEVELS = 4
 _WINDOWS = (1, 3, 8)
-_HEADING = sum(1 << TAGS.index(tag) for tag in ("h1", "h2", "h3", "h4"))
+_HEADINGS = tag_bits("h1", "h2", "h3", "h4")
 _SHORT_TITLE = 200
 
 
@@ -91,7 +91,7 @@ def _columns(blocks: Blocks, title: str, discussion: bool) -> dict[str, Floats]:
         "page sentences": np.log1p(counts[2][plain > 80].sum()),
         "page long": np.log1p((plain > 120).sum()),
         "page wide": counts[0].sum() / total,
-        "page paragraphs": plain[(tags[node] & 1) > 0].sum() / total,
+        "page paragraphs": plain[(tags[node] & tag_bits("p")) > 0].sum() / total,
     }
     return columns | {name: np.full(size, value) for name, value in page.items()}
 
@@ -255,7 +255,7 @@ def _positions(blocks: Blocks, node: Ints, tags: Ints, title: str, weight: Float
                 parts = set(text.lower().split()) if " " in title else set(text)
                 titled[at] = len(words & parts) / len(words | parts)
     columns["titled"] = titled
-    heads = np.flatnonzero((tags[node] & (1 << TAGS.index("h1"))) > 0)
+    heads = np.flatnonzero((tags[node] & tag_bits("h1")) > 0)
     for name, where in (
         ("title", int(np.argmax(titled)) if titled.max() > 0.4 else -1),
         ("h1", int(heads[-1]) if len(heads) else -1),
@@ -263,7 +263,7 @@ def _positions(blocks: Blocks, node: Ints, tags: Ints, title: str, weight: Float
         after = order - where if where >= 0 else np.full(size, -100)
         columns[f"after {name}"] = np.clip(after, -50, 50) + 0.0
         columns[f"characters after {name}"] = (before - before[where]) / total if where >= 0 else np.full(size, -2.0)
-    heading = (tags[node] & _HEADING) > 0
+    heading = (tags[node] & _HEADINGS) > 0
     last = np.maximum.accumulate(np.where(heading, order, -1))
     columns["since heading"] = np.where(last >= 0, np.minimum(order - last, 50), 60) + 0.0
     return columns

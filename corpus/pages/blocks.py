@@ -9,6 +9,7 @@ Cost: 2 ms a page of 50,000 characters; linear in the page.
 
 import dataclasses
 import functools
+import operator
 import re
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -36,11 +37,9 @@ TAGS = (
     "p", "li", "td", "div", "h1", "h2", "h3", "h4", "article", "main", "section", "nav", "header", "footer", "aside", "form",
     "table", "ul", "dl", "blockquote", "pre", "figure", "dd", "th", "center", "ol",
 )  # fmt: skip
-_TAG_BITS = {tag: 1 << n for n, tag in enumerate(TAGS)} | {
-    "h5": 1 << 7,
-    "h6": 1 << 7,
-    "dt": 1 << 22,
-    "figcaption": 1 << 21,
+_TAG_BITS = {tag: 1 << n for n, tag in enumerate(TAGS)}
+_TAG_BITS |= {
+    tag: _TAG_BITS[like] for tag, like in (("h5", "h4"), ("h6", "h4"), ("dt", "dd"), ("figcaption", "figure"))
 }
 
 #: Words of a class or an id that say what a block is for, each line a bit of `names`: a name counts where a part of it
@@ -62,7 +61,8 @@ NAMES = (
 )  # fmt: skip
 #: A `noscript` of paragraphs with so many characters is text.
 NOSCRIPT_CHARACTERS = 100
-USER = 1 << next(n for n, words in enumerate(NAMES) if words[0] == "user")
+#: The bit of each line, by its first word.
+NAME_BITS = {words[0]: 1 << n for n, words in enumerate(NAMES)}
 #: The address of somebody's own page.
 _USER_PAGE = re.compile(
     r"/(?:u|user|users|member|members|people|person|profile|space|home)[/?=.-]|space-uid|[?&]uid=|user\?id=|[?&]u=\d|/~\w",
@@ -133,7 +133,7 @@ def blocks_of(body: HtmlElement) -> Blocks:
                     link_depth += 1
                     links += 1
                     if _USER_PAGE.search(element.get("href")):
-                        marks |= USER
+                        marks |= NAME_BITS["user"]
                 if names := element.get("class"):
                     marks |= name_bits(names)
                 if _is_hidden(element):
@@ -167,6 +167,11 @@ def blocks_of(body: HtmlElement) -> Blocks:
             if link_depth:
                 link_characters += len(text)
     return found
+
+
+def tag_bits(*tags: str) -> int:
+    """Bits of TAGS."""
+    return functools.reduce(operator.or_, map(_TAG_BITS.__getitem__, tags))
 
 
 def _open(found: Blocks, element: HtmlElement, tag: str, parent: int) -> int:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
 from corpus.pages.block_features import features_of
-from corpus.pages.blocks import TAGS, Blocks, blocks_of, unmarked
+from corpus.pages.blocks import Blocks, blocks_of, tag_bits, unmarked
 from corpus.pages.boilerplate import squeezed
 from corpus.pages.marks import KEPT
 from corpus.pages.threads import Thread
@@ -37,9 +37,7 @@ PARAGRAPH_SHARE = 0.3
 #: A page whose tokens are links for less, with so many likely blocks, which hold so much of what is no link, is filled with
 #: the blocks between that have so much of a chance.
 FEW_LINKS, LONG_BLOCKS, FILLED_SHARE, FILLED_CHANCE = 0.2, 40, 0.5, 0.15
-_LIST = (1 << TAGS.index("ul")) | (1 << TAGS.index("ol"))
-_PARAGRAPH = 1 << TAGS.index("p")
-_HEADING = sum(1 << TAGS.index(tag) for tag in ("h2", "h3", "h4"))
+_LIST, _PARAGRAPH, _HEADING = tag_bits("ul", "ol"), tag_bits("p"), tag_bits("h2", "h3", "h4")
 _TOKEN = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f]+"
 )

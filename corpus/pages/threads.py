@@ -19,7 +19,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from corpus.pages.blocks import NAMES, TAGS, Blocks
+from corpus.pages.blocks import NAME_BITS, Blocks, tag_bits
 from corpus.pages.marks import KEPT
 
 VERSION = 1
@@ -39,14 +39,11 @@ DATED_CHARACTERS = 120
 TITLE_CHARACTERS = 24
 _LABEL_CHARACTERS = 40
 
-_USER, _SHARE, _META, _COMMENT, _NAV = (
-    1 << next(n for n, words in enumerate(NAMES) if words[0] == name)
-    for name in ("user", "share", "meta", "comment", "nav")
-)
-_HEADINGS = sum(1 << TAGS.index(tag) for tag in ("h1", "h2", "h3", "h4"))
+_USER, _SHARE, _META, _COMMENT, _NAV = (NAME_BITS[name] for name in ("user", "share", "meta", "comment", "nav"))
+_HEADINGS = tag_bits("h1", "h2", "h3", "h4")
 _TABLE_TAGS = ("table", "tbody", "tr", "td", "th")
-_TOP = 1 << TAGS.index("h1")
-_QUOTED = 1 << TAGS.index("blockquote")
+_TOP = tag_bits("h1")
+_QUOTED = tag_bits("blockquote")
 _MONTHS = "jan|feb|fev|mar|apr|abr|avr|may|mai|jun|jui|jul|aug|ago|sep|oct|okt|nov|dec|dez|dic|янв|фев|мар|апр|мая|июн|июл|авг|сен|окт|ноя|дек"
 #: A day, a time or an age. No `\b`: between a letter of Han and a digit is none.
 _DATE = re.compile(

@@ -1,6 +1,6 @@
 """A parsed page → its text blocks in order, each with where it stands: what corpus.pages.block_features counts.
 
-blocks_of(body): a block is text between two starts or ends of block elements, or between line breaks, white space
+blocks_of(tree): a block is text between two starts or ends of block elements, or between line breaks, white space
 collapsed and marks (corpus.pages.marks) left out. Scripts, styles, forms' controls and what a style hides hold none. A block's *node* is the block element that it
 stands in; nodes are numbered in the order of their start tags, a node's parent before it.
 
@@ -97,8 +97,10 @@ class Blocks:
     ends: list[int] = dataclasses.field(default_factory=list)  # after its last block
 
 
-def blocks_of(body: HtmlElement) -> Blocks:
-    """The blocks of an element and all below it."""
+def blocks_of(tree: HtmlElement) -> Blocks:
+    """The blocks of a page's body; of an element without one, all its blocks."""
+    body = tree.find(".//body")
+    body = tree if body is None else body
     found = Blocks()
     walker = etree.iterwalk(body, events=("start", "end"))
     pieces: list[str] = []

@@ -67,8 +67,7 @@ def block_model() -> TreeEnsemble:
 
 def look_at(tree: HtmlElement, discussion: bool, model: TreeEnsemble | None = None) -> Look | None:
     """The look at a parsed page; None where it has no text."""
-    body = tree.find(".//body")
-    blocks = blocks_of(tree if body is None else body)
+    blocks = blocks_of(tree)
     if not blocks.texts:
         return None
     features = features_of(blocks, squeezed(tree.findtext(".//title") or ""), discussion)

@@ -139,8 +139,7 @@ def free_posts(tree: HtmlElement, kind: PageKind, article: bool) -> None:
     """Takes posts out of the tables that they are laid out by."""
     if sum(1 for _ in itertools.islice(tree.iter("tr"), LEAST_ROWS)) < LEAST_ROWS:
         return
-    body = tree.find(".//body")
-    blocks = blocks_of(tree if body is None else body)
+    blocks = blocks_of(tree)
     thread = find_posts(blocks)
     if thread is not None and is_thread(thread, kind, article):
         free_of_tables(blocks, thread)

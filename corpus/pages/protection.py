@@ -23,7 +23,7 @@ from typing import Any
 
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
-from corpus.pages import code_blocks, formulas, page_tables
+from corpus.pages import blocks, code_blocks, formulas, page_tables
 from corpus.pages.boilerplate import leads_text
 from corpus.pages.inline_forms import write_ruby, write_scripts
 from corpus.pages.list_numbers import write_lists
@@ -85,43 +85,8 @@ _LINE_END = re.compile(
 )
 _MAYBE_LINE_END = re.compile(rf"[{_WIDE}][ \t\r]*(?:</?[a-z][^>]{{0,200}}>[ \t\r]*)*\n")
 _IS_WIDE, _IS_FULL_MARK = re.compile(f"[{_WIDE}]"), re.compile(f"[{_FULL_MARKS}]")
-_INLINE_TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "acronym",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "cite",
-        "code",
-        "data",
-        "del",
-        "dfn",
-        "em",
-        "font",
-        "i",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-        "nobr",
-        "q",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "sup",
-        "time",
-        "tt",
-        "u",
-        "var",
-    ]
-)
+#: Between whose texts a line end of the source is one in a sentence.
+_INLINE_TAGS = blocks.INLINE - frozenset(("img", "wbr", "rb", "rp", "rt", "ruby", "math"))
 
 _MARK_REFERENCE = re.compile(r"&#(?:x0*1d0[01][0-9a-f]|0*118(?:78[4-9]|79\d|80[0-4]));?", re.IGNORECASE)
 

@@ -97,8 +97,7 @@ def of_thread(look: Look, thread: Thread, before: Kept) -> Candidate:
     kept = np.zeros(len(before), np.bool_)
     for post in thread.posts:
         kept[list(post)] = True
-    first = min(begin for begin, _ in thread.units)
-    kept[:first] = before[:first]
+    kept[: thread.first] = before[: thread.first]
     kept[list(thread.opening)] = True
     return Candidate("thread", text_of(look.blocks, kept, frozenset(post[0] for post in thread.posts if post)), kept)
 

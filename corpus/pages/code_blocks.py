@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
+from corpus.pages.page_tables import cells_of
+
 VERSION = 1
 
 PREFORMATTED = frozenset(("pre", "xmp", "listing", "plaintext"))
@@ -217,6 +219,7 @@ _NO_LANGUAGE = frozenset(
         "line",
     )
 )
+_SAID_LANGUAGES = LANGUAGES - _NO_LANGUAGE
 
 
 def is_box(tag: str, names: str, style: str) -> bool:
@@ -253,7 +256,7 @@ def is_code_table(table: HtmlElement) -> bool:
         return False
     numbered = 0
     for row in rows:
-        cells = [cell for cell in row if cell.tag in ("td", "th")]
+        cells = cells_of(row)
         if not 2 <= len(cells) <= 4:
             continue
         gutter = cells[0]
@@ -261,10 +264,13 @@ def is_code_table(table: HtmlElement) -> bool:
         text = gutter.text_content()
         if is_named and _is_number_text(text):
             numbered += 1
-        elif (len(rows) == 1 and _counts(text) and cells[-1].find(".//pre") is not None) or (
+        elif (
             len(rows) == 1
             and _counts(text)
-            and any(_LINE_NAME.search(each.get("class") or "") for each in cells[-1].iter("div"))
+            and (
+                cells[-1].find(".//pre") is not None
+                or any(_LINE_NAME.search(each.get("class") or "") for each in cells[-1].iter("div"))
+            )
         ):
             return True
     return numbered > 0 and 2 * numbered >= len(rows)
@@ -302,7 +308,7 @@ def _of_box(element: HtmlElement) -> tuple[str, str] | None:
         return None
     if is_sure and len(lines) < 2 and element.find(".//li") is None and element.tag not in ("ol", "div"):
         return None
-    if any(len(inner) and _of_inner(inner) for inner in element.iter("h1", "h2", "h3")):
+    if any(len(inner) and inner.text_content().strip() for inner in element.iter("h1", "h2", "h3")):
         return None
     share = sum(_CODE_LINE.search(line) is not None for line in lines) / len(lines)
     prose = sum(_HAN_SENTENCE.search(line) is not None or len(line) > 200 for line in lines) / len(lines)
@@ -310,10 +316,6 @@ def _of_box(element: HtmlElement) -> tuple[str, str] | None:
     if share < least or (prose > 0.5 and share < 0.8):
         return None
     return made
-
-
-def _of_inner(element: HtmlElement) -> bool:
-    return bool(element.text_content().strip())
 
 
 def _made_of_text(element: HtmlElement, text: str) -> tuple[str, str] | None:
@@ -368,7 +370,7 @@ class _Lines:
     def read(self, element: HtmlElement) -> None:
         """Without recursion: pages nest spans by the thousand."""
         self._is_joined = _br_is_idle(element) if self._is_preformatted else False
-        # (element, whether its tags end lines, how many lines there were before it); None: its end is next.
+        # (element, whether its tags end lines, how many lines there were before it, whether its end is next)
         stack: list[tuple[HtmlElement, bool, int, bool]] = [(element, True, 0, False)]
         while stack:
             each, is_line, before, is_open = stack.pop()
@@ -379,7 +381,7 @@ class _Lines:
                     self._add(each.tail, is_between=is_line)
                 continue
             if each is not element and (not isinstance(each.tag, str) or self._is_skipped(each)):
-                self._add(each.tail if isinstance(each.tag, str) or True else None, is_between=each.tag in _BLOCK_TAGS)
+                self._add(each.tail, is_between=each.tag in _BLOCK_TAGS)
                 continue
             if each.tag == "br":
                 if not self._is_joined:
@@ -495,15 +497,11 @@ def _children_are_lines(element: HtmlElement) -> bool:
 
 def language_of(element: HtmlElement) -> str:
     """The language that classes of the element, what holds it or what it holds name; "" for none."""
-    around = [element, *element.iter("code"), *list(element.iterancestors())[:3]]
-    for each in around[:8]:
+    around = itertools.chain([element], element.iter("code"), itertools.islice(element.iterancestors(), 3))
+    for each in itertools.islice(around, 8):
         for name in ("data-lang", "data-language", "data-programming-language", "lang"):
             value = (each.get(name) or "").lower()
-            if (
-                value in LANGUAGES
-                and value not in _NO_LANGUAGE
-                and each.tag in ("pre", "code", "div", "figure", "span")
-            ):
+            if value in _SAID_LANGUAGES and each.tag in ("pre", "code", "div", "figure", "span"):
                 return value
         names = each.get("class") or ""
         if not names:
@@ -512,6 +510,6 @@ def language_of(element: HtmlElement) -> str:
         if found and found[1].lower() not in _NO_LANGUAGE:
             return found[1].lower().removeprefix("source-")
         for word in names.split():
-            if word.lower() in LANGUAGES and word.lower() not in _NO_LANGUAGE and len(word) > 1:
+            if word.lower() in _SAID_LANGUAGES and len(word) > 1:
                 return word.lower()
     return ""

@@ -134,8 +134,7 @@ def _tex(element: HtmlElement, depth: int) -> str:
     if name == "mroot" and len(parts) >= 2:
         return f"\\sqrt[{parts[1]}]{{{parts[0]}}}"
     if name == "mfenced":
-        separators = (element.get("separators") if element.get("separators") is not None else ",").strip()
-        inside = (separators[:1] or "").join(parts)
+        inside = element.get("separators", ",").strip()[:1].join(parts)
         opening, closing = (element.get(side, default) for side, default in (("open", "("), ("close", ")")))
         return f"\\left{_symbols(opening) or '.'}{inside}\\right{_symbols(closing) or '.'}"
     if name == "mtable":
@@ -145,7 +144,7 @@ def _tex(element: HtmlElement, depth: int) -> str:
     if name == "mspace":
         return " "
     own = _symbols(element.text) if element.text and not children else ""
-    return own + _joined(parts)
+    return own + "".join(parts)
 
 
 _SCRIPTS = {"msup": "{}^{}", "msub": "{}_{}", "msubsup": "{}_{}^{}", "mover": "{}^{}", "munder": "{}_{}", "munderover": "{}_{}^{}"}  # fmt: skip
@@ -184,10 +183,6 @@ def _symbols(text: str | None) -> str:
             character = unicodedata.normalize("NFKC", character)
         symbol = SYMBOLS.get(character, character)
         parts.append(f"{symbol} " if symbol.startswith("\\") and symbol[-1].isalpha() else symbol)
-    return "".join(parts)
-
-
-def _joined(parts: list[str]) -> str:
     return "".join(parts)
 
 

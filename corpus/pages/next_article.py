@@ -27,10 +27,10 @@ _LIKENESS = 0.5
 def cut_next_articles(tree: HtmlElement) -> int:
     """Removes articles after the first; how many elements that were."""
     title = set(_WORD.findall((tree.findtext(".//title") or "").lower()))
-    headings = [heading for tag in ("h1", "h2") for heading in tree.iter(tag)][: 2 * _MOST_HEADINGS]
+    headings = [heading for tag in ("h1", "h2") for heading in tree.iter(tag)][:_MOST_HEADINGS]
     if not title or len(headings) < 2:
         return 0
-    for heading in headings[:_MOST_HEADINGS]:
+    for heading in headings:
         words = set(_WORD.findall(heading.text_content().lower()))
         if len(words) >= 2 and len(words & title) >= _LIKENESS * len(words | title):
             return _cut_after(heading, title)
@@ -70,13 +70,10 @@ def _is_article(element: HtmlElement, heading: str) -> bool:
         each.tag == "time"
         or each.get("itemprop") in ("datePublished", "author")
         or each.get("rel") == "author"
-        or name_bits(each.get("class") or "") & _BYLINE & ~_OTHERS
+        or name_bits(each.get("class") or "") & _BYLINE
         for each in element.iter("time", "span", "div", "p", "a", "address", "li", "header")
         if each is not element
     )
-
-
-_OTHERS = name_bits("tag list module")
 
 
 def _looks_like(one: HtmlElement, other: HtmlElement) -> bool:

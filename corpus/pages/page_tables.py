@@ -41,8 +41,8 @@ def own_rows(table: HtmlElement) -> list[HtmlElement]:
     """The table's rows, without those of tables inside it."""
     return [
         row
-        for part in ([table], *([each] for each in table if each.tag in ("thead", "tbody", "tfoot")))
-        for row in part[0]
+        for part in (table, *(each for each in table if each.tag in ("thead", "tbody", "tfoot")))
+        for row in part
         if row.tag == "tr"
     ]
 

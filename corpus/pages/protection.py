@@ -265,15 +265,8 @@ def _write_tables_and_code(seen: _Seen, kept: Kept, gone: set[HtmlElement]) -> l
             continue
         if (found := code_blocks.code_of(table)) is not None:
             _put_code(table, found, kept, gone)
-        elif (
-            not table.get("class")
-            or not code_blocks.is_box("div", table.get("class"), "")
-            or page_tables.is_layout(table)
-        ):
-            if page_tables.is_layout(table):
-                page_tables.unfold(table)
-            else:
-                data.append(table)
+        elif page_tables.is_layout(table):
+            page_tables.unfold(table)
         else:
             data.append(table)
     in_data = set(data)
@@ -282,7 +275,7 @@ def _write_tables_and_code(seen: _Seen, kept: Kept, gone: set[HtmlElement]) -> l
             continue
         if element.tag == "script" and "syntaxhighlighter" not in (element.get("type") or ""):
             continue
-        if in_data and is_within(element, in_data):
+        if is_within(element, in_data):
             continue
         if (
             element.tag == "code"

@@ -78,7 +78,7 @@ class Thread:
 
     posts: tuple[tuple[int, ...], ...]
     opening: tuple[int, ...]  # blocks before the first post that ask or tell what the posts answer
-    units: tuple[tuple[int, int], ...]  # first block and after the last, of each post whole
+    first: int  # the first block of all posts, whole
     share: float  # of the page's text outside links
     whole: float  # the same with what opens it
     comments: bool  # they, or what they stand in, are called comments
@@ -101,10 +101,7 @@ class _Dated:
 
 def find_posts(blocks: Blocks) -> Thread | None:
     """The thread that a page holds, whatever it is to the page."""
-    plain = [
-        len(text) - linked if len(text) else 0
-        for text, linked in zip(blocks.texts, blocks.link_characters, strict=True)
-    ]
+    plain = [len(text) - linked for text, linked in zip(blocks.texts, blocks.link_characters, strict=True)]
     total = sum(plain)
     if not total:
         return None
@@ -114,7 +111,6 @@ def find_posts(blocks: Blocks) -> Thread | None:
     for each in plain:
         sums.append(sums[-1] + each)
     for nodes in _groups(blocks):
-        first = [node for k, node in enumerate(nodes) if not k or blocks.begins[node] >= blocks.ends[nodes[k - 1]]]
         covered, last = 0, -1
         for node in nodes:
             begin, end = max(blocks.begins[node], last), blocks.ends[node]
@@ -122,7 +118,7 @@ def find_posts(blocks: Blocks) -> Thread | None:
                 covered += sums[end] - sums[begin]
                 last = end
         share = covered / total
-        if share < SHARE or len(first) < 1 or (best is not None and share <= best[0]):
+        if share < SHARE or (best is not None and share <= best[0]):
             continue
         marked = sum(_is_marked(blocks, node, dated) for node in nodes) / len(nodes)
         if marked < MARKED:
@@ -140,11 +136,12 @@ def find_posts(blocks: Blocks) -> Thread | None:
     posts = tuple(_messages(blocks, nodes, dated))
     if sum(map(bool, posts)) < LEAST_POSTS:
         return None
-    opening = tuple(_opening(blocks, min(blocks.begins[node] for node in nodes), dated))
+    first = min(blocks.begins[node] for node in nodes)
+    opening = tuple(_opening(blocks, first, dated))
     return Thread(
         posts,
         opening,
-        tuple((blocks.begins[node], blocks.ends[node]) for node in nodes),
+        first,
         best[1],
         min(best[1] + sum(plain[at] for at in opening) / total, 1.0),
         _are_comments(blocks, nodes),

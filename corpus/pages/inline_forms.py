@@ -10,7 +10,7 @@ import re
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
 from corpus.pages.marks import END, RUBY
-from corpus.pages.tree_edits import remove, unwrap
+from corpus.pages.tree_edits import remove, replace_with_text, unwrap
 
 VERSION = 1
 
@@ -29,17 +29,14 @@ def write_scripts(superscripts: list[HtmlElement], subscripts: list[HtmlElement]
     """Writes raised and lowered text with a sign, and takes the tags away."""
     for sign, elements in (("^", superscripts), ("_", subscripts)):
         for element in elements:
-            parent = element.getparent()
-            if parent is None:
+            if element.getparent() is None:
                 continue
             text = "".join(element.text_content().split())
             before = _text_before(element)
             if text and _is_script(text, before, sign, element):
-                written = text if _NUMBER.fullmatch(text) else f"{{{text}}}"
-                for child in list(element):
-                    element.remove(child)
-                element.text = f"{sign}{written}"
-            unwrap(element)
+                replace_with_text(element, sign + (text if _NUMBER.fullmatch(text) else f"{{{text}}}"))
+            else:
+                unwrap(element)
 
 
 def _is_script(text: str, before: str, sign: str, element: HtmlElement) -> bool:
@@ -93,12 +90,6 @@ def write_ruby(rubies: list[HtmlElement]) -> None:
                 readings.append(reading)
             if part.getparent() is not None:
                 remove(part)
-        base = (
-            "".join(ruby.text_content().split()) if not ruby.text_content().isascii() else ruby.text_content().strip()
-        )
-        if ruby.getparent() is None:
-            continue
-        for child in list(ruby):
-            ruby.remove(child)
-        ruby.text = base + (f"{RUBY}{''.join(readings)}{END}" if readings else "")
-        unwrap(ruby)
+        text = ruby.text_content()
+        base = text.strip() if text.isascii() else "".join(text.split())
+        replace_with_text(ruby, base + (f"{RUBY}{''.join(readings)}{END}" if readings else ""))

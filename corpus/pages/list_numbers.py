@@ -21,19 +21,16 @@ def write_lists(lists: list[HtmlElement], terms: list[HtmlElement], definitions:
     """Writes bullets and numbers into the items of lists, in document order."""
     depths: dict[HtmlElement, int] = {}
     for each in lists:
-        above = next((depths[ancestor] for ancestor in each.iterancestors("ol", "ul", "dl") if ancestor in depths), -1)
-        depths[each] = above + 1
-        if each.tag == "dl":
+        depths[each] = _depth(each, depths) + 1
+        if each.tag == "dl" or _is_menu(each):
             continue
         items = [child for child in each if child.tag == "li"]
-        if _is_menu(each):
-            continue
         for item, number in zip(items, _numbers(each, items), strict=True):
             _mark(item, depths[each], f"{number}." if number else "-")
     for term in terms:
-        _mark(term, _depth(term, depths), "")
+        _mark(term, max(_depth(term, depths), 0), "")
     for definition in definitions:
-        _mark(definition, _depth(definition, depths), ":")
+        _mark(definition, max(_depth(definition, depths), 0), ":")
 
 
 def _is_menu(each: HtmlElement) -> bool:
@@ -43,7 +40,8 @@ def _is_menu(each: HtmlElement) -> bool:
 
 
 def _depth(element: HtmlElement, depths: dict[HtmlElement, int]) -> int:
-    return next((depths[ancestor] for ancestor in element.iterancestors("ol", "ul", "dl") if ancestor in depths), 0)
+    """How deep the list is that an element stands in; -1 where it stands in none."""
+    return next((depths[ancestor] for ancestor in element.iterancestors("ol", "ul", "dl") if ancestor in depths), -1)
 
 
 def _mark(item: HtmlElement, depth: int, bullet: str) -> None:

@@ -36,11 +36,12 @@ from boosting import Floats, Growth, grow
 from fastwarc.warc import ArchiveIterator
 from gold_pages import TOKEN, Counts, GoldPage, f1_of, read_gold, score, shingles, squeezed
 
+from corpus.pages import judge
 from corpus.pages.block_features import feature_names
 from corpus.pages.blocks import unmarked
 from corpus.pages.candidates import MODEL, Candidate, Look, as_found, likely, look_at, of_thread
 from corpus.pages.charset import decode_page
-from corpus.pages.judge import SURE, THREAD_BONUS, choice_features, regret_features
+from corpus.pages.judge import choice_features, regret_features
 from corpus.pages.marks import Kept, plain
 from corpus.pages.page_kind import PageKind, says_article
 from corpus.pages.protection import protect, without_own_marks
@@ -242,13 +243,9 @@ def chosen(known: Known, choice: TreeEnsemble, regret: TreeEnsemble) -> tuple[Ca
     candidates = candidates_of(known)
     if known.thread is not None and is_thread(known.thread, known.kind, known.article):
         return candidates[-1], False
-    discussion = known.kind is PageKind.DISCUSSION
-    if not discussion and regret.score(regret_features(known.look, candidates[0])[None])[0] < SURE:
+    if known.kind is not PageKind.DISCUSSION and judge.regret(known.look, candidates[0], regret) < judge.SURE:
         return candidates[0], False
-    scores = choice.score(choice_features(known.look, candidates, known.thread))
-    if discussion:
-        scores = scores + [THREAD_BONUS * (candidate.name == "thread") for candidate in candidates]
-    return candidates[int(np.argmax(scores))], True
+    return judge.choose(known.look, candidates, known.thread, choice), True
 
 
 def report(pages: list[Known], by: str) -> list[dict[str, Any]]:

@@ -38,18 +38,19 @@ PARAGRAPH_SHARE = 0.3
 #: the blocks between that have so much of a chance.
 FEW_LINKS, LONG_BLOCKS, FILLED_SHARE, FILLED_CHANCE = 0.2, 40, 0.5, 0.15
 _LIST, _PARAGRAPH, _HEADING = tag_bits("ul", "ol"), tag_bits("p"), tag_bits("h2", "h3", "h4")
-_TOKEN = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f]+"
-)
+_NO_SPACES = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f"
+_TOKEN = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Look:
-    """A page's blocks, (blocks, features) what is known of them, the tokens of each, and its chance to be main text."""
+    """A page's blocks, (blocks, features) what is known of them, the tokens of each, the share of its characters that are
+    links, and its chance to be main text."""
 
     blocks: Blocks
     features: npt.NDArray[np.float32]
     tokens: Floats
+    linked: Floats
     chances: Floats
 
 
@@ -72,7 +73,8 @@ def look_at(tree: HtmlElement, discussion: bool, model: TreeEnsemble | None = No
         return None
     features = features_of(blocks, squeezed(tree.findtext(".//title") or ""), discussion)
     tokens = np.array([len(_TOKEN.findall(text)) for text in blocks.texts], np.float64)
-    return Look(blocks, features, tokens, (model or block_model()).chance(features))
+    linked = np.array(blocks.link_characters) / np.array([len(text) for text in blocks.texts])
+    return Look(blocks, features, tokens, linked, (model or block_model()).chance(features))
 
 
 def expected_f1(look: Look, kept: Kept) -> float:
@@ -120,11 +122,9 @@ def text_of(blocks: Blocks, kept: Kept, posts: frozenset[int] = frozenset()) -> 
 
 def has_few_links(look: Look) -> bool:
     """Whether nearly all of a page's tokens are no links, and much of it stands in paragraphs, as documentation does."""
-    blocks = look.blocks
-    links = np.array(blocks.link_characters) / np.array([len(text) for text in blocks.texts])
     total = look.tokens.sum()
-    in_paragraphs = (np.array(blocks.tags)[blocks.nodes] & _PARAGRAPH) > 0
-    few = look.tokens @ links <= FEW_LINKS * total
+    in_paragraphs = (np.array(look.blocks.tags)[look.blocks.nodes] & _PARAGRAPH) > 0
+    few = look.tokens @ look.linked <= FEW_LINKS * total
     return bool(few and look.tokens @ in_paragraphs >= PARAGRAPH_SHARE * total)
 
 
@@ -132,13 +132,12 @@ def _fill(look: Look, kept: Kept) -> None:
     """Keeps what stands between kept blocks of a long page of few links, as documentation is, unless it is surely none."""
     if kept.sum() < LONG_BLOCKS or not has_few_links(look):
         return
-    links = np.array(look.blocks.link_characters) / np.array([len(text) for text in look.blocks.texts])
-    plain = look.tokens * (1 - links)
+    plain = look.tokens * (1 - look.linked)
     if plain[kept].sum() < FILLED_SHARE * plain.sum():
         return
     there = np.flatnonzero(kept)
     inside = slice(int(there[0]), int(there[-1]) + 1)
-    kept[inside] |= (look.chances[inside] >= FILLED_CHANCE) & (links[inside] < 0.5)
+    kept[inside] |= (look.chances[inside] >= FILLED_CHANCE) & (look.linked[inside] < 0.5)
 
 
 def _keep_with(blocks: Blocks, kept: Kept) -> None:

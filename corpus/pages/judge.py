@@ -21,7 +21,9 @@ from corpus.pages.tree_ensemble import TreeEnsemble, load_ensemble
 VERSION = 1
 
 _NAMES = feature_names()
-_ENDS, _LINKED, _ODD, _SENTENCES = (_NAMES.index(name) for name in ("ends", "linked", "odd", "sentences"))
+_ENDS, _LINKED, _ODD, _SENTENCES, _DISCUSSION = (
+    _NAMES.index(name) for name in ("ends", "linked", "odd", "sentences", "discussion")
+)
 _PAGE = [
     n
     for n, name in enumerate(_NAMES)
@@ -40,17 +42,19 @@ def _model(name: str) -> TreeEnsemble:
     return load_ensemble(MODEL, name)
 
 
-def regret(look: Look, likely: Candidate) -> float:
+def regret(look: Look, likely: Candidate, model: TreeEnsemble | None = None) -> float:
     """F1 that the likely blocks may lose against the best other candidate."""
-    return float(_model("regret").score(regret_features(look, likely)[None])[0])
+    return float((model or _model("regret")).score(regret_features(look, likely)[None])[0])
 
 
-def choose(look: Look, candidates: list[Candidate], thread: Thread | None) -> Candidate:
+def choose(
+    look: Look, candidates: list[Candidate], thread: Thread | None, model: TreeEnsemble | None = None
+) -> Candidate:
     """The candidate to take; the first of equals. They hold one called `likely`, and one called `first`."""
     if len(candidates) == 1:
         return candidates[0]
-    scores = _model("choice").score(choice_features(look, candidates, thread))
-    if look.features[0, _NAMES.index("discussion")]:
+    scores = (model or _model("choice")).score(choice_features(look, candidates, thread))
+    if look.features[0, _DISCUSSION]:
         scores = scores + [THREAD_BONUS * (candidate.name == "thread") for candidate in candidates]
     return candidates[int(np.argmax(scores))]
 
@@ -59,11 +63,10 @@ def regret_features(look: Look, likely: Candidate) -> npt.NDArray[np.float32]:
     """(features,) of the page and its likely blocks."""
     kept = likely.kept
     lengths = look.tokens
-    doubt = np.abs(look.chances - 0.5)
     split = float(((look.chances > 0.2) & (look.chances < 0.8)) @ lengths) / max(float(lengths[kept].sum()), 1.0)
     own = [
         expected_f1(look, kept),
-        float((doubt * lengths).sum() / max(lengths.sum(), 1.0)),
+        _doubt(look),
         split,
         *_of_blocks(look, kept),
     ]
@@ -74,7 +77,7 @@ def choice_features(look: Look, candidates: list[Candidate], thread: Thread | No
     """(candidates, features)."""
     kept = {candidate.name: candidate.kept for candidate in candidates}
     expected = {name: expected_f1(look, each) for name, each in kept.items()}
-    doubt = float((np.abs(look.chances - 0.5) * look.tokens).sum() / max(look.tokens.sum(), 1.0))
+    doubt = _doubt(look)
     threaded = (
         [thread.share, float(len(thread.posts)), float(thread.comments)] if thread is not None else [-1.0, 0.0, -1.0]
     )
@@ -100,6 +103,11 @@ def choice_features(look: Look, candidates: list[Candidate], thread: Thread | No
             ]
         )
     return np.array(rows, np.float32)
+
+
+def _doubt(look: Look) -> float:
+    """How far chances are from an even one, by tokens."""
+    return float((np.abs(look.chances - 0.5) * look.tokens).sum() / max(look.tokens.sum(), 1.0))
 
 
 def _of_blocks(look: Look, kept: Kept) -> list[float]:

@@ -136,9 +136,9 @@ def _nodes(
     """What a block's nodes hold, and where the page's text is densest."""
     columns: dict[str, Floats] = {}
     total = max(float(weight.sum()), 1.0)
-    sums = np.concatenate([[0.0], np.cumsum(weight)])
-    plains = np.concatenate([[0.0], np.cumsum(plain)])
-    sentences = np.concatenate([[0.0], np.cumsum(counts[2])])
+    sums = _sums(weight)
+    plains = _sums(plain)
+    sentences = _sums(counts[2])
     node_weight, node_plain = sums[stops] - sums[begins], plains[stops] - plains[begins]
     node_sentences = sentences[stops] - sentences[begins]
     node_linked = 1 - node_plain / np.maximum(node_weight, 1.0)
@@ -154,33 +154,40 @@ def _nodes(
         columns[f"node {level} sentences"] = node_sentences[at] / np.maximum(node_blocks[at], 1)
     # Arc90's score: paragraphs give theirs to their parent, and half of it to its parent.
     points = np.where(plain >= 40, 1 + counts[3] + np.minimum(plain / 100, 3), 0.0)
-    scores = np.bincount(node, points, len(parents))
     up = parents[node]
-    scores += np.bincount(up, points, len(parents)) + np.bincount(parents[up], points / 2, len(parents))
-    scores *= 1 - node_linked
+    given = np.bincount(up, points, len(parents)) + np.bincount(parents[up], points / 2, len(parents))
+    scores = (np.bincount(node, points, len(parents)) + given) * (1 - node_linked)
     best = int(np.argmax(scores))
-    order = np.arange(len(plain))
     for name, inner in (("best", best), ("around best", int(parents[best]))):
         begin, end = int(begins[inner]), int(stops[inner])
-        columns[f"{name} in"] = ((order >= begin) & (order < end)).astype(np.float64)
-        columns[f"{name} off"] = (
-            np.clip(np.where(order < begin, order - begin, np.maximum(order - end + 1, 0)), -30, 30) + 0.0
-        )
+        columns |= _apart(name, len(plain), begin, end)
         columns[f"{name} share"] = np.full(len(plain), node_weight[inner] / total)
     columns["density"] = scores[node] / max(float(scores[best]), 1.0)
     columns["density up"] = scores[up] / max(float(scores[best]), 1.0)
     begin, end = _densest(plain - 30 - 0.6 * (weight - plain))
-    columns["dense in"] = ((order >= begin) & (order < end)).astype(np.float64)
-    columns["dense off"] = (
-        np.clip(np.where(order < begin, order - begin, np.maximum(order - end + 1, 0)), -30, 30) + 0.0
-    )
+    columns |= _apart("dense", len(plain), begin, end)
     columns |= _alike(blocks, node, parents, weight, plain)
     return columns
 
 
+def _sums(values: Floats) -> Floats:
+    """(values + 1,) sums of what stands before each, and of all."""
+    return np.concatenate([[0.0], np.cumsum(values)])
+
+
+def _apart(name: str, size: int, begin: int, end: int) -> dict[str, Floats]:
+    """Whether each block is in a slice, and how far before or after it."""
+    order = np.arange(size)
+    off = np.where(order < begin, order - begin, np.maximum(order - end + 1, 0))
+    return {
+        f"{name} in": ((order >= begin) & (order < end)).astype(np.float64),
+        f"{name} off": np.clip(off, -30, 30) + 0.0,
+    }
+
+
 def _densest(values: Floats) -> tuple[int, int]:
     """The slice with the largest sum."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
+    sums = _sums(values)
     lows = np.minimum.accumulate(sums)
     end = int(np.argmax(sums - lows))
     return int(np.argmin(sums[: end + 1])), end
@@ -230,9 +237,9 @@ def _neighbours(own: dict[str, Floats], node: Ints, plain: Floats, weight: Float
     for window in _WINDOWS:
         begin, end = np.maximum(order - window, 0), np.minimum(order + window + 1, size)
         for name, values in (("plain", np.log1p(plain)), ("ends", ends), ("plain sum", plain)):
-            sums = np.concatenate([[0.0], np.cumsum(values)])
+            sums = _sums(values)
             columns[f"window {window} {name}"] = (sums[end] - sums[begin]) / (end - begin)
-        sums, plains = np.concatenate([[0.0], np.cumsum(weight)]), np.concatenate([[0.0], np.cumsum(plain)])
+        sums, plains = _sums(weight), _sums(plain)
         columns[f"window {window} linked"] = 1 - (plains[end] - plains[begin]) / (sums[end] - sums[begin])
     return columns
 

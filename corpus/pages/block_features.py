@@ -234,13 +234,13 @@ def _neighbours(own: dict[str, Floats], node: Ints, plain: Floats, weight: Float
             there, own["tag h2"][at] + own["tag h3"][at] + own["tag h1"][at], -1.0
         )
         columns[f"same node {offset:+d}"] = np.where(there, node[at] == node, False) + 0.0
+    whole, plains = _sums(weight), _sums(plain)
+    averaged = {"plain": _sums(np.log1p(plain)), "ends": _sums(ends), "plain sum": plains}
     for window in _WINDOWS:
         begin, end = np.maximum(order - window, 0), np.minimum(order + window + 1, size)
-        for name, values in (("plain", np.log1p(plain)), ("ends", ends), ("plain sum", plain)):
-            sums = _sums(values)
+        for name, sums in averaged.items():
             columns[f"window {window} {name}"] = (sums[end] - sums[begin]) / (end - begin)
-        sums, plains = _sums(weight), _sums(plain)
-        columns[f"window {window} linked"] = 1 - (plains[end] - plains[begin]) / (sums[end] - sums[begin])
+        columns[f"window {window} linked"] = 1 - (plains[end] - plains[begin]) / (whole[end] - whole[begin])
     return columns
 
 

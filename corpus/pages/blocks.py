@@ -69,6 +69,7 @@ _USER_PAGE = re.compile(
     re.IGNORECASE,
 )
 _KEPT_KEY = re.compile(rf"{KEPT}\d+{SEPARATOR}")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 
@@ -210,6 +211,11 @@ def _is_hidden(element: HtmlElement) -> bool:
 def unmarked(text: str) -> str:
     """The text without marks (corpus.pages.marks), and of what was put aside the words alone."""
     return without_marks(_KEPT_KEY.sub("", text) if KEPT in text else text).strip()
+
+
+def weight(text: str) -> int:
+    """Characters, those of scripts without spaces twice."""
+    return len(text) + (0 if text.isascii() else len(_WIDE.findall(text)))
 
 
 @functools.lru_cache(maxsize=1 << 14)

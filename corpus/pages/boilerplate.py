@@ -57,7 +57,7 @@ _RIGHTS = re.compile(
     r"|все права|urheberrecht|alle rechte|droits|derechos|wszelkie prawa|저작권",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)）」』]{0,2}$")
+SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)）」』]{0,2}$")
 #: Characters of the shortest sentence.
 PROSE = 15
 
@@ -113,7 +113,7 @@ def _is_prose(element: HtmlElement, text: str) -> bool:
     names = f"{element.get('class') or ''} {element.get('id') or ''}"
     if (
         len(text) < PROSE
-        or not _SENTENCE_END.search(text)
+        or not SENTENCE_END.search(text)
         or _NAMED_FOR_MORE.search(names)
         or element.find(".//a") is not None
     ):

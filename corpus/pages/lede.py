@@ -17,7 +17,8 @@ import re
 
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
-from corpus.pages.boilerplate import squeezed
+from corpus.pages.blocks import weight
+from corpus.pages.boilerplate import SENTENCE_END, squeezed
 from corpus.pages.marks import HEADINGS, without_marks
 
 VERSION = 1
@@ -36,8 +37,6 @@ NAMES = (
 )  # fmt: skip
 _NAME = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(NAMES)})(?:$|[\s_-]|text)", re.IGNORECASE)
 _DESCRIPTIONS = frozenset({"description", "og:description", "twitter:description"})
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)）」』]{0,2}$")
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _HEADINGS_AND_BLOCKS = ("h1", "h2", "h3", "p", "div", "section", "header", "span", "strong", "ul", "li")
 _NO_TEXT = ("script", "style", "noscript")
 
@@ -103,8 +102,7 @@ def _is_called_lede(element: HtmlElement) -> bool:
 
 
 def _is_lede(element: HtmlElement, text: str) -> bool:
-    size = len(text) + len(_WIDE.findall(text[:MOST_CHARACTERS]))
-    if size < LEAST_CHARACTERS or len(text) > MOST_CHARACTERS or _SENTENCE_END.search(text) is None:
+    if len(text) > MOST_CHARACTERS or weight(text) < LEAST_CHARACTERS or SENTENCE_END.search(text) is None:
         return False
     return sum(len(squeezed(link.text_content())) for link in element.iter("a")) <= LINKS * len(text)
 

@@ -19,7 +19,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from corpus.pages.blocks import NAME_BITS, Blocks, tag_bits
+from corpus.pages.blocks import NAME_BITS, Blocks, tag_bits, weight
 from corpus.pages.marks import KEPT
 
 VERSION = 1
@@ -62,7 +62,6 @@ _QUOTE_HEAD = re.compile(
     r".{0,80}(?:wrote|said|écrit|schrieb|escribió|пишет|писал|написал|发表于|發表於|写道|說|说)\s*[^\w]{0,3}.{0,40}$|引用[:：]?.{0,60}$|quote.{0,80}$|click to expand.{0,4}$|originally posted by.{0,60}$",
     re.IGNORECASE,
 )
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _DIGITS = re.compile(r"\d+")
 _QUOTE_NAMES = re.compile(r"quot|zitat|cite|yinyong|引用", re.IGNORECASE)
 _END_NAMES = re.compile(
@@ -249,7 +248,7 @@ def _are_entries(blocks: Blocks, nodes: list[int], dated: _Dated) -> bool:
                 not dated[at]
                 and blocks.links[at] == 1
                 and blocks.link_characters[at] > 0.8 * len(text)
-                and _weight(text) >= TITLE_CHARACTERS
+                and weight(text) >= TITLE_CHARACTERS
             ):
                 titles.append(text)
                 break
@@ -325,7 +324,7 @@ def _messages(blocks: Blocks, nodes: list[int], dated: _Dated) -> Iterator[tuple
                 if at in boxed:
                     linked = blocks.link_characters[at]
                     gains[path] -= BLOCK_COST
-                    gains[path] += 0 if boxed[at] else _weight(blocks.texts[at]) - (1 + _LINKED) * linked
+                    gains[path] += 0 if boxed[at] else weight(blocks.texts[at]) - (1 + _LINKED) * linked
         holders.update(here)
     eligible = [path for path in gains if holders[path] >= 0.6 * len(nodes) and times[path] <= 1.5 * holders[path]]
     chosen = max(eligible, key=lambda path: (round(gains[path]), -path.count(">")), default=None)
@@ -369,11 +368,6 @@ class _Earlier:
         return bare in " ".join(self.texts) or any(each in text for each in self.texts if len(each) >= 0.3 * len(text))
 
 
-def _weight(text: str) -> int:
-    """Characters, those of scripts without spaces twice."""
-    return len(text) + (0 if text.isascii() else len(_WIDE.findall(text)))
-
-
 def _opening(blocks: Blocks, first: int, dated: _Dated) -> Iterator[int]:
     """What opens a thread before its first post: from the last heading on, sentences outside boxes and menus."""
     heads = [at for at in range(first) if blocks.tags[blocks.nodes[at]] & _HEADINGS]
@@ -388,7 +382,7 @@ def _opening(blocks: Blocks, first: int, dated: _Dated) -> Iterator[int]:
         if named & (_USER | _SHARE | _NAV) or 2 * blocks.link_characters[at] > len(text):
             continue
         if (
-            _weight(text) >= least
+            weight(text) >= least
             and not (dated[at] and len(text) < 2 * _LABEL_CHARACTERS)
             and not _CLUTTER.fullmatch(text)
         ):

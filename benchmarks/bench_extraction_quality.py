@@ -11,7 +11,6 @@ Articles are what is neither a discussion nor Chinese. trafilatura is as it come
 
 import argparse
 import functools
-import hashlib
 import io
 import json
 import re
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 import trafilatura
 from fastwarc.warc import ArchiveIterator
+from gold_pages import in_half_b, shingles, squeezed
 
 from corpus.pages.charset import decode_page
 from corpus.pages.main_text import MainText
@@ -35,8 +35,6 @@ from corpus.pages.trafilatura_text import main_text
 
 OURS = "**ours**"
 OTHER = "resiliparse"
-NO_SPACES = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f"
-TOKEN = re.compile(rf"[{NO_SPACES}]|[^\W{NO_SPACES}]+")
 GROUPS = ("full text", "segments", "articles", "discussions", "Chinese", "all")
 #: Groups that hold pages of both kinds of gold, a page counting one.
 POOLED = ("articles", "discussions", "Chinese", "all")
@@ -54,10 +52,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def in_half_b(identity: str) -> bool:
-    return int(hashlib.sha1(identity.encode()).hexdigest(), 16) % 2 == 1
-
-
 def read_pages(data: Path, half: str) -> list[tuple[dict[str, Any], str]]:
     """The rows of a half that have gold, each with its decoded page."""
     pages = []
@@ -69,11 +63,6 @@ def read_pages(data: Path, half: str) -> list[tuple[dict[str, Any], str]]:
             record = next(iter(ArchiveIterator(io.BytesIO(archive.read(row["length"])), parse_http=True)))
             pages.append((row, decode_page(record.reader.read())[0]))
     return pages
-
-
-def shingles(text: str, size: int = 4) -> Counter[tuple[str, ...]]:
-    tokens = TOKEN.findall(text)
-    return Counter(tuple(tokens[i : i + size]) for i in range(max(1, len(tokens) - size + 1))) if tokens else Counter()
 
 
 def score(row: dict[str, Any], text: str) -> Counts:
@@ -91,10 +80,6 @@ def score(row: dict[str, Any], text: str) -> Counts:
 def normalised(counts: Counts) -> Counts:
     total = sum(counts) or 1
     return (counts[0] / total, counts[1] / total, counts[2] / total)
-
-
-def squeezed(text: str) -> str:
-    return " ".join(text.split())
 
 
 def f1(counts: list[Counts]) -> float:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from fastwarc.warc import ArchiveIterator
 
+from corpus.pages.boilerplate import squeezed
 from corpus.pages.charset import decode_page
 
 NO_SPACES = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f"
@@ -85,7 +86,3 @@ def f1_of(counts: Sequence[Counts]) -> float:
     found, wrong, missed = np.array(counts).sum(axis=0) if counts else (0, 0, 0)
     whole = 2 * found + wrong + missed
     return float(2 * found / whole) if whole else 1.0
-
-
-def squeezed(text: str) -> str:
-    return " ".join(text.split())

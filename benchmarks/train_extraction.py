@@ -34,11 +34,12 @@ import numpy.typing as npt
 import trafilatura
 from boosting import Floats, Growth, grow
 from fastwarc.warc import ArchiveIterator
-from gold_pages import TOKEN, Counts, GoldPage, f1_of, read_gold, score, shingles, squeezed
+from gold_pages import TOKEN, Counts, GoldPage, f1_of, read_gold, score, shingles
 
 from corpus.pages import judge
 from corpus.pages.block_features import feature_names
 from corpus.pages.blocks import unmarked
+from corpus.pages.boilerplate import squeezed
 from corpus.pages.candidates import MODEL, Candidate, Look, as_found, likely, look_at, of_thread
 from corpus.pages.charset import decode_page
 from corpus.pages.judge import choice_features, regret_features

@@ -30,14 +30,32 @@ def _page(title: str, body: str, head: str = "") -> str:
 _MENU = '<div id="nav"><ul><li><a href="/">Home</a></li><li><a href="/forum">Forum</a></li><li><a href="/new">New posts</a></li><li><a href="/search">Search</a></li></ul></div>'
 
 
+#: How software writes what a post quotes.
+_QUOTES = {
+    "phpBB": '<blockquote><div><cite>{author} wrote:</cite>{said}</div></blockquote>',
+    "SMF": '<blockquote class="bbc_standard_quote"><cite><a href="/q">Quote from: {author} on September 01, 2021, 01:10:52 PM</a></cite>{said}</blockquote>',
+    "Discourse": '<aside class="quote" data-post="1"><div class="title"><div class="quote-controls"></div>{author}:</div><blockquote><p>{said}</p></blockquote></aside>',
+    "plain": "<blockquote><p>{said}</p></blockquote>",
+    "vBulletin": '<div class="bbcode_container"><div class="bbcode_quote"><div class="quote_container"><div class="bbcode_quote_container"></div><div class="bbcode_postedby">Originally Posted by <strong>{author}</strong></div><div class="message">{said}</div></div></div></div>',
+    "MyBB": '<blockquote class="mycode_quote"><cite><span> (11-01-2015, 04:21 PM)</span>{author} Wrote: </cite>{said}</blockquote>',
+    "Invision": '<blockquote class="ipsQuote" data-ipsquote-username="{author}"><div class="ipsQuote_citation">On 5/1/2018 at 10:00 AM, {author} said:</div><div class="ipsQuote_contents"><p>{said}</p></div></blockquote>',
+    "NodeBB": '<blockquote><p><a href="/p">@{author}</a> said in <a href="/t">topic</a>:</p><p>{said}</p></blockquote>',
+    "Discuz!": '<div class="quote"><blockquote><font size="2"><a href="/r"><font color="#999999">{author} 发表于 2013-5-{n} 08:12</font></a></font><br />{said}</blockquote></div><br />',
+    "XenForo": '<blockquote class="bbCodeBlock bbCodeBlock--expandable bbCodeBlock--quote js-expandWatch"><div class="bbCodeBlock-title"><a href="/g" class="bbCodeBlock-sourceJump">{author} said:</a></div><div class="bbCodeBlock-content"><div class="bbCodeBlock-expandContent">{said}</div><div class="bbCodeBlock-expandLink"><a>Click to expand...</a></div></div></blockquote>',
+    "Douban": '<div class="reply-quote"><span class="short">{said}</span><span class="pubdate"><a href="/p">{author}</a></span></div>',
+}  # fmt: skip
+
+
+def _quoted(post: Post, shape: str, number: int = 0) -> str:
+    if post.quoted is None:
+        return ""
+    author, said = post.quoted
+    return _QUOTES[shape].format(author=author, said=said, n=number)
+
+
 def discuz(asked: Asked) -> str:
     posts = []
     for n, post in enumerate(asked.posts, 1):
-        quote = (
-            f'<div class="quote"><blockquote><font size="2"><a href="/r"><font color="#999999">{post.quoted[0]} 发表于 2013-5-{n} 08:12</font></a></font><br />{post.quoted[1]}</blockquote></div><br />'
-            if post.quoted
-            else ""
-        )
         said = '<font class="jammer">5 v2 q9 x</font><br />\n<span style="display:none">k3 z!</span>'.join(post.said)
         floor = "楼主" if n == 1 else f"<em>{n}</em><sup>#</sup>"
         posts.append(
@@ -52,7 +70,7 @@ def discuz(asked: Asked) -> str:
                 if n == 1
                 else ""
             )
-            + f"{quote}{said}</td></tr></table></div></div></div></td></tr>"
+            + f"{_quoted(post, 'Discuz!', n)}{said}</td></tr></table></div></div></div></td></tr>"
             f'<tr><td class="plc plm"><div class="sign">签名：{post.author}的小屋，欢迎常来坐坐</div></td></tr><tr><td class="pls"></td><td class="plc"><div class="po"><div class="pob cl"><em><a class="fastre" href="/r">回复</a></em> <a href="/j">举报</a></div></div></td></tr></table></div>'
         )
     head = '<meta name="generator" content="Discuz! X3.2" />'
@@ -82,7 +100,7 @@ def phpbb(asked: Asked) -> str:
         f'<div id="p{70 + n}" class="post has-profile bg{n % 2 + 1}"><div class="inner"><dl class="postprofile" id="profile{70 + n}"><dt class="has-profile-rank"><a href="./u{n}" class="username">{post.author}</a></dt>'
         f'<dd class="profile-rank">Regular</dd><dd class="profile-posts"><strong>Posts:</strong> <a href="/s">{n * 12}</a></dd><dd class="profile-joined"><strong>Joined:</strong> Tue Mar 0{n % 9 + 1}, 2011 7:12 am</dd></dl>'
         f'<div class="postbody"><div id="post_content{70 + n}"><h3><a href="#p{70 + n}">Re: {asked.title}</a></h3><ul class="post-buttons"><li><a href="/q">Quote</a></li></ul><p class="author"><a class="unread" href="/p">Post</a><span class="responsive-hide">by <strong><a class="username" href="/u">{post.author}</a></strong> &raquo; </span><time>Wed Mar 0{n % 9 + 1}, 2012 3:1{n % 10} pm</time></p>'
-        f'<div class="content">{_quote_phpbb(post)}{"<br><br>".join(post.said)}</div>'
+        f'<div class="content">{_quoted(post, "phpBB")}{"<br><br>".join(post.said)}</div>'
         + (
             f'<div class="notice">Last edited by {post.author} on Thu Mar 08, 2012 1:00 pm, edited 1 time in total.</div>'
             if n == 2
@@ -97,26 +115,13 @@ def phpbb(asked: Asked) -> str:
     )
 
 
-def _quote_phpbb(post: Post) -> str:
-    return (
-        f"<blockquote><div><cite>{post.quoted[0]} wrote:</cite>{post.quoted[1]}</div></blockquote>"
-        if post.quoted
-        else ""
-    )
-
-
 def xenforo(asked: Asked) -> str:
     posts = []
     for n, post in enumerate(asked.posts, 1):
-        quote = (
-            f'<blockquote class="bbCodeBlock bbCodeBlock--expandable bbCodeBlock--quote js-expandWatch"><div class="bbCodeBlock-title"><a href="/g" class="bbCodeBlock-sourceJump">{post.quoted[0]} said:</a></div><div class="bbCodeBlock-content"><div class="bbCodeBlock-expandContent">{post.quoted[1]}</div><div class="bbCodeBlock-expandLink"><a>Click to expand...</a></div></div></blockquote>'
-            if post.quoted
-            else ""
-        )
         posts.append(
             f'<article class="message message--post js-post js-inlineModContainer" data-author="{post.author}" data-content="post-{n}" id="js-post-{n}"><span class="u-anchorTarget" id="post-{n}"></span><div class="message-inner"><div class="message-cell message-cell--user"><section class="message-user"><div class="message-avatar"><a class="avatar" href="/m"><img src="/a"></a></div><div class="message-userDetails"><h4 class="message-name"><a class="username" href="/m">{post.author}</a></h4><h5 class="userTitle message-userTitle">Well-known member</h5></div><div class="message-userExtras"><dl class="pairs pairs--justified"><dt>Joined</dt><dd>Mar {n}, 2011</dd></dl><dl class="pairs pairs--justified"><dt>Messages</dt><dd>{n * 17}</dd></dl></div></section></div>'
             f'<div class="message-cell message-cell--main"><div class="message-main js-quickEditTarget"><header class="message-attribution message-attribution--split"><ul class="message-attribution-main"><li class="u-concealed"><a href="/p"><time class="u-dt">Mar {n}, 2012</time></a></li></ul><ul class="message-attribution-opposite"><li><a href="/p">#{n}</a></li></ul></header>'
-            f'<div class="message-content js-messageContent"><div class="message-userContent lbContainer"><article class="message-body js-selectToQuote"><div class="bbWrapper">{quote}{"<br />".join(post.said)}</div></article></div><div class="message-signature"><div class="bbWrapper">My cars and my boats, a list by {post.author}</div></div></div><footer class="message-footer"><div class="message-actionBar actionBar"><a class="actionBar-action" href="/like">Like</a><a class="actionBar-action" href="/reply">Reply</a></div></footer></div></div></div></article>'
+            f'<div class="message-content js-messageContent"><div class="message-userContent lbContainer"><article class="message-body js-selectToQuote"><div class="bbWrapper">{_quoted(post, "XenForo")}{"<br />".join(post.said)}</div></article></div><div class="message-signature"><div class="bbWrapper">My cars and my boats, a list by {post.author}</div></div></div><footer class="message-footer"><div class="message-actionBar actionBar"><a class="actionBar-action" href="/like">Like</a><a class="actionBar-action" href="/reply">Reply</a></div></footer></div></div></div></article>'
         )
     return _page(
         asked.title,
@@ -127,7 +132,7 @@ def xenforo(asked: Asked) -> str:
 def smf(asked: Asked) -> str:
     posts = "".join(
         f'<div class="windowbg{"2" if n % 2 else ""}" id="msg{50 + n}"><div class="post_wrapper"><div class="poster"><h4><a href="/u" title="View the profile of {post.author}">{post.author}</a></h4><ul class="user_info"><li class="membergroup">Full Member</li><li class="postcount">Posts: {n * 21}</li><li class="registered">Logged</li></ul></div>'
-        f'<div class="postarea"><div class="keyinfo"><div id="subject_{50 + n}" class="subject_title"><a href="/m">Re: {asked.title}</a></div><div class="postinfo"><a class="smalltext" href="/m">September {n}, 2021, 01:1{n % 10}:52 PM</a></div></div><div class="post"><div class="inner" id="msg_{50 + n}">{_quote_smf(post)}{"<br><br>".join(post.said)}</div></div></div>'
+        f'<div class="postarea"><div class="keyinfo"><div id="subject_{50 + n}" class="subject_title"><a href="/m">Re: {asked.title}</a></div><div class="postinfo"><a class="smalltext" href="/m">September {n}, 2021, 01:1{n % 10}:52 PM</a></div></div><div class="post"><div class="inner" id="msg_{50 + n}">{_quoted(post, "SMF")}{"<br><br>".join(post.said)}</div></div></div>'
         f'<div class="moderatorbar"><div class="smalltext modified" id="modified_{50 + n}">Last Edit: September {n}, 2021, 02:00:00 PM by {post.author}</div><div class="signature" id="msg_{50 + n}_signature">Signed, {post.author} of the valley</div></div></div></div>'
         for n, post in enumerate(asked.posts, 1)
     )
@@ -138,29 +143,15 @@ def smf(asked: Asked) -> str:
     )
 
 
-def _quote_smf(post: Post) -> str:
-    if not post.quoted:
-        return ""
-    return f'<blockquote class="bbc_standard_quote"><cite><a href="/q">Quote from: {post.quoted[0]} on September 01, 2021, 01:10:52 PM</a></cite>{post.quoted[1]}</blockquote>'
-
-
 def discourse(asked: Asked) -> str:
     posts = "".join(
         f'<div id="post_{n}" itemprop="comment" itemscope itemtype="http://schema.org/Comment" class="topic-body crawler-post"><div class="crawler-post-meta"><span class="creator" itemprop="author"><a itemprop="url" href="/u/{post.author}"><span itemprop="name">{post.author}</span></a></span><link itemprop="mainEntityOfPage" href="/t">'
-        f'<span class="crawler-post-infos"><time itemprop="datePublished" datetime="2022-02-0{n}T10:00:00Z" class="post-time">February {n}, 2022, 10:00am</time><span itemprop="position">{n}</span></span></div><div class="post" itemprop="text">{_quote_discourse(post)}{_paragraphs(post)}</div>'
+        f'<span class="crawler-post-infos"><time itemprop="datePublished" datetime="2022-02-0{n}T10:00:00Z" class="post-time">February {n}, 2022, 10:00am</time><span itemprop="position">{n}</span></span></div><div class="post" itemprop="text">{_quoted(post, "Discourse")}{_paragraphs(post)}</div>'
         f'<div itemprop="interactionStatistic" itemscope><meta itemprop="userInteractionCount" content="{n}"><span class="post-likes">{n} Likes</span></div></div>'
         for n, post in enumerate(asked.posts, 1)
     )
     body = f'<noscript data-path="/t/topic"><header class="d-header"><a href="/"><h1>Board</h1></a></header><div id="main-outlet" class="wrap"><div id="topic-title"><h1><a href="/t/topic/1">{asked.title}</a></h1></div><div itemscope itemtype="http://schema.org/DiscussionForumPosting">{posts}</div></div></noscript><div id="data-preloaded"></div>'
     return _page(asked.title, body, '<meta name="generator" content="Discourse 3.1.0">')
-
-
-def _quote_discourse(post: Post) -> str:
-    return (
-        f'<aside class="quote" data-post="1"><div class="title"><div class="quote-controls"></div>{post.quoted[0]}:</div><blockquote><p>{post.quoted[1]}</p></blockquote></aside>'
-        if post.quoted
-        else ""
-    )
 
 
 def _paragraphs(post: Post) -> str:
@@ -169,17 +160,13 @@ def _paragraphs(post: Post) -> str:
 
 def flarum(asked: Asked) -> str:
     posts = "".join(
-        f'<article class="PostStream-item"><div class="CommentPost Post"><header class="Post-header"><ul><li class="item-user"><div class="PostUser"><h3 class="PostUser-name"><a href="/u/{post.author}"><span class="username">{post.author}</span></a></h3></div></li><li class="item-meta"><a class="Dropdown-toggle"><time>{n} Jun 2020</time></a></li></ul></header><div class="Post-body">{_quote_plain(post)}{_paragraphs(post)}</div><footer class="Post-footer"></footer><aside class="Post-actions"><ul><li><button>Reply</button></li></ul></aside></div></article>'
+        f'<article class="PostStream-item"><div class="CommentPost Post"><header class="Post-header"><ul><li class="item-user"><div class="PostUser"><h3 class="PostUser-name"><a href="/u/{post.author}"><span class="username">{post.author}</span></a></h3></div></li><li class="item-meta"><a class="Dropdown-toggle"><time>{n} Jun 2020</time></a></li></ul></header><div class="Post-body">{_quoted(post, "plain")}{_paragraphs(post)}</div><footer class="Post-footer"></footer><aside class="Post-actions"><ul><li><button>Reply</button></li></ul></aside></div></article>'
         for n, post in enumerate(asked.posts, 1)
     )
     return _page(
         asked.title,
         f'{_MENU}<div class="container"><h1 class="DiscussionHero-title">{asked.title}</h1><div class="PostStream">{posts}</div></div>',
     )
-
-
-def _quote_plain(post: Post) -> str:
-    return f"<blockquote><p>{post.quoted[1]}</p></blockquote>" if post.quoted else ""
 
 
 def v2ex(asked: Asked) -> str:
@@ -227,12 +214,7 @@ def douban(asked: Asked) -> str:
     first, *replies = asked.posts
     items = "".join(
         f'<li class="clearfix comment-item reply-item" id="{300 + n}" data-cid="{300 + n}"><div class="user-face"><a href="/people/{n}/"><img class="pil"></a></div><div class="reply-doc content"><div class="bg-img-green"><h4><a href="/people/{n}/" class="">{post.author}</a> <span class="pubtime">2016-08-0{n} 12:0{n}:33</span></h4></div>'
-        + (
-            f'<div class="reply-quote"><span class="short">{post.quoted[1]}</span><span class="pubdate"><a href="/p">{post.quoted[0]}</a></span></div>'
-            if post.quoted
-            else ""
-        )
-        + f'<p class="reply-content">{"<br>".join(post.said)}</p><div class="operation_div"><div class="operation-more"><a href="/d">删除</a></div><a class="comment-vote lnk-fav" href="#">赞</a> <a class="lnk-reply" href="/r">回应</a></div></div></li>'
+        f'{_quoted(post, "Douban")}<p class="reply-content">{"<br>".join(post.said)}</p><div class="operation_div"><div class="operation-more"><a href="/d">删除</a></div><a class="comment-vote lnk-fav" href="#">赞</a> <a class="lnk-reply" href="/r">回应</a></div></div></li>'
         for n, post in enumerate(replies, 1)
     )
     main = f'<div id="topic-content" class="topic-content clearfix"><div class="user-face"><a href="/p"><img></a></div><div class="topic-doc"><h3><span class="from">来自: <a href="/people/1/">{first.author}</a></span> <span class="create-time">2016-08-01 11:00:02</span></h3><div class="topic-content"><div class="rich-content topic-richtext">{_paragraphs(first)}</div></div></div></div>'
@@ -245,7 +227,7 @@ def douban(asked: Asked) -> str:
 def vbulletin(asked: Asked) -> str:
     posts = "".join(
         f'<li class="postbitlegacy postbitim postcontainer" id="post_{600 + n}"><div class="posthead"><span class="postdate old"><span class="date">0{n}-11-2010,&nbsp;<span class="time">10:0{n} PM</span></span></span><span class="nodecontrols"><a href="/p" class="postcounter">#{n}</a></span></div><div class="postdetails"><div class="userinfo"><div class="username_container"><a class="username offline popupctrl" href="/m"><strong>{post.author}</strong></a></div><span class="usertitle">Senior Member</span><dl class="userinfo_extra"><dt>Join Date</dt> <dd>Jan 2009</dd><dt>Posts</dt> <dd>{n * 41}</dd></dl></div>'
-        f'<div class="postbody"><div class="postrow"><h2 class="title icon">Re: {asked.title}</h2><div class="content"><div id="post_message_{600 + n}"><blockquote class="postcontent restore">{_quote_vbulletin(post)}{"<br /><br />".join(post.said)}</blockquote></div></div></div><blockquote class="signature restore"><div class="signaturecontainer">Always signed by {post.author}, rider of the storm</div></blockquote></div></div><div class="postfoot"><div class="textcontrols"><a href="/r" class="newreply">Reply With Quote</a></div></div></li>'
+        f'<div class="postbody"><div class="postrow"><h2 class="title icon">Re: {asked.title}</h2><div class="content"><div id="post_message_{600 + n}"><blockquote class="postcontent restore">{_quoted(post, "vBulletin")}{"<br /><br />".join(post.said)}</blockquote></div></div></div><blockquote class="signature restore"><div class="signaturecontainer">Always signed by {post.author}, rider of the storm</div></blockquote></div></div><div class="postfoot"><div class="textcontrols"><a href="/r" class="newreply">Reply With Quote</a></div></div></li>'
         for n, post in enumerate(asked.posts, 1)
     )
     return _page(
@@ -255,16 +237,10 @@ def vbulletin(asked: Asked) -> str:
     )
 
 
-def _quote_vbulletin(post: Post) -> str:
-    if not post.quoted:
-        return ""
-    return f'<div class="bbcode_container"><div class="bbcode_quote"><div class="quote_container"><div class="bbcode_quote_container"></div><div class="bbcode_postedby">Originally Posted by <strong>{post.quoted[0]}</strong></div><div class="message">{post.quoted[1]}</div></div></div></div>'
-
-
 def mybb(asked: Asked) -> str:
     posts = "".join(
         f'<a name="pid{20 + n}"></a><div class="post classic" id="post_{20 + n}"><div class="post_author scaleimages"><strong><span class="largetext"><a href="/u">{post.author}</a></span></strong><br><span class="smalltext">Junior Member</span><div class="author_statistics">Posts: {n * 3}<br>Threads: {n}<br>Joined: Oct 2014<br>Reputation: <strong class="reputation_neutral">0</strong></div></div>'
-        f'<div class="post_content"><div class="post_head"><div class="float_right"><strong><a href="/p">#{n}</a></strong></div><span class="post_date">11-0{n}-2015, 04:2{n} PM</span></div><div class="post_body scaleimages" id="pid_{20 + n}">{_quote_mybb(post)}{"<br>".join(post.said)}</div><div class="signature scaleimages">A line that {post.author} puts below</div></div></div>'
+        f'<div class="post_content"><div class="post_head"><div class="float_right"><strong><a href="/p">#{n}</a></strong></div><span class="post_date">11-0{n}-2015, 04:2{n} PM</span></div><div class="post_body scaleimages" id="pid_{20 + n}">{_quoted(post, "MyBB")}{"<br>".join(post.said)}</div><div class="signature scaleimages">A line that {post.author} puts below</div></div></div>'
         for n, post in enumerate(asked.posts, 1)
     )
     return _page(
@@ -273,31 +249,15 @@ def mybb(asked: Asked) -> str:
     )
 
 
-def _quote_mybb(post: Post) -> str:
-    return (
-        f'<blockquote class="mycode_quote"><cite><span> (11-01-2015, 04:21 PM)</span>{post.quoted[0]} Wrote: </cite>{post.quoted[1]}</blockquote>'
-        if post.quoted
-        else ""
-    )
-
-
 def invision(asked: Asked) -> str:
     posts = "".join(
         f'<article id="elComment_{80 + n}" class="cPost ipsBox ipsComment ipsComment_parent ipsClearfix"><aside class="ipsComment_author cAuthorPane"><h3 class="cAuthorPane_author"><strong><a href="/profile" class="ipsType_break">{post.author}</a></strong></h3><ul class="cAuthorPane_info"><li class="ipsType_break">Members</li><li><a href="/c">{n * 25} posts</a></li></ul></aside><div class="ipsColumn ipsColumn_fluid ipsMargin:none"><div id="comment-{80 + n}_wrap" class="ipsComment_content ipsType_medium"><div class="ipsComment_meta ipsType_light"><p><a href="/t">Posted <time title="05/0{n}/2018">May {n}, 2018</time></a></p></div>'
-        f'<div class="cPost_contentWrap ipsPad"><div data-role="commentContent" class="ipsType_normal ipsType_richText ipsContained">{_quote_ips(post)}{_paragraphs(post)}</div><div class="ipsItemControls"><ul class="ipsComment_controls"><li><a href="/q">Quote</a></li></ul></div></div></div></div></article>'
+        f'<div class="cPost_contentWrap ipsPad"><div data-role="commentContent" class="ipsType_normal ipsType_richText ipsContained">{_quoted(post, "Invision")}{_paragraphs(post)}</div><div class="ipsItemControls"><ul class="ipsComment_controls"><li><a href="/q">Quote</a></li></ul></div></div></div></div></article>'
         for n, post in enumerate(asked.posts, 1)
     )
     return _page(
         asked.title,
         f'{_MENU}<div class="ipsPageHeader"><h1 class="ipsType_pageTitle"><span>{asked.title}</span></h1></div><div id="elPostFeed">{posts}</div>',
-    )
-
-
-def _quote_ips(post: Post) -> str:
-    return (
-        f'<blockquote class="ipsQuote" data-ipsquote-username="{post.quoted[0]}"><div class="ipsQuote_citation">On 5/1/2018 at 10:00 AM, {post.quoted[0]} said:</div><div class="ipsQuote_contents"><p>{post.quoted[1]}</p></div></blockquote>'
-        if post.quoted
-        else ""
     )
 
 
@@ -319,7 +279,7 @@ def reddit_old(asked: Asked) -> str:
     def thing(n: int, post: Post, inner: str) -> str:
         return (
             f'<div class="thing id-t1_{n} noncollapsed comment" id="thing_t1_{n}" data-type="comment"><p class="parent"><a name="{n}"></a></p><div class="midcol unvoted"><div class="arrow up"></div></div><div class="entry unvoted"><p class="tagline"><a href="javascript:void(0)" class="expand">[–]</a><a href="/user/{post.author}" class="author may-blank">{post.author}</a> <span class="score unvoted">{n} points</span> <time class="live-timestamp">{n} hours ago</time></p>'
-            f'<form class="usertext warn-on-unload"><div class="usertext-body may-blank-within md-container"><div class="md">{_quote_plain(post)}{_paragraphs(post)}</div></div></form><ul class="flat-list buttons"><li class="first"><a href="/p" class="bylink">permalink</a></li><li><a href="#">embed</a></li><li><a href="#">save</a></li><li class="reply-button"><a href="#">reply</a></li></ul></div><div class="child">{inner}</div><div class="clearleft"></div></div>'
+            f'<form class="usertext warn-on-unload"><div class="usertext-body may-blank-within md-container"><div class="md">{_quoted(post, "plain")}{_paragraphs(post)}</div></div></form><ul class="flat-list buttons"><li class="first"><a href="/p" class="bylink">permalink</a></li><li><a href="#">embed</a></li><li><a href="#">save</a></li><li class="reply-button"><a href="#">reply</a></li></ul></div><div class="child">{inner}</div><div class="clearleft"></div></div>'
         )
 
     nested = ""
@@ -334,7 +294,7 @@ def reddit_old(asked: Asked) -> str:
 
 def nodebb(asked: Asked) -> str:
     posts = "".join(
-        f'<li component="post" class="posts-list-item" data-index="{n}" data-pid="{n}" data-username="{post.author}"><a component="post/anchor" data-index="{n}" id="{n}"></a><div class="clearfix post-header"><div class="icon pull-left"><a href="/user/{post.author}"><span class="avatar">X</span></a></div><small class="pull-left"><strong><a href="/user/{post.author}" data-username="{post.author}">{post.author}</a></strong></small><small class="pull-left"><span class="visible-xs-inline-block"><a class="permalink" href="/post/{n}"><span class="timeago" title="2019-04-0{n}">Apr {n}, 2019, 9:1{n} AM</span></a></span></small></div><br><div class="content" component="post/content" itemprop="text">{_quote_nodebb(post)}{_paragraphs(post)}</div><div class="post-footer"><div class="post-signature">Sig of {post.author} stands here</div><small><a href="#">Reply</a> <a href="#">Quote</a></small></div></li>'
+        f'<li component="post" class="posts-list-item" data-index="{n}" data-pid="{n}" data-username="{post.author}"><a component="post/anchor" data-index="{n}" id="{n}"></a><div class="clearfix post-header"><div class="icon pull-left"><a href="/user/{post.author}"><span class="avatar">X</span></a></div><small class="pull-left"><strong><a href="/user/{post.author}" data-username="{post.author}">{post.author}</a></strong></small><small class="pull-left"><span class="visible-xs-inline-block"><a class="permalink" href="/post/{n}"><span class="timeago" title="2019-04-0{n}">Apr {n}, 2019, 9:1{n} AM</span></a></span></small></div><br><div class="content" component="post/content" itemprop="text">{_quoted(post, "NodeBB")}{_paragraphs(post)}</div><div class="post-footer"><div class="post-signature">Sig of {post.author} stands here</div><small><a href="#">Reply</a> <a href="#">Quote</a></small></div></li>'
         for n, post in enumerate(asked.posts, 1)
     )
     return _page(
@@ -343,18 +303,10 @@ def nodebb(asked: Asked) -> str:
     )
 
 
-def _quote_nodebb(post: Post) -> str:
-    return (
-        f'<blockquote><p><a href="/p">@{post.quoted[0]}</a> said in <a href="/t">topic</a>:</p><p>{post.quoted[1]}</p></blockquote>'
-        if post.quoted
-        else ""
-    )
-
-
 def lemmy(asked: Asked) -> str:
     first, *replies = asked.posts
     items = "".join(
-        f'<li class="comment list-unstyled"><article id="comment-{n}" class="comment-node py-2"><div class="ms-2"><div class="d-flex flex-wrap align-items-center text-muted small"><button class="btn btn-sm">−</button><a class="person-listing d-inline-flex" href="/u/{post.author}"><span>{post.author}</span></a><span class="moment-time">{n} months ago</span></div><div class="comment-content"><div class="md-div">{_quote_plain(post)}{_paragraphs(post)}</div></div><div class="comment-bottom-btns d-flex"><button>{n}</button></div></div></article></li>'
+        f'<li class="comment list-unstyled"><article id="comment-{n}" class="comment-node py-2"><div class="ms-2"><div class="d-flex flex-wrap align-items-center text-muted small"><button class="btn btn-sm">−</button><a class="person-listing d-inline-flex" href="/u/{post.author}"><span>{post.author}</span></a><span class="moment-time">{n} months ago</span></div><div class="comment-content"><div class="md-div">{_quoted(post, "plain")}{_paragraphs(post)}</div></div><div class="comment-bottom-btns d-flex"><button>{n}</button></div></div></article></li>'
         for n, post in enumerate(replies, 1)
     )
     return _page(

@@ -218,3 +218,25 @@ def test_marks_count_what_they_say() -> None:
     assert marks[0, [MARKS.upper, MARKS.lower]].tolist() == [3, 2]
     assert marks[1, [MARKS.cantonese, MARKS.mandarin, MARKS.chinese]].tolist() == [1, 1, 1]
     assert marks[2, [MARKS.compatibility, MARKS.upper]].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "國民學校の兒童は每朝體操をし、それから敎室で讀書と圖畫を學びました。",
+        "當時の鐵道會社は、驛ごとに倉庫を設け、國內の貨物を廣く輸送してゐた。",
+        "彼は獨逸に留學し、醫學を硏究した後、東京の大學で敎鞭を執つたといふ。",
+        "櫻の花が咲く頃、溪流に沿つて步くと、鳥の聲が聞えて來る。",
+    ],
+)
+def test_japanese_in_the_old_forms_of_kanji_is_japanese(model: LanguageModel, text: str) -> None:
+    """Each is full of characters that Big5 has and Japanese of today does not write."""
+    assert model.identify([text])[0].language == "ja"
+
+
+def test_a_little_kana_among_traditional_characters_is_chinese(model: LanguageModel) -> None:
+    for text in (
+        "優の良品是香港的零食店，門市遍佈港九新界。",
+        "這齣動畫的原名是「となりのトトロ」，在臺灣由電視臺播出後廣受歡迎，至今仍有許多觀眾喜愛。",
+    ):
+        assert model.identify([text])[0].language in ("zh", "yue")

@@ -4,7 +4,8 @@
   GB 2312 and Big5 has it. 気 駅 円 働 are of JIS alone, 这 们 of GB alone; 國 學 are of JIS level 2, which Japanese of today
   seldom uses; 会 国 are of JIS and GB, 線 議 of JIS and Big5, and both in one text are Japanese. The log odds are the sum over
   characters of the log likelihood of its class in Japanese less that in simplified or in traditional Chinese, whichever
-  explains the text better; kana counts for Japanese, words that Japanese does not write (是 很 也 …) against it. A model's
+  explains the text better; kana counts for Japanese, words that Japanese does not write (是 很 也 …) against it. Among much kana the
+  old forms, 國 學, are Japanese of before 1946 as well. A model's
   odds are added, within bounds that grow with the text: of two characters it knows little.
 - *Uyghur, Kazakh, Kyrgyz* (`turkic`), where letters of the Turkic languages stand in a text of Arabic script and few of those that
   Arabic, Persian, Urdu and Kurdish have in their place. ئ خ غ چ ھ ۈ ې are Uyghur's, ء ح ع ٵ ٶ ٷ ٸ Kazakh's, ۅ ۉ Kyrgyz's.
@@ -22,6 +23,7 @@ from filters.language.scripts import (
     ARABIC,
     CYRILLIC,
     DEVANAGARI,
+    HAN,
     KANA,
     KANJI_CLASSES,
     LATIN,
@@ -50,6 +52,8 @@ _LIKELIHOODS = {
 _LOGS = np.log([_LIKELIHOODS[kind] for kind in KANJI_CLASSES])
 #: Kana is half of Japanese, and a name or a quotation in Chinese.
 _KANA_LOG_ODDS = 2.5
+#: Among so much kana (the least of Japanese prose is twice as much) kanji may be those of before 1946, which Big5 has too.
+_OLD_FORMS_KANA_SHARE = 0.2
 _CHINESE_WORD_LOG_ODDS = -4.0
 #: A text of Han alone is Chinese four or five times as often.
 JAPANESE_LEAST = 1.5
@@ -92,11 +96,14 @@ _NOT_LATIN = (_OF_SCRIPTS | frozenset().union(*_BY_SCRIPT.values())) - _LATIN_TO
 
 def japanese_odds(found: Characters) -> Float64s:
     """(texts,): log odds of Japanese against Chinese by the characters of each text; 0 where none says anything."""
-    kanji = found.marks[:, MARKS.kanji :].astype(np.float64) @ _LOGS
+    kanji = found.marks[:, MARKS.kanji :].astype(np.float64) @ _LOGS  # (texts, 3): of Japanese, simplified, traditional
+    kana = found.classes[:, KANA]
+    in_old_forms = kana >= _OLD_FORMS_KANA_SHARE * (kana + found.classes[:, HAN])
+    japanese = np.where(in_old_forms, np.maximum(kanji[:, 0], kanji[:, 2]), kanji[:, 0])
     return np.asarray(
-        kanji[:, 0]
+        japanese
         - kanji[:, 1:].max(axis=1)
-        + _KANA_LOG_ODDS * found.classes[:, KANA]
+        + _KANA_LOG_ODDS * kana
         + _CHINESE_WORD_LOG_ODDS * found.marks[:, MARKS.chinese]
     )
 

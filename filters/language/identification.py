@@ -79,7 +79,7 @@ _CANDIDATES = 5  # labels asked of each window
 
 #: A window is in another language than the text where its own score is so high, and it has LEAST_LETTERS.
 SURE = 0.7
-VERSION = 5
+VERSION = 6
 
 #: A model that is surer of a text in an alphabet than that is not doubted.
 _ROMANISED_BELOW = 0.9

@@ -13,7 +13,7 @@ lists    a list of paths, plain and gz, by its reader
 
 A mutant is a seed with bits flipped, numbers of 32 or 64 bits set to what breaks sums, a part cut, doubled, emptied or moved. A
 child of this process reads mutants one after another, some SLICE seconds of them, and may take MEMORY more than it had and SECONDS for each. What counts:
-a signal, a hang, a MemoryError, and any exception that is no CorpusError of one line. Prints how many mutants each reader
+a signal, a hang, a MemoryError, and any exception that is no CorpusError of a line (a recipe's: of a line for each mistake). Prints how many mutants each reader
 had and what was found; ends with 1 where something was, else with 0. The same seed and number of mutants give the same mutants.
 """
 
@@ -34,7 +34,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from corpus.errors import CorpusError
+from corpus.errors import CorpusError, RecipeError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MEMORY, SECONDS, SLICE = 2 << 30, 10, 2.0
@@ -203,6 +203,14 @@ def _restoring(read: Read, path: Path, seed: Path) -> Read:
     return whole
 
 
+def _one_mistake_a_line(error: CorpusError) -> None:
+    """Raises RuntimeError for an error of several lines, but for a recipe's mistakes: each on a line that names the file."""
+    first, *others = str(error).splitlines()
+    file = first.split(":")[0]
+    if others and not (isinstance(error, RecipeError) and all(line.startswith(f"{file}:") for line in others)):
+        raise RuntimeError(f"an error of several lines: {error!r}") from error
+
+
 def _command(arguments: list[str]) -> None:
     """A command as the shell calls it; a RuntimeError where it prints a traceback or an error of several lines."""
     from pipelines.cli import main
@@ -262,8 +270,7 @@ def try_mutants(read: Read, seed: bytes, first: int, count: int, key: str, place
                 try:
                     read(place)
                 except CorpusError as error:
-                    if "\n" in str(error):
-                        raise RuntimeError(f"an error of several lines: {error!r}") from error
+                    _one_mistake_a_line(error)
                 signal.alarm(0)
                 os.write(tell, b".")
             status = 0

@@ -123,10 +123,41 @@ def test_opening_a_shard_touches_its_boundaries_and_not_its_tokens(tmp_path: Pat
     assert int(done.stdout) < 8 << 10  # KiB, the code that reading loads included
 
 
-def test_a_time_zone_that_there_is_not_is_damage(tmp_path: Path) -> None:
+TIMES = pa.struct([pa.field("a", pa.timestamp("s", tz="UTC")), pa.field("b", pa.int64())])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pa.timestamp("s", tz="UTC"), TIMES, pa.list_(TIMES)],
+    ids=["a time", "a time of a record", "a time of a list of records"],
+)
+@pytest.mark.parametrize("zone", [b"\0\0\0", b"\xdc\0\0", b"ABC"], ids=["none", "no text", "another"])
+def test_a_time_zone_that_there_is_not_is_damage(tmp_path: Path, column: pa.DataType, zone: bytes) -> None:
     path = tmp_path / "a.arrow"
-    table = pa.table({"date": pa.array([1], pa.timestamp("s", tz="UTC"))})
+    table = pa.table({"date": pa.array([None], column)})
     ipc.write_table(str(path), table, table.schema)
-    path.write_bytes(path.read_bytes().replace(b"UTC", b"\0\0\0"))
-    with pytest.raises(DamageError, match="UTC"):
+    path.write_bytes(path.read_bytes().replace(b"UTC", zone))
+    with pytest.raises(DamageError, match=r"UTC|utf-8"):
+        ipc.open_reader(str(path))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.struct([("aaa", pa.int64()), ("bbb", pa.int64())]),
+        pa.list_(pa.struct([("aaa", pa.int64()), ("bbb", pa.int8())])),
+    ],
+    ids=["a record", "a list of records"],
+)
+def test_two_columns_of_one_name_are_damage(tmp_path: Path, column: pa.DataType) -> None:
+    path = tmp_path / "a.arrow"
+    table = pa.table({"c": pa.array([None], column)})
+    ipc.write_table(str(path), table, table.schema)
+    path.write_bytes(path.read_bytes().replace(b"bbb", b"aaa"))
+    with pytest.raises(DamageError, match="two columns have the name 'aaa'"):
+        ipc.open_reader(str(path))
+    flat = pa.table({"aaa": pa.array([1]), "bbb": pa.array([1])})
+    ipc.write_table(str(path), flat, flat.schema)
+    path.write_bytes(path.read_bytes().replace(b"bbb", b"aaa"))
+    with pytest.raises(DamageError, match="two columns have the name 'aaa'"):
         ipc.open_reader(str(path))

@@ -51,7 +51,7 @@ class BoundedReader:
         self._reader = pa.ipc.open_file(source)
         self._columns: list[str] | None = None
         self.schema: pa.Schema = self._reader.schema
-        _check_names(self.schema)
+        _check_schema(self.schema)
         if self._reader.num_record_batches != len(self._blocks):
             raise ValueError(f"{self._reader.num_record_batches} batches, its footer lists {len(self._blocks)}")
 
@@ -169,13 +169,18 @@ def _check_unpacked(head: bytes, size: int) -> None:
         raise ValueError(f"a compressed buffer of {size} bytes states a length that it cannot have")
 
 
-def _check_names(schema: pa.Schema) -> None:
-    """Raises UnicodeDecodeError, a ValueError, where a name or the metadata of a schema is not UTF-8: pyarrow looks late."""
-    fields = list(schema)
-    while fields:
-        field = fields.pop()
-        assert isinstance(field.name, str)
-        fields += [field.type.field(number) for number in range(field.type.num_fields)]
+def _check_schema(schema: pa.Schema) -> None:
+    """Raises ValueError where a name, a time zone or the metadata of a schema is none: pyarrow looks when a value is taken."""
+    levels: list[list[pa.Field]] = [list(schema)]
+    while levels:
+        fields = levels.pop()
+        names = [field.name for field in fields]  # a UnicodeDecodeError, a ValueError, where one is not UTF-8
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two columns have the name {min(twice)!r}")
+        for field in fields:
+            if pa.types.is_timestamp(field.type) and field.type.tz not in (None, "UTC"):
+                raise ValueError(f"{field.name!r} is in the time zone {field.type.tz!r}; every time of a run is in UTC")
+            levels.append([field.type.field(number) for number in range(field.type.num_fields)])
     for pair in (schema.metadata or {}).items():
         for value in pair:
             value.decode()

@@ -210,12 +210,6 @@ def _open(
     if schema is not None and not reader.schema.equals(schema):
         what = f"has the columns {reader.schema.names}, not {schema.names} of the expected types"
         raise not_readable(url, what)
-    for field in reader.schema:
-        # pyarrow looks it up when a value is taken, and raises what no reader expects.
-        if pa.types.is_timestamp(field.type) and field.type.tz not in (None, "UTC"):
-            raise DamageError(
-                f"{url}: {field.name!r} is in the time zone {field.type.tz!r}; every time of a run is in UTC"
-            )
     for name in columns or ():
         if reader.schema.get_field_index(name) < 0:
             raise not_readable(url, f"has no column {name!r}, only {reader.schema.names}")

@@ -161,3 +161,34 @@ def test_two_columns_of_one_name_are_damage(tmp_path: Path, column: pa.DataType)
     path.write_bytes(path.read_bytes().replace(b"bbb", b"aaa"))
     with pytest.raises(DamageError, match="two columns have the name 'aaa'"):
         ipc.open_reader(str(path))
+
+
+OUTSIDE = [
+    (pa.timestamp("s", tz="UTC"), pa.int64(), 253_402_300_800),
+    (pa.timestamp("s", tz="UTC"), pa.int64(), -(2**63)),
+    (pa.date32(), pa.int32(), 2_932_897),
+    (pa.date32(), pa.int32(), -(2**31)),
+]
+
+
+@pytest.mark.parametrize(("kind", "of", "value"), OUTSIDE)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_time_outside_the_calendar_is_damage(
+    tmp_path: Path, kind: pa.DataType, of: pa.DataType, value: int, nested: bool
+) -> None:
+    plain = pa.array([None, value], of).view(kind)
+    column = pa.ListArray.from_arrays([0, 2], pa.StructArray.from_arrays([plain], ["at"])) if nested else plain
+    path = tmp_path / "a.arrow"
+    table = pa.table({"of": column})
+    ipc.write_table(str(path), table, table.schema)
+    with pytest.raises(DamageError, match="outside the years 1 to 9999"):
+        ipc.open_table(str(path))
+
+
+@pytest.mark.parametrize("kind", [pa.duration("s"), pa.time32("s"), pa.date64(), pa.timestamp("ns", tz="UTC")], ids=str)
+def test_times_of_another_type_are_damage(tmp_path: Path, kind: pa.DataType) -> None:
+    path = tmp_path / "a.arrow"
+    table = pa.table({"of": pa.array([None], kind)})
+    ipc.write_table(str(path), table, table.schema)
+    with pytest.raises(DamageError, match="times of a run are in seconds"):
+        ipc.open_reader(str(path))

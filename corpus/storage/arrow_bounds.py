@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 #: What is not as it must be comes as one of these, from here and from Arrow, whose classes include a MemoryError.
@@ -34,6 +35,13 @@ _RECORD_BATCH = 3  # of the union MessageHeader
 
 #: A frame of zstd holds blocks of at most 128 KiB, each of 4 bytes and more: no buffer unpacks to more times its size.
 _MOST_UNPACKED = 1 << 15
+
+#: The types of times and days, and the least and greatest whose year Python's `datetime` has: 1 to 9999.
+_TIMES = {
+    "timestamp[s, tz=UTC]": (-62_135_596_800, 253_402_300_799),
+    "timestamp[s]": (-62_135_596_800, 253_402_300_799),
+    "date32[day]": (-719_162, 2_932_896),
+}
 
 _BLOCK = np.dtype([("offset", "<i8"), ("metadata", "<i4"), ("padding", "<i4"), ("body", "<i8")])
 _PAIR = np.dtype([("first", "<i8"), ("second", "<i8")])  # of a node: rows, nulls; of a buffer: offset, length
@@ -83,7 +91,7 @@ class BoundedReader:
         batch = self._reader.get_batch(number)
         batch.validate(full=True)
         for field, column in zip(batch.schema, batch.columns, strict=True):
-            _check_nulls(field, column)
+            _check_values(field, column)
         return batch if self._columns is None else batch.select(self._columns)
 
     def read_all(self) -> pa.Table:
@@ -107,7 +115,7 @@ def batch_of_message(data: bytes, schema: pa.Schema) -> pa.RecordBatch:
     batch = pa.ipc.read_record_batch(pa.ipc.read_message(data), schema)
     batch.validate(full=True)
     for field, column in zip(batch.schema, batch.columns, strict=True):
-        _check_nulls(field, column)
+        _check_values(field, column)
     return batch
 
 
@@ -180,21 +188,35 @@ def _check_schema(schema: pa.Schema) -> None:
         for field in fields:
             if pa.types.is_timestamp(field.type) and field.type.tz not in (None, "UTC"):
                 raise ValueError(f"{field.name!r} is in the time zone {field.type.tz!r}; every time of a run is in UTC")
+            if pa.types.is_temporal(field.type) and str(field.type) not in _TIMES:
+                raise ValueError(
+                    f"{field.name!r} is of type {field.type}; times of a run are in seconds, days are days"
+                )
             levels.append([field.type.field(number) for number in range(field.type.num_fields)])
     for pair in (schema.metadata or {}).items():
         for value in pair:
             value.decode()
 
 
-def _check_nulls(field: pa.Field, column: pa.Array) -> None:
-    """Raises where a column has a null that its field does not allow, or a field within it."""
+def _check_values(field: pa.Field, column: pa.Array) -> None:
+    """Raises where a column has a null that its field does not allow, a time outside the calendar, or a field within it."""
     if not field.nullable and column.null_count:
         raise ValueError(f"column {field.name!r} has nulls, and may have none")
-    if pa.types.is_struct(field.type):
+    if pa.types.is_temporal(field.type):
+        _check_calendar(field, column)
+    elif pa.types.is_struct(field.type):
         for number in range(field.type.num_fields):
-            _check_nulls(field.type.field(number), column.field(number))
+            _check_values(field.type.field(number), column.field(number))
     elif pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
-        _check_nulls(field.type.value_field, column.values)
+        _check_values(field.type.value_field, column.values)
+
+
+def _check_calendar(field: pa.Field, column: pa.Array) -> None:
+    """Raises where a time or day is one that Python has not: taking the value would raise an OverflowError."""
+    least, greatest = pc.min_max(column).values()
+    first, last = _TIMES[str(field.type)]
+    if least.is_valid and not first <= least.value <= greatest.value <= last:
+        raise ValueError(f"column {field.name!r} has a time outside the years 1 to 9999")
 
 
 class _Flatbuffer:

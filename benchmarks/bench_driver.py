@@ -30,7 +30,7 @@ def record_of(stage: str, item: int) -> ItemRecord:
         f"{what}.docs-{item % 50}-{n}/en": item * n
         for what in ("tokens", "documents", "kept_bytes")
         for n in range(DOMAINS)
-    }
+    } | {f"blocks.docs-{item % 50}-{n}/en": 1 for n in range(DOMAINS)}
     counts = {f"{stage} count {n}": item % (n + 7) for n in range(20)} | of_domains
     outputs = {kind: Written(item, 1000 + item, f"{item:032x}") for kind in ("documents", "signals", "failed")}
     return ItemRecord(item, outputs, counts)

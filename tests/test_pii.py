@@ -17,6 +17,7 @@ from corpus.text.edits import Edit, apply_edits
 from corpus.unicode.segmentation import utf8_buffers
 from filters.privacy import gate, pii
 from filters.privacy.addresses import addresses_v4, top_level_domains
+from filters.privacy.disguised import disguised_in
 from filters.privacy.kinds import SIGNALS, TOKENS, Kind, kind_of, kinds_that_are
 from filters.privacy.personal_numbers import COUNTRY_LENGTHS, is_card, is_resident_id
 
@@ -197,3 +198,11 @@ def test_the_recipe_has_a_key_for_every_kind() -> None:
     assert kinds_that_are("drop", mixed) == (Kind.EMAIL,)
     assert kinds_that_are("keep", mixed) == (Kind.IP,)
     assert sum(len(kinds_that_are(action, mixed)) for action in get_args(PersonalAction)) == len(Kind)
+
+
+@pytest.mark.parametrize("host", ["example.com", "mail.example.com", "example.edu", "corp.example", "EXAMPLE.org"])
+def test_addresses_of_documentation_are_nobodys_however_written(host: str) -> None:
+    for text in (f"jane [at] {host}", f"jane.doe [at] {host.replace('.', ' [dot] ')}"):
+        assert disguised_in(text, 0, len(text)) is None, text
+    other = f"jane [at] {host.lower()}".replace("example", "samples").replace(".samples", ".com")
+    assert disguised_in(other, 0, len(other)) == (0, len(other))

@@ -78,7 +78,7 @@ def email_at(text: str, at: int) -> tuple[int, int] | None:
             labels.append(glued[0])
     domain = ".".join(labels)
     end = at + 1 + len(domain)
-    if len(labels) < 2 or _RESERVED.search(domain) or (labels[-1].lower() in _FILE_ENDINGS and labels[-2][0].isdigit()):
+    if len(labels) < 2 or is_reserved(domain) or (labels[-1].lower() in _FILE_ENDINGS and labels[-2][0].isdigit()):
         return None
     if text[begin:at] in _KEYWORDS or labels[-2] in _DIGESTS or _is_code(text, labels, end):
         return None
@@ -116,6 +116,11 @@ def _is_code(text: str, labels: list[str], end: int) -> bool:
 
 def _is_word(character: str) -> bool:
     return character.isascii() and character.isalnum()
+
+
+def is_reserved(domain: str) -> bool:
+    """Whether a domain is one of those that documentation uses (RFC 2606), or below one."""
+    return _RESERVED.search(domain) is not None
 
 
 def is_top_level(label: str) -> bool:

@@ -7,7 +7,7 @@ com` is a sentence, so a bare ` at ` counts in capitals, with a name that has a 
 
 import re
 
-from filters.privacy.addresses import MOST_LOCAL_CHARACTERS, is_top_level
+from filters.privacy.addresses import MOST_LOCAL_CHARACTERS, is_reserved, is_top_level
 
 #: Characters of a window before and after what the gate saw: from a last `dot` back to the name, from a sign on to the end.
 BEFORE, AFTER = 110, 110
@@ -33,7 +33,6 @@ _INSTRUCTION = re.compile(
 )
 _TELLING = re.compile(r"(?:mail|write to|reach|contact|reply|邮箱|郵箱|邮件|信箱|电邮|電郵)[^\n]{0,24}$", re.IGNORECASE)
 _DOT = re.compile(rf"{_BRACKETED_DOT}| dot |_dot_|[点點]", re.IGNORECASE)
-_RESERVED = frozenset({"example.com", "example.net", "example.org"})
 _INSTRUCTION_CHARACTERS = 30
 
 
@@ -68,7 +67,7 @@ def _local_begin(text: str, end: int, *, spaced: bool) -> int:
 
 def _is_address(text: str, first: int, sign: re.Match[str], domain: re.Match[str]) -> bool:
     plain = _DOT.sub(".", domain[0]).replace(" ", "").lower()
-    if not is_top_level(plain.rpartition(".")[2]) or plain in _RESERVED:
+    if not is_top_level(plain.rpartition(".")[2]) or is_reserved(plain):
         return False
     if sign.lastgroup == "replaced":
         around = (

@@ -31,7 +31,7 @@ from filters.privacy.number_context import AFTER_CHARACTERS, BEFORE_CHARACTERS, 
 from filters.privacy.personal_numbers import numbers_in
 
 #: Part of the fingerprint of `extract`: raise it with every change that can find something else.
-VERSION = 2
+VERSION = 3
 
 #: Bytes before and after a place that its window has: for a number the telling words, else what a name and a domain take.
 _TELLING, _NAME = (3 * BEFORE_CHARACTERS, 3 * AFTER_CHARACTERS), (160, 260)

@@ -77,6 +77,15 @@ BLOCKS = BlockList.of(
         "http://pages.example/~a/index.html",
         "http://shop.example/?id=7",
         "http://whole.example/any/where",
+        "http:\\\\bad.example\\x",
+        "http:/bad.example/x",
+        "http://b%61d.example/",
+        "http://b\tad.exam\nple/",
+        "http://ｂａｄ.example/",
+        "http://0xc0.0.2.7/x",
+        "http://pages.example/%7Ea/",
+        "http://news.example/x/../adult/1.html",
+        "bad.example/without/scheme",
     ],
 )
 def test_urls_that_are_blocked(url: str) -> None:

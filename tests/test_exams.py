@@ -124,6 +124,10 @@ SHAPES["humaneval"] = [
         {"HumanEval/0": {"question": ('def f(x):\n    """Twice."""\n',), "answer": ("    return 2 * x\n",)}},
     )
 ]  # fmt: skip
+SHAPES["huggingface"] = [
+    (dump({"question": "Why?", "subject": "law", "choices": ["one", "two"], "answer": 1}), {"0": {"question": ("Why?",), "options": ("one", "two")}}),
+    ('question,A,B,C,D\n"Why, so?",a1,b1,c1,d1\n', {"0": {"question": ("Why, so?",), "options": ("a1", "b1", "c1", "d1")}}),
+]  # fmt: skip
 SHAPES["mbpp"] = [
     (
         dump({"text": "Write a function.", "code": "def f(): pass", "task_id": 1, "test_setup_code": "", "test_list": ["assert f() is None"], "challenge_test_list": []}),
@@ -225,6 +229,12 @@ def test_what_is_not_of_the_format_is_an_error_that_names_the_file(format: ExamF
         ("gsm8k", '\n{"question": 3, "answer": "a"}\n', "line 2: 'question' is int, not a string"),
         ("race", dump(RACE | {"options": []}), "2 questions, but not as many lists of options"),
         ("clue", '{"#idiom000001#": 3}\n', "of no task of CLUE: its keys are #idiom000001#"),
+        ("huggingface", '{"title": "a", "body": "b"}\n', "line 1: columns of no known benchmark (body, title); rename"),
+        (
+            "huggingface",
+            '{"question": "q", "choices": {"label": ["A"]}, "id": 3}\n{"question": "q", "choices": [1]}',
+            "'choices' is neither",
+        ),
         ("jsonl", '{"id": "a"}\n', "line 1: no 'question'"),
         ("agieval", '{"question": "q", "options": [1]}\n', "'options' is neither a string nor a list of strings"),
     ],

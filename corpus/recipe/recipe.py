@@ -42,7 +42,7 @@ CopyKind = Literal["url", "exact", "near", "lines"]
 
 ExamFormat = Literal[
     "mmlu", "cmmlu", "ceval", "agieval", "gaokao-bench", "triviaqa", "naturalquestions", "race", "clue", "gsm8k", "math",
-    "humaneval", "mbpp", "jsonl",
+    "humaneval", "mbpp", "huggingface", "jsonl",
 ]  # fmt: skip
 ExamPart = Literal["question", "passage", "options", "answer"]
 

@@ -16,6 +16,8 @@ from filters.exams.items import Part
 #: Of one item: its id in the file, and its texts.
 Loaded = tuple[str, dict[Part, tuple[str, ...]]]
 
+_CALCULATION = re.compile(r"<<[^<>]{0,200}>>")
+_FINAL_ANSWER = re.compile(r"\n#### .*\Z", re.DOTALL)
 _LABEL = re.compile(r"^\s*[(（]?[A-Z][)）.．、:：]\s*")
 
 
@@ -107,6 +109,27 @@ def _is_json(line: str) -> bool:
 def options(texts: Sequence[str]) -> tuple[str, ...]:
     """Choices without their letters, which a page writes in a way of its own."""
     return tuple(_LABEL.sub("", text) for text in texts)
+
+
+def without_calculations(answer: str) -> str:
+    """A solution of GSM8K without its calculator's marks and last line, which are the benchmark's own."""
+    return _FINAL_ANSWER.sub("", _CALCULATION.sub("", answer))
+
+
+def text_rows(text: str, where: str) -> Iterator[Row]:
+    """The rows of a CSV by its header's names. Raises InputError where there are none."""
+    names: list[str] = []
+    rows = 0
+    for number, cells in csv_rows(text, where):
+        if not names:
+            names = [cell.strip() for cell in cells]
+        elif len(cells) != len(names):
+            raise InputError(f"{where}: row {number}: {len(cells)} columns, its header has {len(names)}")
+        else:
+            rows += 1
+            yield Row(dict(zip(names, cells, strict=True)), f"{where}: row {number}")
+    if not rows:
+        raise InputError(f"{where}: no rows of a table, of JSON lines or of Parquet")
 
 
 def csv_rows(text: str, where: str) -> Iterator[tuple[int, list[str]]]:

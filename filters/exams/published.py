@@ -13,16 +13,16 @@
     math              JSON, a problem a file or a line: problem, solution (hendrycks/math)
     humaneval         JSON lines: task_id, prompt, canonical_solution (openai/human-eval)
     mbpp              JSON lines, or one list: task_id, text or prompt, code (google-research/mbpp)
+    huggingface       rows of the hub's data sets, whatever the benchmark: filters.exams.hub_layouts
     jsonl             JSON lines of one's own: question, id, passage, options, answer; all but the first may be missing or null
 
-Invariant: an id depends on the file's name and what is in it. Raises InputError, naming the file and the row, for a file
+A format of JSON lines is read from Parquet too. Invariant: an id depends on the file's name and what is in it. Raises InputError, naming the file and the row, for a file
 that is not of its format: a benchmark that is silently half read would be searched for in half.
 """
 
 import gzip
 import hashlib
 import json
-import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 
@@ -39,21 +39,24 @@ from filters.exams.exam_rows import (
     named_rows,
     options,
     plain_id,
+    without_calculations,
 )
+from filters.exams.hub_layouts import load_rows
 from filters.exams.items import Part
+from filters.exams.parquet_lines import MAGIC, json_lines_of
 
-_CALCULATION = re.compile(r"<<[^<>]{0,200}>>")
-_FINAL_ANSWER = re.compile(r"\n#### .*\Z", re.DOTALL)
 _CHOICES = "ABCD"
 
 
 def load_file(data: bytes, format: ExamFormat, where: str) -> Iterator[Loaded]:
-    """The items of a file, which may be gzip; `where` names it in messages."""
+    """The items of a file, which may be gzip or Parquet; `where` names it in messages."""
     if data.startswith(b"\x1f\x8b"):
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{where}: cannot be read as gzip: {error}") from error
+    if data.startswith(MAGIC):
+        data = json_lines_of(data, where)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -135,8 +138,7 @@ def _race(text: str, where: str) -> Iterator[Loaded]:
 
 def _gsm8k(text: str, where: str) -> Iterator[Loaded]:
     for number, row in enumerate(json_lines(text, where)):
-        # The calculator's marks are the benchmark's own; a page has the sentence without them.
-        answer = _FINAL_ANSWER.sub("", _CALCULATION.sub("", row.text("answer")))
+        answer = without_calculations(row.text("answer"))
         yield str(number), {Part.QUESTION: (row.text("question"),), Part.ANSWER: (answer,)}
 
 
@@ -198,5 +200,6 @@ LOADERS: Mapping[ExamFormat, Callable[[str, str], Iterator[Loaded]]] = {
     "math": _math,
     "humaneval": _humaneval,
     "mbpp": _mbpp,
+    "huggingface": load_rows,
     "jsonl": _own,
 }

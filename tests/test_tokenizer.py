@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from corpus.errors import InputError, RecipeError
 from corpus.recipe import Tokenizer
 from tokenizer_training.encode import Encoder, load_encoder
-from tokenizer_training.sample import HASHES, in_sample, sampling_thresholds
+from tokenizer_training.sample import (
+    HASHES,
+    STRETCH_CHARACTERS,
+    aims,
+    drawn_text,
+    sampling_thresholds,
+    starved,
+    stretches,
+)
 from tokenizer_training.train import MAX_SENTENCE_BYTES, train_model, training_sentences
 
 SETTINGS = {
@@ -257,8 +265,45 @@ def test_thresholds_do_not_depend_on_order(sizes: dict[str, int], weights: dict[
 
 def test_the_share_that_is_drawn_is_the_threshold_s() -> None:
     keys = [number.to_bytes(16, "little") for number in range(20_000)]
-    drawn = [key for key in keys if in_sample(key, seed=3, threshold=HASHES // 4)]
+    drawn = [key for key in keys if drawn_text(key, "a", seed=3, threshold=HASHES // 4)]
     assert 0.24 < len(drawn) / len(keys) < 0.26
-    assert not any(in_sample(key, seed=3, threshold=0) for key in keys[:100])
-    assert all(in_sample(key, seed=3, threshold=HASHES) for key in keys[:100])
-    assert [key for key in keys if in_sample(key, seed=4, threshold=HASHES // 4)] != drawn
+    assert not any(drawn_text(key, "a", seed=3, threshold=0) for key in keys[:100])
+    assert all(drawn_text(key, "a", seed=3, threshold=HASHES) for key in keys[:100])
+    assert [key for key in keys if drawn_text(key, "a", seed=4, threshold=HASHES // 4)] != drawn
+
+
+@given(st.lists(st.text(alphabet="ab \n文", max_size=30), max_size=8), st.integers(1, 900))
+def test_stretches_are_the_text_and_no_longer_than_stated(pieces: list[str], times: int) -> None:
+    text = "".join(piece * times for piece in pieces)
+    parts = list(stretches(text))
+    assert "".join(parts) == text
+    assert all(0 < len(part) <= STRETCH_CHARACTERS for part in parts)
+    assert drawn_text(b"k", text, seed=1, threshold=HASHES) == text
+
+
+@given(st.integers(0, 40_000), st.integers(0, HASHES), st.integers(0, HASHES))
+def test_a_larger_share_of_a_document_holds_a_smaller_one(size: int, one: int, other: int) -> None:
+    text = " ".join(map(str, range(size)))
+    small, large = (drawn_text(b"k", text, seed=1, threshold=threshold).split() for threshold in sorted((one, other)))
+    assert set(small) <= set(large) <= set(text.split())
+
+
+@pytest.mark.parametrize("documents", [1, 3, 10, 3_000])
+def test_a_language_in_few_documents_gets_its_share(documents: int) -> None:
+    """Once it got nothing, or all, by the luck of three draws."""
+    texts = {language: sign * 2_000_000 for language, sign in (("zh", "\u6587"), ("en", "word "))}
+    sizes = {language: len(text.encode()) for language, text in texts.items()}
+    budget, weights = 2_000_000, {"zh": 0.5, "en": 0.5}
+    thresholds = sampling_thresholds(sizes, budget_bytes=budget, weights=weights)
+    drawn = dict.fromkeys(texts, 0)
+    for language, text in texts.items():
+        length = -(-len(text) // documents)
+        for number in range(documents):
+            part = text[number * length : (number + 1) * length]
+            found = drawn_text(number.to_bytes(16, "big"), part, seed=5, threshold=thresholds[language])
+            drawn[language] += len(found.encode())
+    assert all(0.8e6 < size < 1.2e6 for size in drawn.values())
+    aimed = aims(sizes, budget_bytes=budget, weights=weights)
+    assert aimed == {"zh": 1_000_000, "en": 1_000_000}
+    assert starved(aimed, drawn) == []
+    assert starved(aimed, {"en": 499_999}) == ["en", "zh"]

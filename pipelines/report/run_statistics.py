@@ -338,9 +338,18 @@ def _tokenizer(run: RunDirectory) -> Tokenizer:
     documents = trained.get("counts", {}).get("sampled_documents", 0)
     return Tokenizer(
         vocabulary_size=int(stored.get(b"vocabulary_size", b"0")),
-        origin=str(given) if given else f"trained on {documents:,} documents",
+        origin=str(given) if given else f"trained on {documents:,} documents{_by_language(trained.get('counts', {}))}",
         fingerprint=trained["fingerprint"],
     )
+
+
+def _by_language(counts: Mapping[str, int]) -> str:
+    """What each language has of a tokenizer's sample, the greatest first; "" in a run that did not count it."""
+    sizes = {
+        name.removeprefix("sampled_bytes."): size for name, size in counts.items() if name.startswith("sampled_bytes.")
+    }
+    ordered = sorted(sizes.items(), key=lambda of: (-of[1], of[0]))
+    return ": " * bool(ordered) + ", ".join(f"{language} {size:,} bytes" for language, size in ordered)
 
 
 def phases_of(plan: PhasePlan) -> tuple[Phase, ...]:

@@ -33,11 +33,11 @@ SAMPLE_SCHEMA = pa.schema(
 
 @dataclasses.dataclass(frozen=True)
 class SampleSettings:
-    """Which documents are drawn."""
+    """What is drawn of each document."""
 
     stages: DocumentStages
     seed: int
-    thresholds: dict[str, int]  # language → keyed hashes below it are drawn
+    thresholds: dict[str, int]  # language → stretches whose keyed hash lies below it are drawn
 
 
 def sample_settings(recipe: Recipe, stages: DocumentStages, thresholds: dict[str, int]) -> SampleSettings:
@@ -45,25 +45,32 @@ def sample_settings(recipe: Recipe, stages: DocumentStages, thresholds: dict[str
 
 
 def sample_item(stage: Stage, item: int, settings: SampleSettings) -> ItemRecord:
-    """Writes the documents of a work item that are drawn."""
-    from tokenizer_training.sample import in_sample
+    """Writes what is drawn of the documents of a work item."""
+    from tokenizer_training.sample import drawn_text
 
     counts = {"documents": 0, "bytes": 0}
 
     def batches() -> Iterator[pa.RecordBatch]:
         for documents in kept_documents(settings.stages, item):
-            drawn = [
-                row
-                for row, (key, language) in enumerate(
-                    zip(documents["key"].to_pylist(), documents["language"].to_pylist(), strict=True)
+            keys: list[bytes] = []
+            texts: list[str] = []
+            for key, language, text in zip(*(documents[name] for name in ("key", "language", "text")), strict=True):
+                of_language = language.as_py()
+                threshold = settings.thresholds.get(of_language, 0)
+                drawn = (
+                    drawn_text(key.as_py(), text.as_py(), seed=settings.seed, threshold=threshold) if threshold else ""
                 )
-                if in_sample(key, seed=settings.seed, threshold=settings.thresholds.get(language, 0))
-            ]
-            chosen = documents.select(["key", "text"]).take(pa.array(drawn, pa.int64()))
-            counts["documents"] += len(drawn)
-            counts["bytes"] += sum(len(text.encode()) for text in chosen["text"].to_pylist())
-            for batch in chosen.combine_chunks().to_batches():
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=SAMPLE_SCHEMA)
+                if drawn:
+                    keys.append(key.as_py())
+                    texts.append(drawn)
+                    size, name = len(drawn.encode()), f"sampled_bytes.{of_language}"
+                    counts["bytes"] += size
+                    counts[name] = counts.get(name, 0) + size
+            counts["documents"] += len(keys)
+            if keys:
+                yield pa.RecordBatch.from_arrays(
+                    [pa.array(keys, schema.KEY), pa.array(texts, pa.large_string())], schema=SAMPLE_SCHEMA
+                )
 
     written = ipc.write_batches(stage.output("sample", item), SAMPLE_SCHEMA, batches())
     return ItemRecord(item=item, outputs={"sample": written}, counts=counts)
@@ -125,7 +132,7 @@ def _drive(
         given.copied_to(model_url(stage))
         driver.close(spec, stage, {"model": recipe.tokenizer.model})
         return stage
-    from tokenizer_training.sample import sampling_thresholds
+    from tokenizer_training.sample import aims, sampling_thresholds, starved
 
     stage = driver.open(spec, spec.mark(up, given))
     selected = up.writer(DECISIONS)
@@ -142,6 +149,12 @@ def _drive(
         driver.say(spec.name, "was done before")
     else:
         driver.run_items(stage, items, sample_item, lambda: sampling)
+        drawn = counts_by_domain(driver.records(stage).totals(below=len(items)), "sampled_bytes")
+        aimed = aims(kept, budget_bytes=recipe.tokenizer.sample_bytes, weights=recipe.tokenizer.weights)
+        if lacking := starved(aimed, drawn):
+            raise BuildError(f"tokenizer: the sample has {drawn.get(lacking[0], 0):,} bytes of {lacking[0]}, less than half of "
+                             f"the {aimed[lacking[0]]:,} that its share asks for; raise tokenizer.sample_bytes, or give "
+                             f"{lacking[0]} a greater weight in tokenizer.weights")  # fmt: skip
         driver.run_items(stage, [training], train_item, lambda: recipe.tokenizer)
     driver.close(spec, stage, {})
     return stage

@@ -12,7 +12,7 @@ recipes  the demo's recipe, by its reader
 lists    a list of paths, plain and gz, by its reader
 
 A mutant is a seed with bits flipped, numbers of 32 or 64 bits set to what breaks sums, a part cut, doubled, emptied or moved. A
-child of this process reads mutants one after another, some SLICE seconds of them, and may take MEMORY more than it had and SECONDS for each. What counts:
+child of this process reads mutants one after another, some SLICE seconds of them, and may take MEMORY more than it had and SECONDS of processor time for each. What counts:
 a signal, a hang, a MemoryError, and any exception that is no CorpusError of a line (a recipe's: of a line for each mistake). Prints how many mutants each reader
 had and what was found; ends with 1 where something was, else with 0. The same seed and number of mutants give the same mutants.
 """
@@ -38,6 +38,7 @@ from corpus.errors import CorpusError, RecipeError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MEMORY, SECONDS, SLICE = 2 << 30, 10, 2.0
+WAIT = 6 * SECONDS  # by the clock: on a busy machine a command of a second takes ten
 #: Mutants of a child at most, and of a reader's first one.
 MOST, FIRST = 20_000, 20
 #: Whole commands have their turn once in so many rounds: else they take nearly all of the time.
@@ -266,11 +267,13 @@ def try_mutants(read: Read, seed: bytes, first: int, count: int, key: str, place
             resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, mapped + MEMORY))
             for number in range(first, first + count):
                 place.write_bytes(mutant(seed, random.Random(f"{key}/{number}")))
-                signal.alarm(SECONDS)
+                signal.setitimer(signal.ITIMER_PROF, SECONDS)
+                signal.alarm(WAIT)
                 try:
                     read(place)
                 except CorpusError as error:
                     _one_mistake_a_line(error)
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 signal.alarm(0)
                 os.write(tell, b".")
             status = 0
@@ -287,7 +290,8 @@ def try_mutants(read: Read, seed: bytes, first: int, count: int, key: str, place
         return done, ""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        return done, f"hang over {SECONDS} s" if number == signal.SIGALRM else f"signal {number}"
+        hangs = {signal.SIGPROF: f"works over {SECONDS} s", signal.SIGALRM: f"waits over {WAIT} s"}
+        return done, hangs.get(signal.Signals(number), f"signal {number}")
     return done, said[done:].decode("utf-8", "replace").replace("\n", " ")
 
 
